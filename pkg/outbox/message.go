@@ -1,0 +1,49 @@
+package outbox
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Message is one event to publish. It becomes a row of the outbox table when
+// [Append] inserts it in the caller's transaction, and a RabbitMQ message after
+// that transaction has committed.
+type Message struct {
+	// ID is the event's id: AMQP message_id and CloudEvents id, the same however
+	// often the message is published. The zero value lets the database draw one.
+	// Give a derived id (UUIDv5) where repeating the work must not mint a second
+	// event.
+	ID uuid.UUID
+	// AggregateType and AggregateID name the thing the event is about.
+	// Messages of one AggregateID are published in the order of their commits.
+	AggregateType string
+	AggregateID   string
+	// Type is the event's type, CloudEvents type and AMQP type.
+	Type string
+	// Exchange and RoutingKey say where to. An empty exchange is AMQP's default
+	// exchange: the routing key is then the name of a queue.
+	Exchange   string
+	RoutingKey string
+	// CorrelationID and ReplyTo become the AMQP properties of those names. Optional.
+	CorrelationID string
+	ReplyTo       string
+	// ContentType is the media type of the payload; empty means application/json.
+	ContentType string
+	// Headers become application headers. Values are strings of at most 255 bytes.
+	Headers map[string]string
+	// Payload is the body: any JSON value that jsonb can store.
+	Payload json.RawMessage
+}
+
+// Record is a committed Message as the relay reads it back from the log.
+type Record struct {
+	Message
+	// Position is the row's id in the outbox table: it rises with the order of
+	// inserts, and within one AggregateID with the order of commits.
+	Position int64
+	// CreatedAt is the start of the transaction that appended the message,
+	// by the database's clock.
+	CreatedAt time.Time
+}

@@ -1,0 +1,68 @@
+package saga
+
+import "go.example/saga/pkg/jsonmap"
+
+// Event is what can happen to a running saga: [Reply], [Timer] or [Action].
+type Event interface{ event() }
+
+// Outcome is what a participant answers.
+type Outcome string
+
+const (
+	// OutcomeSucceeded answers a REQUEST that took effect.
+	OutcomeSucceeded Outcome = "succeeded"
+	// OutcomeFailed is a business no. Nothing took effect.
+	OutcomeFailed Outcome = "failed"
+	// OutcomeCompensated answers a CANCEL: nothing is in effect any more.
+	OutcomeCompensated Outcome = "compensated"
+	// OutcomeRetry is a technical error: nothing changed, ask again later.
+	OutcomeRetry Outcome = "retry"
+)
+
+// Reply is a participant's answer to the command (Step, Operation).
+type Reply struct {
+	Step      string
+	Operation Operation
+	Outcome   Outcome
+	// Attempt is the attempt that is answered, 0 where the participant did not
+	// echo it. Only a retry depends on it: an old one must not hasten a new attempt.
+	Attempt int
+	// Output is kept under the step's name when the outcome is succeeded.
+	Output jsonmap.JSONMap
+	// Problem is the reason when the outcome is failed or retry.
+	Problem Problem
+	// MessageID is the reply's message id, for the history.
+	MessageID string
+}
+
+// Timer says that WakeAt may have come. One that comes early changes nothing.
+type Timer struct{}
+
+// Verb is what an operator can tell a saga.
+type Verb string
+
+const (
+	// RetryNow sends the waiting command once more at once, even past its budget.
+	RetryNow Verb = "retry"
+	// Skip declares the waiting operation done, with Output as the step's output.
+	// It needs a reason.
+	Skip Verb = "skip"
+	// Abort turns the saga back: everything that may have taken effect is
+	// compensated. It needs a reason and is refused once a step that cannot be
+	// undone may have taken effect.
+	Abort Verb = "abort"
+	// Resume lets a PARKED saga wait again for the reply it waited for.
+	Resume Verb = "resume"
+)
+
+// Action is an operator's intervention.
+type Action struct {
+	Verb   Verb
+	Who    string
+	Reason string
+	Output jsonmap.JSONMap
+}
+
+func (Reply) event()  {}
+func (Timer) event()  {}
+func (Action) event() {}

@@ -1,0 +1,151 @@
+package saga_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagayaml"
+)
+
+// TestConversations plays the conversations in testdata: what happens to a saga,
+// and below each event what it does. Rewrite the answers with
+//
+//	go test ./pkg/saga -run TestConversations -rewrite
+//
+// and read the difference.
+func TestConversations(t *testing.T) {
+	datadriven.Walk(t, "testdata/conversations", func(t *testing.T, path string) {
+		var c conversation
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return c.play(t, d) })
+	})
+}
+
+// conversation is one saga and its clock.
+type conversation struct {
+	def   saga.Definition
+	state saga.State
+	now   time.Time
+}
+
+var epoch = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	switch d.Cmd {
+	case "definition":
+		def, err := sagayaml.Parse([]byte(d.Input))
+		require.NoError(t, err)
+		c.def, c.now = def, epoch
+		return fmt.Sprintf("%s version %d\n", def.Name, def.Version)
+	case "start":
+		return c.start(t, d)
+	case "wait":
+		var by string
+		d.ScanArgs(t, "for", &by)
+		wait, err := time.ParseDuration(by)
+		require.NoError(t, err)
+		c.now = c.now.Add(wait)
+		return ""
+	case "timer":
+		if d.HasArg("due") { // let the time pass until the timer is due
+			c.now = c.state.WakeAt
+		}
+		return c.step(saga.Timer{})
+	case "reply":
+		return c.step(c.reply(t, d))
+	case "operator":
+		return c.step(c.action(t, d))
+	}
+	d.Fatalf(t, "unknown command %q", d.Cmd)
+	return ""
+}
+
+func (c *conversation) start(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	payload, err := jsonmap.Parse([]byte(d.Input))
+	require.NoError(t, err)
+	tr, err := saga.Start(c.def, saga.StartParams{ID: saga.ID{1}, BusinessKey: "r-1", Payload: payload}, c.now)
+	require.NoError(t, err)
+	c.state = tr.Next
+	return c.tell(tr)
+}
+
+func (c *conversation) step(e saga.Event) string {
+	tr := saga.Step(c.def, c.state, e, c.now)
+	c.state = tr.Next
+	return c.tell(tr)
+}
+
+// reply reads «reply STEP OPERATION OUTCOME [attempt=N]»; the input is the output
+// or the problem's title.
+func (c *conversation) reply(t *testing.T, d *datadriven.TestData) saga.Reply {
+	t.Helper()
+	r := saga.Reply{
+		Step: d.CmdArgs[0].Key, Operation: saga.Operation(d.CmdArgs[1].Key), Outcome: saga.Outcome(d.CmdArgs[2].Key),
+	}
+	if d.HasArg("attempt") {
+		d.ScanArgs(t, "attempt", &r.Attempt)
+	}
+	if strings.HasPrefix(d.Input, "{") {
+		output, err := jsonmap.Parse([]byte(d.Input))
+		require.NoError(t, err)
+		r.Output = output
+	} else {
+		r.Problem.Title = d.Input
+	}
+	return r
+}
+
+func (c *conversation) action(t *testing.T, d *datadriven.TestData) saga.Action {
+	t.Helper()
+	a := saga.Action{Verb: saga.Verb(d.CmdArgs[0].Key), Who: "ada", Reason: d.Input}
+	if d.HasArg("output") {
+		var text string
+		d.ScanArgs(t, "output", &text)
+		output, err := jsonmap.Parse([]byte(text))
+		require.NoError(t, err)
+		a.Output = output
+	}
+	return a
+}
+
+// tell says what became of the event, what goes out and where the saga stands.
+func (c *conversation) tell(tr saga.Transition) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", tr.Entry.Disposition, tr.Entry.Detail)
+	for _, e := range tr.Effects {
+		switch e := e.(type) {
+		case saga.SendCommand:
+			fmt.Fprintf(&b, "  send  %s %s #%d to %s\n", e.Operation, e.Step, e.Attempt, e.Destination)
+		case saga.EmitEvent:
+			fmt.Fprintf(&b, "  tell  the saga is %s\n", e.Kind)
+		}
+	}
+	s := tr.Next
+	fmt.Fprintf(&b, "  now   %s v%d at +%s:", s.Status, s.Version, c.now.Sub(epoch))
+	for _, step := range s.Steps {
+		status := step.Status
+		if status == saga.StepPending {
+			status = "-"
+		}
+		fmt.Fprintf(&b, " %s %s", step.Name, status)
+	}
+	b.WriteByte('\n')
+	if !s.WakeAt.IsZero() {
+		fmt.Fprintf(&b, "  wait  for %s %s until +%s\n", s.Operation, s.CurrentStep, s.WakeAt.Sub(epoch))
+	}
+	if s.ParkReason != "" {
+		fmt.Fprintf(&b, "  park  %s\n", s.ParkReason)
+	}
+	if s.Failure != nil {
+		fmt.Fprintf(&b, "  cause %s %s %s\n", s.Failure.Step, s.Failure.Class, s.Failure.Problem.Title)
+	}
+	return b.String()
+}

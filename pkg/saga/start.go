@@ -1,0 +1,37 @@
+package saga
+
+import (
+	"fmt"
+	"time"
+
+	"go.example/saga/pkg/jsonmap"
+)
+
+// StartParams is what distinguishes one saga of a definition from another.
+type StartParams struct {
+	ID ID
+	// BusinessKey makes starting idempotent together with the definition's name;
+	// empty means none.
+	BusinessKey string
+	Payload     jsonmap.JSONMap
+}
+
+// Start begins a saga: the first state, the first command, the first history
+// entry. It fails only on a definition that [Definition.Validate] refuses.
+func Start(def Definition, p StartParams, now time.Time) (Transition, error) {
+	if err := def.Validate(); err != nil {
+		return Transition{}, fmt.Errorf("start saga: %w", err)
+	}
+	steps := make([]StepState, len(def.Steps))
+	for i, s := range def.Steps {
+		steps[i] = StepState{Name: s.Name}
+	}
+	m := machine{def: def, now: now, s: State{
+		ID: p.ID, Type: def.Name, DefinitionVersion: def.Version, BusinessKey: p.BusinessKey,
+		Status: StatusStarted, Steps: steps, Payload: p.Payload,
+		StartedAt: now,
+	}}
+	m.entry = HistoryEntry{Kind: KindStart, Disposition: Advanced, Detail: "started"}
+	m.forward()
+	return m.end(), nil
+}
