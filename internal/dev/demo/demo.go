@@ -1,0 +1,171 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/internal/dev/services"
+	"go.example/saga/internal/dev/stack"
+)
+
+const (
+	sagaTime = 60 * time.Second // for all three to end
+	tellTime = 100 * time.Millisecond
+)
+
+// Run is `make demo`. It prints to out and returns an error when a reservation or
+// a saga did not end as it has to.
+func Run(ctx context.Context, out io.Writer) (err error) {
+	report := reporter(out)
+	env, err := prepare(ctx, report)
+	if err != nil {
+		return err
+	}
+	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
+	daemons, err := stack.Start(ctx, env.stack)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		report("stopping the daemons")
+		err = errors.Join(err, daemons.Stop())
+	}()
+	conn, err := pgx.Connect(ctx, env.stack.Reservation)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", reservationDB, err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+
+	everyone := guests()
+	tale := &story{out: out, conn: conn, names: map[string]string{}, seen: map[string]int64{}}
+	if err := placeAll(ctx, tale, daemons.URL(), everyone); err != nil {
+		return err
+	}
+	if err := tale.follow(ctx, daemons.URL(), everyone); err != nil {
+		return err
+	}
+	if err := tale.tables(ctx); err != nil {
+		return err
+	}
+	fmt.Fprint(out, further(env))
+	return tale.check(ctx, daemons.URL(), everyone)
+}
+
+func reporter(out io.Writer) services.Report {
+	return func(format string, args ...any) { fmt.Fprintf(out, "==> "+format+"\n", args...) }
+}
+
+func placeAll(ctx context.Context, tale *story, server string, everyone []*guest) error {
+	var from time.Time
+	if err := tale.conn.QueryRow(ctx, nextFreeDaySQL).Scan(&from); err != nil {
+		return fmt.Errorf("find a free day: %w", err)
+	}
+	fmt.Fprintf(tale.out, "\nThree reservations of hotel 1, from %s:\n", from.Format(time.DateOnly))
+	for _, g := range everyone {
+		if err := g.place(ctx, server, from); err != nil {
+			return err
+		}
+		tale.names[g.id] = g.name
+		tale.keys = append(tale.keys, g.id)
+		fmt.Fprintf(tale.out, "  %-4s %s: 202 Accepted, reservation %s\n", g.name, g.story, g.id)
+	}
+	fmt.Fprintf(tale.out, "\nWhat the orchestrator records, as it happens:\n")
+	return nil
+}
+
+// follow tells the news until every reservation has left PENDING and its saga has
+// told its end.
+func (s *story) follow(ctx context.Context, server string, everyone []*guest) error {
+	ctx, cancel := context.WithTimeout(ctx, sagaTime)
+	defer cancel()
+	tick := time.NewTicker(tellTime)
+	defer tick.Stop()
+	for {
+		if err := s.tellNews(ctx); err != nil {
+			return err
+		}
+		open, err := pending(ctx, server, everyone)
+		if err != nil {
+			return err
+		}
+		if open == 0 {
+			return s.tellNews(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d reservations are still PENDING after %v: see the logs", open, len(everyone), sagaTime)
+		case <-tick.C:
+		}
+	}
+}
+
+func pending(ctx context.Context, server string, everyone []*guest) (int, error) {
+	open := 0
+	for _, g := range everyone {
+		got, err := g.ask(ctx, server)
+		if err != nil {
+			return 0, err
+		}
+		if got.Status == "PENDING" {
+			open++
+		}
+	}
+	return open, nil
+}
+
+func (s *story) tables(ctx context.Context) error {
+	for _, t := range []struct{ title, query string }{
+		{"Reservations (table reservation):", reservationsSQL},
+		{"Sagas (view saga_overview; ✓ succeeded, ✗ refused, ↶ compensated, · never sent):", sagasSQL},
+		{"Outbox of the reservation's database (view outbox_overview):", outboxSQL},
+	} {
+		if err := s.table(ctx, t.title, t.query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check compares the outcomes with what the demo promises.
+func (s *story) check(ctx context.Context, server string, everyone []*guest) error {
+	var wrong []string
+	for _, g := range everyone {
+		got, err := g.ask(ctx, server)
+		if err != nil {
+			return err
+		}
+		var saga string
+		if err := s.conn.QueryRow(ctx, "SELECT status FROM public.saga WHERE business_key = $1", g.id).Scan(&saga); err != nil {
+			return fmt.Errorf("the saga of %s: %w", g.name, err)
+		}
+		if got.Status != g.status || saga != g.saga {
+			wrong = append(wrong, fmt.Sprintf("%s: reservation %s, saga %s; expected %s and %s", g.name, got.Status, saga, g.status, g.saga))
+		}
+	}
+	if len(wrong) > 0 {
+		return errors.New("not the expected outcomes:\n" + strings.Join(wrong, "\n"))
+	}
+	fmt.Fprintln(s.out, "\nAs promised: one COMPLETED, one compensated after a declined card, one aborted because the room is taken.")
+	return nil
+}
+
+// further says how to look on with SQL.
+func further(env environment) string {
+	return fmt.Sprintf(`
+Look further (the queries an operator wants first are in sql/inspect):
+  psql %[1]s -c 'SELECT * FROM saga_overview'
+  psql %[1]s -c 'SELECT * FROM outbox_overview'
+  psql %[1]s -c 'SELECT seq, elapsed_ms, sentence FROM saga_timeline ORDER BY saga_id, seq'
+  psql %[2]s -c 'SELECT * FROM booking'
+  psql %[3]s -c 'SELECT * FROM ledger'
+Keep the daemons running to try it yourself: make run
+`, quote(env.stack.Reservation), quote(env.stack.Hotel), quote(env.stack.Payment))
+}
+
+func quote(url string) string { return "'" + strings.ReplaceAll(url, "'", `'\''`) + "'" }

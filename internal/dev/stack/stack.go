@@ -1,0 +1,172 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Settings are what the daemons run against.
+type Settings struct {
+	Root   string // of the project: where deploy/ is
+	BinDir string // where Build put the programs
+	LogDir string // one file a daemon
+	// The databases' URLs and the broker's, with its virtual host.
+	Reservation, Hotel, Payment, AMQP string
+	// Listen is the address of the reservation service; empty picks a free port.
+	Listen string
+	// LogFormat is json or console.
+	LogFormat string
+}
+
+// Stack is the five daemons. Its methods are for one goroutine at a time.
+type Stack struct {
+	settings Settings
+	daemons  map[string]*daemon
+}
+
+// Start migrates the orchestrator's database, applies the saga definition,
+// starts all daemons and waits until they are ready. On an error nothing runs.
+func Start(ctx context.Context, settings Settings) (*Stack, error) {
+	if settings.Listen == "" {
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, err
+		}
+		settings.Listen = addr
+	}
+	if err := os.MkdirAll(settings.LogDir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the directory of the logs: %w", err)
+	}
+	s := &Stack{settings: settings, daemons: map[string]*daemon{}}
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Stack) prepare(ctx context.Context) error {
+	definition := filepath.Join(s.settings.Root, "deploy", "room-reservation.yaml")
+	for _, args := range [][]string{{"migrate"}, {"definition", "apply", definition}} {
+		cmd := exec.CommandContext(ctx, s.program("orchestrator"), args...)
+		cmd.Env = s.environment("orchestrator", "")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("orchestrator %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return nil
+}
+
+func (s *Stack) start(ctx context.Context) error {
+	for _, name := range Daemons {
+		addr, err := freeAddr()
+		if err != nil {
+			return err
+		}
+		d := &daemon{
+			name: name, path: s.program(name), args: []string{verb(name)}, addr: addr,
+			env: s.environment(name, addr), log: s.LogFile(name),
+		}
+		if err := d.start(); err != nil {
+			return err
+		}
+		s.daemons[name] = d
+	}
+	return s.Ready(ctx)
+}
+
+// Ready waits until every daemon is.
+func (s *Stack) Ready(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, d := range s.daemons {
+		group.Go(func() error { return d.ready(ctx) })
+	}
+	return group.Wait()
+}
+
+// URL is where the reservation service listens.
+func (s *Stack) URL() string { return "http://" + s.settings.Listen }
+
+// LogFile is the file that holds what the daemon wrote.
+func (s *Stack) LogFile(name string) string {
+	return filepath.Join(s.settings.LogDir, name+".log")
+}
+
+// Restart kills the daemon as a crash does (SIGKILL), starts it again and waits
+// until it is ready.
+func (s *Stack) Restart(ctx context.Context, name string) error {
+	d := s.daemons[name]
+	if err := d.kill(); err != nil {
+		return err
+	}
+	if err := d.start(); err != nil {
+		return err
+	}
+	return d.ready(ctx)
+}
+
+// Ended receives the name of each daemon that ends.
+func (s *Stack) Ended() <-chan string {
+	ended := make(chan string, len(s.daemons))
+	for name, d := range s.daemons {
+		go func(exited <-chan struct{}) {
+			<-exited
+			ended <- name
+		}(d.exited)
+	}
+	return ended
+}
+
+// Stop stops the daemons in the reverse order of their start. An error names
+// those that did not end in order.
+func (s *Stack) Stop() error {
+	var errs []error
+	for _, name := range slices.Backward(Daemons) {
+		if d := s.daemons[name]; d != nil {
+			errs = append(errs, d.stop())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Stack) program(name string) string { return filepath.Join(s.settings.BinDir, name) }
+
+func verb(name string) string {
+	if name == "relay" || name == "orchestrator" {
+		return "run"
+	}
+	return "serve"
+}
+
+// environment is what a daemon is configured with, and nothing of the caller's
+// that could be taken for a setting.
+func (s *Stack) environment(name, healthAddr string) []string {
+	set := s.settings
+	env := []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
+		"AMQP_URL=" + set.AMQP, "HEALTH_ADDR=" + healthAddr, "LOG_FORMAT=" + set.LogFormat,
+	}
+	switch name {
+	case "relay":
+		env = append(env, "DATABASE_URLS="+strings.Join([]string{set.Reservation, set.Hotel, set.Payment}, " "))
+	case "hotel":
+		env = append(env, "DATABASE_URL="+set.Hotel)
+	case "payment":
+		env = append(env, "DATABASE_URL="+set.Payment)
+	case "reservation":
+		env = append(env, "DATABASE_URL="+set.Reservation, "LISTEN_ADDR="+set.Listen)
+	default:
+		env = append(env, "DATABASE_URL="+set.Reservation)
+	}
+	return env
+}

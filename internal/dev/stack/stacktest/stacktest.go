@@ -1,0 +1,91 @@
+// Package stacktest gives a test the five daemons with databases and a virtual
+// host of their own, and speaks to them as a client of the reservation service
+// and as a reader of the databases.
+package stacktest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/dev/services"
+	"go.example/saga/internal/dev/stack"
+	"go.example/saga/internal/testenv"
+)
+
+// Stack is the running daemons and the pools of their databases.
+type Stack struct {
+	*stack.Stack
+	Reservation, Hotel, Payment *pgxpool.Pool
+	// AMQP is the URL of the virtual host.
+	AMQP string
+}
+
+// Start builds the daemons once a process and starts them. They stop when the
+// test ends; one that does not stop in order fails the test. When the test has
+// failed, the ends of the logs are printed.
+func Start(t *testing.T) *Stack {
+	t.Helper()
+	bin, err := built()
+	require.NoError(t, err)
+	root, err := services.Root()
+	require.NoError(t, err)
+	s := &Stack{
+		Reservation: testenv.Database(t),
+		Hotel:       testenv.Database(t),
+		Payment:     testenv.Database(t),
+		AMQP:        testenv.Vhost(t),
+	}
+	s.Stack, err = stack.Start(t.Context(), stack.Settings{
+		Root: root, BinDir: bin, LogDir: t.TempDir(), LogFormat: "console", AMQP: s.AMQP,
+		Reservation: s.Reservation.Config().ConnString(),
+		Hotel:       s.Hotel.Config().ConnString(),
+		Payment:     s.Payment.Config().ConnString(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("stop the daemons: %v", err)
+		}
+		if t.Failed() {
+			s.printLogs(t)
+		}
+	})
+	return s
+}
+
+// built compiles the daemons into a directory that is kept between runs.
+var built = sync.OnceValues(func() (string, error) {
+	root, err := services.Root()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(root, ".local", "test-bin")
+	return dir, stack.Build(context.Background(), root, dir)
+})
+
+func (s *Stack) printLogs(t *testing.T) {
+	t.Helper()
+	const most = 6 << 10
+	for _, name := range stack.Daemons {
+		text, err := os.ReadFile(s.LogFile(name))
+		if err != nil {
+			t.Log(err)
+			continue
+		}
+		t.Logf("%s:\n%s", name, text[max(0, len(text)-most):])
+	}
+}
+
+// Count runs a query that counts something.
+func Count(t *testing.T, db *pgxpool.Pool, query string, args ...any) int {
+	t.Helper()
+	var n int
+	require.NoError(t, db.QueryRow(t.Context(), query, args...).Scan(&n), query)
+	return n
+}
