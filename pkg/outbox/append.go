@@ -1,0 +1,99 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	sagasql "go.example/saga/sql"
+)
+
+// Tx is the part of a [github.com/jackc/pgx/v5.Tx] that [Append] uses.
+type Tx interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// Append inserts messages into public.outbox within the caller's transaction, all in
+// one statement. They are published in the order of the arguments, once the
+// transaction has committed.
+//
+// A [*ValidationError] means that nothing was sent to the database. Any other error
+// has ended the transaction: roll back, and repeat the whole transaction, not the call.
+func Append(ctx context.Context, tx Tx, messages ...Message) error {
+	return In("").Append(ctx, tx, messages...)
+}
+
+// AppendSQL is [Append] for database/sql and what is built on it. It works with any
+// PostgreSQL driver, because every parameter is a string.
+func AppendSQL(ctx context.Context, tx *sql.Tx, messages ...Message) error {
+	return In("").AppendSQL(ctx, tx, messages...)
+}
+
+// Schema is where an outbox table lives. Make one with [In].
+type Schema struct{ insert string }
+
+// In returns the outbox of a schema; the empty one is public. It panics where the name
+// is not one that sagasql.Up takes. A Schema is safe for concurrent use.
+func In(schema string) Schema {
+	return Schema{insert: sagasql.Query(schema, "outbox/append.sql")}
+}
+
+// Append is the function [Append] for this schema.
+func (s Schema) Append(ctx context.Context, tx Tx, messages ...Message) error {
+	return s.append(messages, func(args []any) error {
+		_, err := tx.Exec(ctx, s.insert, args...)
+		return err
+	})
+}
+
+// AppendSQL is the function [AppendSQL] for this schema.
+func (s Schema) AppendSQL(ctx context.Context, tx *sql.Tx, messages ...Message) error {
+	return s.append(messages, func(args []any) error {
+		_, err := tx.ExecContext(ctx, s.insert, args...)
+		return err
+	})
+}
+
+func (s Schema) append(messages []Message, exec func(args []any) error) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	if err := validateAll(messages); err != nil {
+		return err
+	}
+	args, err := parameters(messages)
+	if err != nil {
+		return err
+	}
+	if err := exec(args); err != nil {
+		return fmt.Errorf("append %d messages to the outbox (roll back and repeat the transaction): %w",
+			len(messages), err)
+	}
+	return nil
+}
+
+// parameters are those of append.sql: one array for each column.
+func parameters(messages []Message) ([]any, error) {
+	columns := make([]array, 11)
+	for i, m := range messages {
+		headers, err := headersJSON(m.Headers)
+		if err != nil {
+			return nil, &ValidationError{Index: i, Field: "headers", Reason: err.Error()}
+		}
+		for c, value := range []string{
+			idText(m), m.AggregateType, m.AggregateID, m.Type, m.Exchange, m.RoutingKey,
+			m.CorrelationID, m.ReplyTo, cmp.Or(m.ContentType, defaultContentType),
+			headers, string(m.Payload),
+		} {
+			columns[c].add(value)
+		}
+	}
+	args := make([]any, len(columns))
+	for c := range columns {
+		args[c] = columns[c].literal()
+	}
+	return args, nil
+}
