@@ -1,0 +1,56 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"go.example/saga/internal/app"
+	"go.example/saga/internal/config"
+	"go.example/saga/pkg/outbox/outboxpg"
+)
+
+// poolSize of a database: one connection reads, one saves.
+const poolSize = 2
+
+// database is one of the databases whose outbox is relayed.
+type database struct {
+	name string // short, and unique among the configured ones
+	url  string
+	pool *pgxpool.Pool
+	log  *outboxpg.Log
+}
+
+// openDatabases makes a pool for each database, without connecting. The caller
+// closes them with the second value.
+func openDatabases(ctx context.Context, s Settings, application string) ([]database, func(), error) {
+	var databases []database
+	closeAll := func() {
+		for _, d := range databases {
+			d.pool.Close()
+		}
+	}
+	names := map[string]bool{}
+	for i, url := range config.List(s.DatabaseURLs.Reveal()) {
+		pool, err := app.OpenPool(ctx, config.Secret(url), application, poolSize)
+		if err != nil {
+			closeAll()
+			return nil, nil, fmt.Errorf("DATABASE_URLS, entry %d: %w", i+1, err)
+		}
+		server := pool.Config().ConnConfig
+		name := server.Database
+		if names[name] {
+			name += "@" + net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))
+		}
+		databases = append(databases, database{name, url, pool, outboxpg.New(pool, s.DatabaseSchema)})
+		if names[name] {
+			closeAll()
+			return nil, nil, fmt.Errorf("DATABASE_URLS, entry %d: database %s is listed twice", i+1, name)
+		}
+		names[name] = true
+	}
+	return databases, closeAll, nil
+}

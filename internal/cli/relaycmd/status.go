@@ -1,0 +1,86 @@
+package relaycmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"go.example/saga/internal/app/relay"
+	"go.example/saga/internal/cli"
+)
+
+func newStatus(o *options) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show position, backlog and broker of every database",
+		Long: `Show for every database who publishes, how far it is and what waits. It asks the
+databases and the broker, not the relay. Exit code 1 when one of them cannot be
+reached, no relay is at work, or a log stands still.`,
+		Example: "  relay status\n  relay status --json | jq '.databases[] | select(.pending > 0)'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := o.settings()
+			if err != nil {
+				return err
+			}
+			status, err := relay.ReadStatus(cmd.Context(), settings)
+			if err != nil {
+				return cli.Usagef("%w", err)
+			}
+			show := table
+			if asJSON {
+				show = func(w io.Writer, s relay.Status) error { return cli.JSON(w, s) }
+			}
+			if err := show(cmd.OutOrStdout(), status); err != nil {
+				return err
+			}
+			if !status.OK() {
+				return errors.New("not everything is reachable and at work")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// table prints the databases, and below them what went wrong in full: errors are
+// too long for a column.
+func table(w io.Writer, s relay.Status) error {
+	broker := s.Broker
+	if broker != relay.BrokerReachable && broker != relay.BrokerUnknown {
+		broker = "unreachable"
+	}
+	rows := make([][]string, len(s.Databases))
+	for i, d := range s.Databases {
+		oldest := "-"
+		if d.Pending > 0 {
+			oldest = (time.Duration(d.OldestSeconds) * time.Second).String()
+		}
+		holder := d.Holder
+		if holder == "" {
+			holder = "-"
+		}
+		rows[i] = []string{
+			d.Database, d.State, holder, strconv.FormatInt(d.PublishedID, 10),
+			strconv.FormatInt(d.Pending, 10), oldest, broker,
+		}
+	}
+	if err := cli.Table(w, []string{"DATABASE", "STATE", "HOLDER", "POSITION", "PENDING", "OLDEST", "BROKER"}, rows); err != nil {
+		return err
+	}
+	for _, d := range s.Databases {
+		if d.LastError != "" {
+			fmt.Fprintf(w, "%s: %s\n", d.Database, d.LastError)
+		}
+	}
+	if broker == "unreachable" {
+		fmt.Fprintf(w, "broker: %s\n", s.Broker)
+	}
+	return nil
+}

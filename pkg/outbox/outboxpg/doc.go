@@ -1,0 +1,41 @@
+// Package outboxpg reads the outbox table as a log and keeps the reader's place,
+// in PostgreSQL 13 or newer.
+//
+// # Snapshot difference
+//
+// A row's id says when it was inserted, not when it was committed, so reading
+// "id > last" would skip for ever what commits late. Waiting for the oldest
+// transaction of the cluster instead would let one long transaction, in any
+// database, hold everything back. So the place in the log is a snapshot, S1, of
+// which every visible row is published. The new rows are the difference to a
+// later snapshot S2: visible in S2 and not in S1. Whatever the order of commits,
+// each committed row is in exactly one such difference, and a transaction that is
+// still open delays its own rows and no others. Rows of a rolled back transaction
+// and of a rolled back savepoint are in none.
+//
+// The difference (S1,S2) is a window. It is read in pages in the order of ids and
+// the place inside it is the last id. Order within one aggregate follows: who
+// changes an aggregate after another has seen that commit, and so draws a higher
+// id in the same window, or is in a later one. Transaction numbers would not do:
+// a transaction can get its number early and insert late.
+//
+// # The place and the lease
+//
+// The table outbox_position has one row: S1, S2, the last id, and the lease of the
+// one relay that may publish. [Log.Acquire] takes a free or expired lease and
+// raises its epoch; each write names the epoch, so a former holder that wakes up
+// late changes nothing and gets [ErrLost]. Only the database's clock decides.
+// There is no session state (no advisory lock, no LISTEN, no transaction longer
+// than a statement), so a pooler in transaction mode is no obstacle.
+//
+// # What a crash can do
+//
+// Rows that were published and not yet covered by [Tenure.Save] are read again by
+// the next holder: duplicates with the same event id, never a loss.
+//
+// # Restored dumps
+//
+// Transaction numbers mean nothing in another cluster. A position that another
+// cluster wrote, or one from the future, is refused with [ErrForeign]; the SQL
+// function outbox_rebase makes the log whole again.
+package outboxpg

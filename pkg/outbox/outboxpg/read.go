@@ -1,0 +1,73 @@
+package outboxpg
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/outbox"
+)
+
+// pageBytes ends a page early, so that a thousand large messages do not have to
+// fit into memory at once.
+const pageBytes = 8 << 20
+
+// Read returns the next rows behind from, at most max. A page with no rows means
+// that there is nothing new. After an error the same Read can be tried again.
+func (t *Tenure) Read(ctx context.Context, from Position, max int) (Page, error) {
+	if err := t.open(ctx, from); err != nil {
+		return Page{}, err
+	}
+	w := &t.window
+	start := Position{settled: w.settled, window: w.ends, lastID: from.lastID}
+	page := Page{start: start, end: Position{settled: w.ends}}
+	if w.rows == 0 {
+		return page, nil
+	}
+	name := "page"
+	if w.sparse() {
+		name = "page_sparse"
+	}
+	after := start.lastID
+	if after < w.first {
+		after = w.first - 1
+	}
+	rows, err := t.log.pool.Query(ctx, t.log.query(name), w.settled, w.ends, after, w.last, max)
+	if err != nil {
+		return Page{}, fmt.Errorf("read a page of the outbox: %w", explain(err))
+	}
+	page.Records, err = scan(rows, max)
+	if err != nil {
+		return Page{}, fmt.Errorf("read a page of the outbox: %w", explain(err))
+	}
+	if n := len(page.Records); n > 0 && page.Records[n-1].Position < w.last {
+		page.end = Position{settled: w.settled, window: w.ends, lastID: page.Records[n-1].Position}
+	}
+	return page, nil
+}
+
+// scan reads the rows of a page, up to pageBytes.
+func scan(rows pgx.Rows, max int) ([]*outbox.Record, error) {
+	defer rows.Close()
+	records := make([]*outbox.Record, 0, min(max, 1024))
+	for size := 0; size < pageBytes && rows.Next(); {
+		r := new(outbox.Record)
+		var headers, payload []byte
+		if err := rows.Scan(&r.Position, &r.ID, &r.AggregateType, &r.AggregateID, &r.Type, &r.Exchange, &r.RoutingKey,
+			&r.CorrelationID, &r.ReplyTo, &r.ContentType, &headers, &payload, &r.CreatedAt); err != nil {
+			return nil, err
+		}
+		if string(headers) != "{}" {
+			if err := json.Unmarshal(headers, &r.Headers); err != nil {
+				return nil, fmt.Errorf("row %d, column headers: %w", r.Position, err)
+			}
+		}
+		r.Payload = payload
+		size += len(payload) + len(headers)
+		records = append(records, r)
+	}
+	rows.Close()
+	return records, rows.Err()
+}

@@ -1,0 +1,53 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	// A broker or database that is back is used again within two seconds.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 1500 * time.Millisecond
+	// standbyPause is how often a standby asks for the lease.
+	standbyPause = 500 * time.Millisecond
+	// blockedPause is how often a blocked broker is looked at.
+	blockedPause = 50 * time.Millisecond
+)
+
+func newBackOff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = firstRetry, lastRetry
+	b.RandomizationFactor = 0.3
+	return b
+}
+
+const (
+	minPoll = 5 * time.Millisecond
+	maxPoll = 100 * time.Millisecond
+	// idleShare: wait an eighth of the time that the log has been quiet.
+	idleShare = 8
+)
+
+// pollPause is the wait before the next look at a log that has brought nothing
+// for idle. A step of a saga follows the one before it after some milliseconds,
+// so a log that was busy just now is looked at again soon: a message waits at
+// most an eighth longer than the quiet before it lasted. A quiet log costs ten
+// looks a second, about a thousandth of a core.
+func pollPause(idle time.Duration) time.Duration {
+	return min(max(idle/idleShare, minPoll), maxPoll)
+}
+
+// sleep waits, and reports whether the time passed before ctx was done.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
