@@ -1,0 +1,115 @@
+package rabbit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.example/saga/pkg/inbox"
+)
+
+// linger is how long a batch that is not full waits for more under load: time
+// enough to share a commit, too short for anybody to notice.
+const linger = 5 * time.Millisecond
+
+// batch is a run of deliveries without gaps.
+type batch struct {
+	consumer    *Consumer
+	first, last uint64
+	deliveries  []inbox.Delivery
+}
+
+// Receive waits for a delivery and returns it with all others that have arrived,
+// at most max. After a batch that was more than half full there is load, and the
+// next one may wait up to 5 ms to fill up; a consumer with little to do never
+// waits, and one that waited in vain stops waiting.
+//
+// An error ends the session, except that of ctx.
+func (c *Consumer) Receive(ctx context.Context, max int) (inbox.Batch, error) {
+	if max < 1 {
+		return nil, fmt.Errorf("receive: max is %d, want at least 1", max)
+	}
+	if err := c.session.reason(); err != nil {
+		return nil, fmt.Errorf("receive: %w", err) // what is in the buffer can no longer be acknowledged
+	}
+	var one arrival
+	select {
+	case one = <-c.arrived:
+	case <-c.session.done:
+		return nil, fmt.Errorf("receive: %w", c.session.reason())
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	full := min(max, cap(c.arrived))
+	b := &batch{consumer: c, first: one.tag, deliveries: make([]inbox.Delivery, 0, min(full, 1+len(c.arrived)))}
+	b.add(one)
+	b.fill(full)
+	if c.busy {
+		b.wait(ctx, full)
+	}
+	c.busy = 2*len(b.deliveries) > full
+	return b, nil
+}
+
+func (b *batch) add(a arrival) {
+	b.last = a.tag
+	b.deliveries = append(b.deliveries, a.delivery)
+}
+
+// fill takes what is there.
+func (b *batch) fill(full int) {
+	for len(b.deliveries) < full {
+		select {
+		case a := <-b.consumer.arrived:
+			b.add(a)
+		default:
+			return
+		}
+	}
+}
+
+// wait takes what comes while it lingers.
+func (b *batch) wait(ctx context.Context, full int) {
+	if len(b.deliveries) >= full {
+		return
+	}
+	over := time.NewTimer(linger)
+	defer over.Stop()
+	for len(b.deliveries) < full {
+		select {
+		case a := <-b.consumer.arrived:
+			b.add(a)
+		case <-over.C:
+			return
+		case <-b.consumer.session.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Deliveries implements [inbox.Batch].
+func (b *batch) Deliveries() []inbox.Delivery { return b.deliveries }
+
+// Ack acknowledges the batch with one frame that covers all deliveries up to its
+// last. It refuses to cover those of an earlier batch that is not acknowledged.
+// Nil means that the ack is on its way; when the session is lost before it
+// arrives, the deliveries come again.
+func (b *batch) Ack() error {
+	c := b.consumer
+	c.ack.Lock()
+	defer c.ack.Unlock()
+	if err := c.session.reason(); err != nil {
+		return fmt.Errorf("acknowledge %d deliveries, they will come again: %w", len(b.deliveries), err)
+	}
+	if b.first != c.acked+1 {
+		return fmt.Errorf("acknowledge deliveries %d to %d: out of order, %d is the last acknowledged", b.first, b.last, c.acked)
+	}
+	if err := c.session.channel.Ack(b.last, true); err != nil {
+		c.session.broken(err)
+		return fmt.Errorf("acknowledge %d deliveries, they will come again: %w", len(b.deliveries), c.session.reason())
+	}
+	c.acked = b.last
+	return nil
+}

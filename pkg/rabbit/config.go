@@ -1,0 +1,58 @@
+package rabbit
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"time"
+)
+
+// Config says how to reach the broker. The zero values of the durations mean
+// their defaults.
+type Config struct {
+	// URL gives amqp://user:password@host:port/vhost or amqps://…, with reserved
+	// characters percent-encoded. It is asked at each dial. A heartbeat parameter
+	// in it overrides Heartbeat.
+	URL func(ctx context.Context) (string, error)
+	// Name is shown by the broker as the connection's name and becomes the app_id
+	// of published messages. At most 255 bytes.
+	Name string
+	// Heartbeat is how often both sides show that they live, in whole seconds;
+	// after one and a half of it without a sign the session ends. Default 5 s.
+	Heartbeat time.Duration
+	// DialTimeout bounds connecting, the TLS handshake and the login together.
+	// Default 3 s.
+	DialTimeout time.Duration
+	// WriteTimeout bounds one write to the socket. Default 5 s.
+	WriteTimeout time.Duration
+	// TLS is used with amqps URLs. Nil means the certificates named in the URL's
+	// parameters, else the system's roots; TLS 1.2 at least.
+	TLS *tls.Config
+}
+
+const (
+	defaultHeartbeat    = 5 * time.Second
+	defaultDialTimeout  = 3 * time.Second
+	defaultWriteTimeout = 5 * time.Second
+)
+
+// complete fills in the defaults and checks the rest.
+func (c Config) complete() (Config, error) {
+	if c.URL == nil {
+		return c, errors.New("rabbit: Config.URL is not set")
+	}
+	if len(c.Name) > maxShortString {
+		return c, errors.New("rabbit: Config.Name is longer than 255 bytes")
+	}
+	c.Heartbeat = cmp.Or(c.Heartbeat, defaultHeartbeat)
+	c.DialTimeout = cmp.Or(c.DialTimeout, defaultDialTimeout)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, defaultWriteTimeout)
+	if c.Heartbeat < time.Second {
+		return c, errors.New("rabbit: Config.Heartbeat is below one second")
+	}
+	if c.DialTimeout < 0 || c.WriteTimeout < 0 {
+		return c, errors.New("rabbit: Config.DialTimeout or Config.WriteTimeout is negative")
+	}
+	return c, nil
+}

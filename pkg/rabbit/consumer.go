@@ -1,0 +1,128 @@
+package rabbit
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"go.example/saga/pkg/inbox"
+)
+
+// Consumer takes deliveries of one queue in batches, over a connection of its
+// own. It implements [inbox.Source].
+//
+// One goroutine calls Receive; batches may be acknowledged from another, in the
+// order in which they were received. Done, Err and Close may be called from
+// anywhere.
+type Consumer struct {
+	session *session
+	// arrived holds what the library has delivered and nobody has received. Its
+	// capacity is the prefetch, which the broker never exceeds, so that filling it
+	// does not block.
+	arrived chan arrival
+	// busy belongs to the goroutine that receives, see Receive.
+	busy bool
+
+	ack   sync.Mutex
+	acked uint64 // the last tag that was acknowledged
+}
+
+// arrival is a delivery with its tag. Tags count from 1 without gaps.
+type arrival struct {
+	tag      uint64
+	delivery inbox.Delivery
+}
+
+var _ inbox.Source = (*Consumer)(nil)
+
+// OpenConsumer declares the topology and consumes from one queue, with at most
+// prefetch deliveries unacknowledged. ctx and the configured timeouts bound the
+// opening, not the session.
+func OpenConsumer(ctx context.Context, cfg Config, topology Topology, queue string, prefetch int) (*Consumer, error) {
+	if prefetch < 1 || prefetch > math.MaxUint16 {
+		return nil, fmt.Errorf("open a consumer of queue %q: prefetch is %d, want 1 to %d", queue, prefetch, math.MaxUint16)
+	}
+	c := &Consumer{arrived: make(chan arrival, prefetch)}
+	s, err := open(ctx, cfg, func(s *session) error {
+		if err := declare(s.link, topology); err != nil {
+			return err
+		}
+		return c.consume(s, queue, prefetch)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open a consumer of queue %q: %w", queue, err)
+	}
+	c.session = s
+	return c, nil
+}
+
+func (c *Consumer) consume(s *session, queue string, prefetch int) error {
+	if err := s.channel.Qos(prefetch, 0, false); err != nil {
+		return fmt.Errorf("set the prefetch: %w", err)
+	}
+	cancelled := s.channel.NotifyCancel(make(chan string, 1))
+	deliveries, err := s.channel.Consume(queue, "", false, false, false, false, nil)
+	if err != nil {
+		return fmt.Errorf("consume: %w", err)
+	}
+	s.background.Go(func() { c.pump(s, queue, deliveries, cancelled) })
+	return nil
+}
+
+// pump moves deliveries into the buffer. The library hands them over one at a
+// time through a goroutine of its own, so that taking all that are there without
+// waiting would bring one.
+//
+// When a queue is deleted, or its leader is lost, the broker cancels the consumer
+// and leaves the channel open. The session ends then too: nothing would ever
+// come again.
+func (c *Consumer) pump(s *session, queue string, deliveries <-chan amqp.Delivery, cancelled <-chan string) {
+	for d := range deliveries {
+		select {
+		case c.arrived <- arrival{d.DeliveryTag, received(&d)}:
+		case <-s.done:
+			return
+		}
+	}
+	// The library tells of a cancel before it closes deliveries, and closes both
+	// when the channel ends, which the session notices by itself.
+	if _, yes := <-cancelled; yes {
+		s.fail(fmt.Errorf("the broker cancelled the consumer of queue %q: the queue was deleted or is unavailable", queue))
+	}
+}
+
+// received keeps what the protocol uses: of the headers those that are strings.
+func received(d *amqp.Delivery) inbox.Delivery {
+	headers := make(map[string]string, len(d.Headers))
+	for key, value := range d.Headers {
+		if text, ok := value.(string); ok {
+			headers[key] = text
+		}
+	}
+	return inbox.Delivery{
+		MessageID:     d.MessageId,
+		CorrelationID: d.CorrelationId,
+		Type:          d.Type,
+		ReplyTo:       d.ReplyTo,
+		ContentType:   d.ContentType,
+		AppID:         d.AppId,
+		Exchange:      d.Exchange,
+		RoutingKey:    d.RoutingKey,
+		Redelivered:   d.Redelivered,
+		Headers:       headers,
+		Body:          d.Body,
+	}
+}
+
+// Done is closed when the session has ended.
+func (c *Consumer) Done() <-chan struct{} { return c.session.done }
+
+// Err is why the session has ended, nil while it lasts.
+func (c *Consumer) Err() error { return c.session.reason() }
+
+// Close ends the session within about two seconds, even when the broker does not
+// answer. What is not acknowledged comes again.
+func (c *Consumer) Close() error { return c.session.close() }

@@ -1,0 +1,196 @@
+package rabbit
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/outbox"
+)
+
+// fill publishes n messages to the queue of replies.
+func fill(t *testing.T, url string, n int) {
+	t.Helper()
+	p := publisher(t, at(url), n)
+	records := make([]*outbox.Record, n)
+	for i := range records {
+		records[i] = to(replies, i)
+	}
+	for _, err := range publishAll(t, p, records) {
+		require.NoError(t, err)
+	}
+}
+
+func TestBatchesUnderLoad(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	declareReplies(t, url)
+	const n, max = 1000, 50
+	fill(t, url, n)
+	c := consumer(t, at(url), replies, 2*max)
+	batches := 0
+	for got := 0; got < n; batches++ {
+		batch := receive(t, c, max)
+		require.LessOrEqual(t, len(batch.Deliveries()), max)
+		for _, d := range batch.Deliveries() {
+			require.Contains(t, string(d.Body), "n", "in order of delivery")
+		}
+		got += len(batch.Deliveries())
+		require.NoError(t, batch.Ack())
+	}
+	t.Logf("%d messages in %d batches", n, batches)
+	require.Less(t, batches, n/5)
+	require.NoError(t, c.Close())
+	require.Zero(t, depth(t, url, replies))
+}
+
+func TestNoLingerWhenIdle(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	c := consumer(t, at(url), replies, 100)
+	for range 3 {
+		fill(t, url, 1)
+		require.Len(t, receive(t, c, 100).Deliveries(), 1)
+		require.False(t, c.busy)
+	}
+}
+
+// Under load a batch that is not full waits for more, and stops doing so once
+// that brings too little.
+func TestLingerUnderLoad(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	c := consumer(t, at(url), replies, 4)
+	fill(t, url, 3)
+	require.Eventually(t, func() bool { return len(c.arrived) == 3 }, patience, time.Millisecond)
+	batch := receive(t, c, 4)
+	require.True(t, c.busy, "3 of 4 is more than half")
+	require.NoError(t, batch.Ack())
+
+	fill(t, url, 1)
+	require.Eventually(t, func() bool { return len(c.arrived) == 1 }, patience, time.Millisecond)
+	start := time.Now()
+	require.Len(t, receive(t, c, 4).Deliveries(), 1)
+	require.GreaterOrEqual(t, time.Since(start), linger)
+	require.False(t, c.busy)
+}
+
+func TestPrefetchBoundsWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	declareReplies(t, url)
+	fill(t, url, 20)
+	c := consumer(t, at(url), replies, 5)
+	var held int
+	for held < 5 {
+		held += len(receive(t, c, 100).Deliveries())
+	}
+	require.Equal(t, 5, held)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := c.Receive(ctx, 100)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, c.Err())
+}
+
+// An ack belongs to the session that delivered: late, it acknowledges nothing,
+// neither its own deliveries nor those with the same tags of the next session.
+func TestLateAck(t *testing.T) {
+	t.Parallel()
+	broker := testenv.Vhost(t)
+	declareReplies(t, broker)
+	fill(t, broker, 10)
+	proxy, url := startProxy(t, broker)
+	old := consumer(t, at(url), replies, 10)
+	late := receive(t, old, 1)
+	proxy.cut()
+	<-old.Done()
+
+	next := consumer(t, at(url), replies, 10)
+	first := receive(t, next, 1)
+	require.ErrorContains(t, late.Ack(), "they will come again")
+	_, err := old.Receive(testContext(t), 1)
+	require.ErrorContains(t, err, "lost")
+	require.NoError(t, next.Err())
+	require.NoError(t, next.Close())
+	require.ErrorIs(t, first.Ack(), ErrClosed)
+	require.Eventually(t, func() bool { return depth(t, broker, replies) == 10 }, patience, 50*time.Millisecond)
+	require.True(t, receive(t, consumer(t, at(url), replies, 10), 1).Deliveries()[0].Redelivered)
+}
+
+func TestAckOutOfOrder(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	declareReplies(t, url)
+	fill(t, url, 2)
+	c := consumer(t, at(url), replies, 10)
+	first, second := receive(t, c, 1), receive(t, c, 1)
+	require.ErrorContains(t, second.Ack(), "out of order", "it would acknowledge the first as well")
+	require.NoError(t, first.Ack())
+	require.NoError(t, second.Ack())
+	require.ErrorContains(t, second.Ack(), "out of order", "a tag acknowledged twice would close the channel")
+	require.NoError(t, c.Err())
+}
+
+func TestQueueDeletedUnderConsumer(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	c := consumer(t, at(url), replies, 10)
+	failed := make(chan error)
+	go func() {
+		_, err := c.Receive(context.Background(), 10)
+		failed <- err
+	}()
+	_, err := rawChannel(t, url).QueueDelete(replies, false, false, false)
+	require.NoError(t, err)
+	select {
+	case err := <-failed:
+		require.ErrorContains(t, err, replies)
+		require.ErrorContains(t, err, "deleted")
+	case <-time.After(5 * time.Second):
+		t.Fatal("the consumer is deaf")
+	}
+	require.NoError(t, c.Close())
+
+	// The next session declares the queue again and hears.
+	again := consumer(t, at(url), replies, 10)
+	fill(t, url, 1)
+	require.Len(t, drain(t, again, 1), 1)
+}
+
+func TestReceiveEndsWithItsContextAndWithClose(t *testing.T) {
+	t.Parallel()
+	c := consumer(t, at(testenv.Vhost(t)), replies, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := c.Receive(ctx, 1)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = c.Receive(t.Context(), 0)
+	require.ErrorContains(t, err, "max")
+
+	failed := make(chan error)
+	go func() {
+		_, err := c.Receive(context.Background(), 1)
+		failed <- err
+	}()
+	require.NoError(t, c.Close())
+	require.ErrorIs(t, <-failed, ErrClosed)
+}
+
+func TestOnlyStringHeadersAreKept(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	c := consumer(t, at(url), replies, 10)
+	err := rawChannel(t, url).PublishWithContext(t.Context(), "", replies, true, false, amqp.Publishing{
+		Headers: amqp.Table{"text": "kept", "number": int32(1), "table": amqp.Table{"a": "b"}, "nothing": nil},
+	})
+	require.NoError(t, err)
+	d := drain(t, c, 1)[0]
+	require.Equal(t, map[string]string{"text": "kept"}, d.Headers)
+	require.Empty(t, d.MessageID)
+	require.Empty(t, d.Body)
+}

@@ -1,0 +1,78 @@
+package rabbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Declare makes sure that the topology exists. Its error Is [ErrDrift] when
+// something of that name exists with other arguments.
+func Declare(ctx context.Context, cfg Config, topology Topology) error {
+	s, err := open(ctx, cfg, func(s *session) error { return declare(s.link, topology) })
+	if err != nil {
+		return err
+	}
+	return s.close()
+}
+
+// declare works on a channel of its own, because the broker closes the channel
+// of a declaration that it refuses.
+func declare(l *link, topology Topology) error {
+	channel, err := l.Channel()
+	if err != nil {
+		return fmt.Errorf("open a channel for the topology: %w", err)
+	}
+	for _, e := range topology.Exchanges {
+		if err := channel.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, nil); err != nil {
+			return l.exchangeError(e, err)
+		}
+	}
+	for _, q := range topology.Queues {
+		if err := declareQueue(channel, q); err != nil {
+			return l.queueError(q, err)
+		}
+	}
+	if err := channel.Close(); err != nil {
+		return fmt.Errorf("close the channel of the topology: %w", err)
+	}
+	return nil
+}
+
+func declareQueue(channel *amqp.Channel, q Queue) error {
+	if _, err := channel.QueueDeclare(q.Name, true, false, false, false, q.arguments()); err != nil {
+		return err
+	}
+	for _, b := range q.Bindings {
+		if err := channel.QueueBind(q.Name, b.Key, b.Exchange, false, nil); err != nil {
+			return fmt.Errorf("bind to exchange %q with key %q: %w", b.Exchange, b.Key, err)
+		}
+	}
+	return nil
+}
+
+// exchangeError and queueError say what an operator can do about drift. The
+// broker's reply names the argument and both values.
+func (l *link) exchangeError(e Exchange, err error) error {
+	if !drifted(err) {
+		return fmt.Errorf("declare exchange %q: %w", e.Name, err)
+	}
+	return fmt.Errorf("exchange %q: %w: %w; show it with: rabbitmqctl list_exchanges -p '%s' name type durable arguments",
+		e.Name, ErrDrift, err, l.vhost)
+}
+
+func (l *link) queueError(q Queue, err error) error {
+	if !drifted(err) {
+		return fmt.Errorf("declare queue %q: %w", q.Name, err)
+	}
+	return fmt.Errorf("queue %q: %w: %w; show it with: rabbitmqctl list_queues -p '%s' name type durable arguments messages; "+
+		"once it is empty, remove it with: rabbitmqctl delete_queue -p '%s' --if-empty '%s'",
+		q.Name, ErrDrift, err, l.vhost, l.vhost, q.Name)
+}
+
+func drifted(err error) bool {
+	var reply *amqp.Error
+	return errors.As(err, &reply) && reply.Server && reply.Code == amqp.PreconditionFailed
+}

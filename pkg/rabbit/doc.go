@@ -1,0 +1,57 @@
+// Package rabbit is the project's only contact with RabbitMQ: a confirming
+// publisher for the relay, a batch consumer for the engines, and the topology
+// that both rely on.
+//
+// # Sessions
+//
+// A [Publisher] and a [Consumer] are one session each: one connection with one
+// channel, opened, used and closed. A session that has ended never comes back;
+// its owner closes it and opens another, after a pause of its own choosing. The
+// client library could reconnect by itself, and that stays off: delivery tags
+// start at 1 again on the new channel, so a late ack of an old delivery would
+// acknowledge another message that nobody has processed.
+//
+// Publishing and consuming never share a connection, because a broker that runs
+// short of memory or disk stops reading from connections that publish, and the
+// acks of a consumer would be stuck behind.
+//
+// Every dial asks [Config].URL again, so that rotated credentials are picked up,
+// and builds its login from that answer alone.
+//
+// # What bounds what
+//
+//   - connecting and logging in: Config.DialTimeout
+//   - opening channels and declaring the topology: 10 s
+//   - one write to the socket: Config.WriteTimeout. The library looks at no
+//     deadline once the socket's buffer is full, so the socket has its own.
+//   - silence of the broker: one and a half times Config.Heartbeat
+//   - Close: 2 s, then the socket is closed without ceremony
+//
+// # What a publish can come to
+//
+// Messages go out persistent and mandatory on a channel in confirm mode. The
+// broker answers a message that no queue takes with a return and then with an
+// ack, so an ack alone is not delivery: an outcome is taken from both. Returns
+// carry no delivery tag and are matched by message id. The library drops a
+// return that nobody takes within 5 s; the buffer for them holds a whole window,
+// and no more than a window is ever unsettled, so it cannot overflow.
+//
+//   - nil: stored, and routed to at least one queue
+//   - outbox.ErrUnroutable: returned
+//   - outbox.ErrNacked: refused, for example by a queue that is full
+//   - outbox.ErrUnpublishable: never sent, the protocol cannot carry it
+//   - anything else: unknown. The session ended before the confirm came; the
+//     message may be in its queue. It is published again under the same id.
+//
+// One message to an exchange that does not exist makes the broker close the
+// channel, and then every unconfirmed message is unknown, the good ones too.
+// What can be seen beforehand (a name that is too long, headers that do not fit
+// into a frame, headers that RabbitMQ reserves) never reaches the socket.
+//
+// # What a crash can do
+//
+// A publisher that dies leaves at most a window of messages that are in their
+// queues although nobody heard the confirm. A consumer that dies leaves at most
+// its prefetch of deliveries that come again, to it or to another consumer.
+// Nothing is lost in either case.
+package rabbit

@@ -1,0 +1,88 @@
+package rabbit
+
+import (
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/protocol"
+)
+
+func TestDeclareAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	topology := CommandTopology("room-booking", "payment")
+	require.NoError(t, Declare(testContext(t), at(url), topology))
+	require.NoError(t, Declare(testContext(t), at(url), topology))
+	for _, q := range []string{protocol.QueueDead, protocol.CommandQueue("room-booking"), protocol.CommandQueue("payment")} {
+		require.Zero(t, depth(t, url, q))
+	}
+}
+
+func TestRouting(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	command, event := to("payment", 1), to("room-reservation.completed", 2)
+	command.Exchange, event.Exchange = protocol.ExchangeCommands, protocol.ExchangeEvents
+	for _, topology := range []Topology{CommandTopology("payment"), EventTopology("watch", "room-reservation.*")} {
+		require.NoError(t, Declare(testContext(t), at(url), topology))
+	}
+	for _, err := range publishAll(t, publisher(t, at(url), 2), []*outbox.Record{command, event}) {
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, depth(t, url, protocol.CommandQueue("payment")))
+	require.Equal(t, 1, depth(t, url, "watch"))
+}
+
+func TestWhatAQueueGivesUpGoesToTheDead(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	declareReplies(t, url)
+	fill(t, url, 1)
+	channel := rawChannel(t, url)
+	require.Eventually(t, func() bool {
+		d, ok, err := channel.Get(replies, false)
+		require.NoError(t, err)
+		return ok && d.Reject(false) == nil
+	}, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return depth(t, url, protocol.QueueDead) == 1 }, patience, 50*time.Millisecond)
+	require.Zero(t, depth(t, url, replies))
+}
+
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	_, err := rawChannel(t, url).QueueDeclare(replies, true, false, false, false, amqp.Table{
+		amqp.QueueTypeArg: amqp.QueueTypeQuorum, "x-delivery-limit": 3,
+	})
+	require.NoError(t, err)
+	_, err = OpenConsumer(testContext(t), at(url), ReplyTopology(replies), replies, 1)
+	require.ErrorIs(t, err, ErrDrift)
+	for _, part := range []string{replies, "x-dead-letter", "rabbitmqctl list_queues -p", "delete_queue"} {
+		require.ErrorContains(t, err, part)
+	}
+
+	require.NoError(t, rawChannel(t, url).ExchangeDeclare("odd", "direct", true, false, false, false, nil))
+	err = Declare(testContext(t), at(url), Topology{Exchanges: []Exchange{{"odd", "topic"}}})
+	require.ErrorIs(t, err, ErrDrift)
+	require.ErrorContains(t, err, `exchange "odd"`)
+	require.ErrorContains(t, err, "rabbitmqctl list_exchanges")
+}
+
+func TestBindingToAMissingExchange(t *testing.T) {
+	t.Parallel()
+	queue := Queue{Name: "q", DeliveryLimit: 1, Bindings: []Binding{{Exchange: "missing", Key: "k"}}}
+	err := Declare(testContext(t), at(testenv.Vhost(t)), Topology{Queues: []Queue{queue}})
+	require.ErrorContains(t, err, `bind to exchange "missing"`)
+	require.NotErrorIs(t, err, ErrDrift)
+}
+
+func TestConsumeFromAMissingQueue(t *testing.T) {
+	t.Parallel()
+	_, err := OpenConsumer(testContext(t), at(testenv.Vhost(t)), Topology{}, "missing", 1)
+	require.ErrorContains(t, err, "no queue 'missing'")
+}
