@@ -1,0 +1,37 @@
+// Package inbox is the consumer loop that the orchestrator, the participants and
+// the listeners to events share: messages in batches, one database transaction a
+// batch, acknowledgement after the commit.
+//
+// # One round
+//
+// Receive what has arrived, at most MaxBatch messages. Begin a transaction, hand
+// it and the messages to the [Handler], store what the handler rejects in
+// inbox_quarantine, commit, acknowledge all. A message is therefore in the queue
+// until its work or its quarantine row is durable.
+//
+// # What a crash can do
+//
+// Before the commit: nothing happened, the broker delivers again. Between commit
+// and ack, or when the outcome of the commit is unknown: the broker delivers
+// again what is done already. Handlers must be idempotent, and all they change
+// must go through the transaction that they are given.
+//
+// # Errors
+//
+// An error of the database or of the handler is of one of three classes, see
+// [Classify]:
+//
+//   - Transient: not the message's fault. The batch is repeated in process with
+//     backoff for about a minute; then the session is dropped, so that another
+//     instance can try, and opened again after a pause. A session is only opened
+//     while the database answers: an outage must not use up the queue's
+//     x-delivery-limit.
+//   - Permanent: the message's fault, also a panic of the handler. The batch is
+//     halved until the bad message stands alone. It goes to the quarantine with
+//     its reason, the others commit.
+//   - Unknown: a message that stands alone is tried a few times more, then treated
+//     as permanent.
+//
+// The loop never gives up: it returns only when its context ends, after the batch
+// in hand.
+package inbox

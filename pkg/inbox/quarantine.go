@@ -1,0 +1,103 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+)
+
+// maxReason bounds the reason of a quarantine row, in bytes.
+const maxReason = 2000
+
+// quarantine stores the rejected deliveries inside the batch's transaction.
+func (c *consumer) quarantine(ctx context.Context, tx pgx.Tx, ds []Delivery, rejections []Rejection) error {
+	if len(rejections) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	for _, r := range rejections {
+		if r.Index < 0 || r.Index >= len(ds) {
+			return fmt.Errorf("the handler rejected delivery %d of %d", r.Index, len(ds))
+		}
+		row, err := c.row(ds[r.Index], r.Reason)
+		if err != nil {
+			return err
+		}
+		batch.Queue(c.quarantineSQL, row...)
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("store in inbox_quarantine: %w", err)
+	}
+	return nil
+}
+
+// row is a delivery as the parameters of quarantine.sql. Only the body may hold
+// any bytes; everything else is made storable.
+func (c *consumer) row(d Delivery, reason string) ([]any, error) {
+	properties, err := document(map[string]string{
+		"type": d.Type, "content_type": d.ContentType, "correlation_id": d.CorrelationID,
+		"reply_to": d.ReplyTo, "app_id": d.AppID,
+	})
+	if err != nil {
+		return nil, err
+	}
+	headers, err := document(d.Headers)
+	if err != nil {
+		return nil, err
+	}
+	var id *string
+	if d.MessageID != "" {
+		text := storable(d.MessageID)
+		id = &text
+	}
+	if reason == "" {
+		reason = "no reason given"
+	}
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
+	}
+	body := d.Body
+	if body == nil {
+		body = []byte{} // NULL would be another thing than no bytes
+	}
+	return []any{c.Name, id, storable(reason), storable(d.Exchange), storable(d.RoutingKey), properties, headers, body}, nil
+}
+
+func document(texts map[string]string) (json.RawMessage, error) {
+	out := make(map[string]string, len(texts))
+	for k, v := range texts {
+		if v != "" {
+			out[storable(k)] = storable(v)
+		}
+	}
+	doc, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("encode headers for inbox_quarantine: %w", err)
+	}
+	return doc, nil
+}
+
+// storable escapes a string that PostgreSQL's text cannot hold, so that a person
+// still sees each byte: NUL becomes \x00.
+func storable(s string) string {
+	if utf8.ValidString(s) && !strings.Contains(s, "\x00") {
+		return s
+	}
+	quoted := strconv.QuoteToASCII(s)
+	return quoted[1 : len(quoted)-1]
+}
+
+// report tells the operator what a commit set aside.
+func (c *consumer) report(ds []Delivery, rejections []Rejection) {
+	for _, r := range rejections {
+		d := ds[r.Index]
+		c.Log.Error("a message went to the quarantine", zap.String("message_id", d.MessageID),
+			zap.String("type", d.Type), zap.String("reason", r.Reason))
+	}
+}

@@ -1,0 +1,163 @@
+package participant_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap/zaptest"
+
+	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/participant"
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/saga"
+	sagasql "go.example/saga/sql"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// bench is a participant with one step, "work", whose handlers note each run in
+// the table effect and then behave as the command's payload says.
+type bench struct {
+	t *testing.T
+	p *participant.Participant
+	participant.Config
+}
+
+func setUp(t *testing.T) *bench {
+	t.Parallel()
+	b := &bench{t: t}
+	b.Config = participant.Config{
+		Name: "test", DB: testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant),
+		Open:  func(context.Context) (inbox.Source, error) { return nil, errors.New("not opened") },
+		Steps: map[string]participant.Step{"work": {Request: request, Cancel: cancel}, "pivot": {Request: request}},
+		Log:   zaptest.NewLogger(t),
+	}
+	_, err := b.DB.Exec(t.Context(), `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, saga uuid, op text)`)
+	require.NoError(t, err)
+	b.p, err = participant.New(b.Config)
+	require.NoError(t, err)
+	return b
+}
+
+func request(ctx context.Context, tx pgx.Tx, cmd participant.Command) (jsonmap.JSONMap, error) {
+	err := behave(ctx, tx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return jsonmap.JSONMap{"number": json.Number("9007199254740993")}, nil
+}
+
+func cancel(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
+	return behave(ctx, tx, cmd)
+}
+
+func behave(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
+	if _, err := tx.Exec(ctx, `INSERT INTO effect (saga, op) VALUES ($1, $2)`, uuid.UUID(cmd.SagaID), cmd.Operation); err != nil {
+		return err
+	}
+	switch cmd.Payload["behaviour"] {
+	case "refuse":
+		return participant.Refuse(saga.Problem{Type: "urn:test:no", Title: "No", Detail: "not \x00 today"})
+	case "fail":
+		return errors.New("password=hunter2 was wrong")
+	case "sqlfail":
+		_, err := tx.Exec(ctx, `SELECT 1/0`)
+		return err
+	case "hide":
+		_, _ = tx.Exec(ctx, `SELECT 1/0`)
+	case "panic":
+		panic("out of order")
+	case "lose":
+		_, err := tx.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
+		return err
+	}
+	return nil
+}
+
+// command is what the orchestrator would send.
+func command(id saga.ID, step string, op saga.Operation, attempt int, behaviour string) inbox.Delivery {
+	m, err := protocol.CommandMessage(
+		saga.State{ID: id, Type: "test", Payload: jsonmap.JSONMap{"behaviour": behaviour}},
+		saga.SendCommand{Step: step, Operation: op, Attempt: attempt, Destination: step, ReplyTo: "replies"})
+	if err != nil {
+		panic(err)
+	}
+	return wire(m)
+}
+
+func wire(m outbox.Message) inbox.Delivery {
+	return inbox.Delivery{MessageID: m.ID.String(), Type: m.Type, ReplyTo: m.ReplyTo, ContentType: m.ContentType,
+		Exchange: m.Exchange, RoutingKey: m.RoutingKey, Headers: m.Headers, Body: m.Payload}
+}
+
+// handle does one batch in one transaction.
+func (b *bench) handle(ds ...inbox.Delivery) (rejections []inbox.Rejection, err error) {
+	err = pgx.BeginFunc(b.t.Context(), b.DB, func(tx pgx.Tx) error {
+		rejections, err = participant.Handle(b.p, b.t.Context(), tx, ds)
+		return err
+	})
+	return rejections, err
+}
+
+// answer is a reply in the outbox.
+type answer struct {
+	ID    uuid.UUID
+	Reply saga.Reply
+}
+
+// answers are all replies of a saga, in order. Each must be one that an
+// orchestrator accepts.
+func (b *bench) answers(id saga.ID) []answer {
+	return answersOf(b.t, b.DB, id)
+}
+
+func answersOf(t *testing.T, db *pgxpool.Pool, id saga.ID) (all []answer) {
+	t.Helper()
+	rows, err := db.Query(t.Context(), `SELECT event_id, type, exchange, routing_key, content_type, headers, payload::text
+		FROM outbox WHERE aggregate_id = $1 ORDER BY id`, uuid.UUID(id))
+	require.NoError(t, err)
+	all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (answer, error) {
+		var a answer
+		var d inbox.Delivery
+		var body string
+		if err := row.Scan(&a.ID, &d.Type, &d.Exchange, &d.RoutingKey, &d.ContentType, &d.Headers, &body); err != nil {
+			return a, err
+		}
+		d.MessageID, d.Body = a.ID.String(), []byte(body)
+		require.Equal(t, "", d.Exchange)
+		require.Equal(t, "replies", d.RoutingKey)
+		got, reply, err := protocol.DecodeReply(d)
+		require.NoError(t, err)
+		require.Equal(t, id, got)
+		a.Reply = reply
+		return a, nil
+	})
+	require.NoError(t, err)
+	return all
+}
+
+func (b *bench) text(query string, args ...any) (s string) {
+	b.t.Helper()
+	require.NoError(b.t, b.DB.QueryRow(b.t.Context(), query, args...).Scan(&s))
+	return s
+}
+
+func (b *bench) effects(id saga.ID) string {
+	return b.text(`SELECT coalesce(string_agg(op, ' ' ORDER BY id), '') FROM effect WHERE saga = $1`, uuid.UUID(id))
+}
+
+func (b *bench) rows(id saga.ID) string {
+	return b.text(`SELECT coalesce(string_agg(op || ' ' || outcome || CASE WHEN effect THEN '' ELSE ' without effect' END, ', '
+		ORDER BY op DESC), '') FROM saga_barrier WHERE saga_id = $1`, uuid.UUID(id))
+}
+
+func newSaga() saga.ID { return saga.ID(uuid.Must(uuid.NewV7())) }

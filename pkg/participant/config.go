@@ -1,0 +1,68 @@
+package participant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/protocol"
+)
+
+// Command is what a handler is asked to do.
+type Command = protocol.Command
+
+// Step is how a service carries out one step of a saga. Handlers do their work
+// through tx alone and must not end it; ctx ends with the transaction. They return
+// nil, [Refuse], or an error that says: try again later.
+//
+// A bound on a statement belongs into the database (SET LOCAL statement_timeout):
+// a context that ends during a statement costs the connection and with it the
+// whole batch.
+type Step struct {
+	// Request does the step's work. The output is given to later steps and to the
+	// saga's event; nil is an empty one. At most 1 MiB of JSON as
+	// PostgreSQL prints it.
+	Request func(ctx context.Context, tx pgx.Tx, cmd Command) (output jsonmap.JSONMap, err error)
+	// Cancel undoes a Request that succeeded. It is nil for a step that cannot be
+	// undone, a pivot or a retriable one.
+	Cancel func(ctx context.Context, tx pgx.Tx, cmd Command) error
+}
+
+// Config describes a participant.
+type Config struct {
+	// Name of the participant in logs and in the quarantine.
+	Name string
+	// DB is the service's own database, with its outbox, inbox and barrier.
+	DB *pgxpool.Pool
+	// Schema holds the tables of this project; empty means public.
+	Schema string
+	// Open starts a session with the broker on the queue of the commands.
+	Open func(ctx context.Context) (inbox.Source, error)
+	// Steps by name, as the saga's definition calls them.
+	Steps map[string]Step
+	// MaxBatch bounds the commands of one transaction; 0 means 100.
+	MaxBatch int
+	// Connected, where set, is told whether a session with the broker is open.
+	Connected func(bool)
+	// Log receives what an operator should know; never a body.
+	Log *zap.Logger
+}
+
+func (c Config) check() error {
+	var errs []error
+	if len(c.Steps) == 0 {
+		errs = append(errs, errors.New("participant: Config.Steps is empty"))
+	}
+	for name, step := range c.Steps {
+		if name == "" || step.Request == nil {
+			errs = append(errs, fmt.Errorf("participant: Config.Steps[%q] needs a name and a Request", name))
+		}
+	}
+	return errors.Join(errs...)
+}

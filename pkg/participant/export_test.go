@@ -1,0 +1,4 @@
+package participant
+
+// Handle is the work on one batch, without the loop around it.
+var Handle = (*Participant).handle

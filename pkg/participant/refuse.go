@@ -1,0 +1,35 @@
+package participant
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/saga"
+)
+
+// Refuse is the error with which a handler says no for a business reason. The
+// problem reaches the saga's failure and whoever reads its event. Texts are for
+// people; programs go by the problem's Type, a URI (RFC 9457, section 3.1.1).
+func Refuse(p saga.Problem) error { return &refusal{p} }
+
+type refusal struct{ problem saga.Problem }
+
+func (r *refusal) Error() string { return "refused: " + r.problem.Title }
+
+// technical is the answer to an error that is no refusal. The text of an error
+// may hold anything, so only its kind leaves the service.
+func technical(err error) protocol.Reply {
+	kind := "error"
+	var pg *pgconn.PgError
+	switch {
+	case errors.Is(err, errPanic):
+		kind = "panic"
+	case errors.As(err, &pg):
+		kind = "SQLSTATE " + pg.Code
+	}
+	return protocol.Reply{Outcome: saga.OutcomeRetry, Problem: saga.Problem{
+		Type: "urn:problem:saga:technical", Title: "Technical error, nothing was changed", Detail: kind,
+	}}
+}

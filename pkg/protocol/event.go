@@ -1,0 +1,131 @@
+package protocol
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/saga"
+)
+
+// Event tells that a saga ended or was parked.
+type Event struct {
+	MessageID   uuid.UUID
+	SagaID      saga.ID
+	SagaType    string
+	Kind        saga.EventKind
+	Status      saga.Status
+	BusinessKey string
+	// Failure is why the saga went back; nil where it did not.
+	Failure *saga.Failure
+	// ParkReason is why the saga waits for an operator, else empty.
+	ParkReason saga.ParkReason
+	// Payload and Outputs are the saga's own: a subscriber need not ask anybody
+	// what it was that ended.
+	Payload jsonmap.JSONMap
+	Outputs jsonmap.JSONMap
+}
+
+// eventBody is the body of an event.
+type eventBody struct {
+	SagaID      string          `json:"sagaId"`
+	Type        string          `json:"type"`
+	Status      saga.Status     `json:"status"`
+	BusinessKey string          `json:"businessKey,omitempty"`
+	Failure     *failureBody    `json:"failure,omitempty"`
+	ParkReason  saga.ParkReason `json:"parkReason,omitempty"`
+	Payload     jsonmap.JSONMap `json:"payload"`
+	Outputs     jsonmap.JSONMap `json:"outputs"`
+}
+
+type failureBody struct {
+	Step    string            `json:"step,omitempty"`
+	Class   saga.FailureClass `json:"class"`
+	Problem saga.Problem      `json:"problem"`
+}
+
+// statusOf is the status that a saga has when it tells the kind.
+var statusOf = map[saga.EventKind]saga.Status{
+	saga.EventCompleted: saga.StatusCompleted,
+	saga.EventAborted:   saga.StatusAborted,
+	saga.EventParked:    saga.StatusParked,
+}
+
+// EventMessage is the message for the decision e of the saga st. It fails where
+// the kind does not fit the saga's status or the payload or outputs are not JSON.
+func EventMessage(st saga.State, e saga.EmitEvent) (outbox.Message, error) {
+	id := uuid.UUID(st.ID).String()
+	if statusOf[e.Kind] != st.Status {
+		return outbox.Message{}, fmt.Errorf("event of saga %s: a saga that is %s is not %s", id, st.Status, e.Kind)
+	}
+	body := eventBody{
+		SagaID: id, Type: st.Type, Status: st.Status, BusinessKey: st.BusinessKey,
+		ParkReason: st.ParkReason, Payload: object(st.Payload), Outputs: object(st.Outputs),
+	}
+	if f := st.Failure; f != nil {
+		body.Failure = &failureBody{Step: f.Step, Class: f.Class, Problem: f.Problem}
+	}
+	payload, err := json.Marshal(body)
+	if err != nil {
+		return outbox.Message{}, fmt.Errorf("encode the event %s of saga %s: %w", e.Kind, id, err)
+	}
+	name := st.Type + "." + string(e.Kind)
+	return outbox.Message{
+		ID:            EventID(st.ID, e.Kind, st.Version),
+		AggregateType: st.Type, AggregateID: id, CorrelationID: id,
+		Type:     name,
+		Exchange: ExchangeEvents, RoutingKey: name,
+		ContentType: typeJSON,
+		Headers:     map[string]string{HeaderSagaID: id, HeaderSagaType: st.Type},
+		Payload:     payload,
+	}, nil
+}
+
+// DecodeEvent reads an event. The error is a [*DecodeError].
+func DecodeEvent(d inbox.Delivery) (Event, error) {
+	r := reader{d: d}
+	e := Event{
+		MessageID: r.uuid("message_id", d.MessageID),
+		SagaID:    saga.ID(r.uuid(HeaderSagaID, d.Headers[HeaderSagaID])),
+		SagaType:  r.header(HeaderSagaType),
+	}
+	body := r.body(typeJSON)
+	if id := r.str(body, "sagaId"); id != d.Headers[HeaderSagaID] {
+		r.fail("body", "sagaId is not what the header %s says", HeaderSagaID)
+	}
+	if name := r.str(body, "type"); name != e.SagaType {
+		r.fail("body", "type is not what the header %s says", HeaderSagaType)
+	}
+	e.Status = saga.Status(r.str(body, "status"))
+	for kind, status := range statusOf {
+		if status == e.Status {
+			e.Kind = kind
+		}
+	}
+	if e.Kind == "" || d.Type != e.SagaType+"."+string(e.Kind) {
+		r.fail("type", "%q does not fit the status in the body", d.Type)
+	}
+	e.BusinessKey, e.ParkReason = r.str(body, "businessKey"), saga.ParkReason(r.str(body, "parkReason"))
+	e.Failure = r.failure(body)
+	e.Payload, e.Outputs = r.member(body, "payload"), r.member(body, "outputs")
+	if r.err != nil {
+		return Event{}, r.err
+	}
+	return e, nil
+}
+
+func (r *reader) failure(body jsonmap.JSONMap) *saga.Failure {
+	if _, there := body["failure"]; !there {
+		return nil
+	}
+	f := r.member(body, "failure")
+	return &saga.Failure{
+		Step:    r.str(f, "step"),
+		Class:   saga.FailureClass(r.str(f, "class")),
+		Problem: problem(r.member(f, "problem")),
+	}
+}

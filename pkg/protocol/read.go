@@ -1,0 +1,153 @@
+package protocol
+
+import (
+	"mime"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/saga"
+)
+
+// Bounds of what is accepted.
+const (
+	// MaxBody is the largest body in bytes.
+	MaxBody = 1 << 20
+	// MaxText is the largest property or header value in bytes: what an AMQP
+	// short string holds.
+	MaxText = 255
+)
+
+// Media types of the bodies.
+const (
+	typeJSON    = "application/json"
+	typeProblem = "application/problem+json" // RFC 9457
+)
+
+// reader takes a delivery apart and remembers the first thing that is wrong, so
+// that decoding reads as a list of fields.
+type reader struct {
+	d   inbox.Delivery
+	err error
+}
+
+func (r *reader) fail(field, format string, args ...any) {
+	if r.err == nil {
+		r.err = bad(field, format, args...)
+	}
+}
+
+// text checks that value is there and can stand in a database row, a log line
+// and a terminal.
+func (r *reader) text(field, value string) string {
+	switch {
+	case value == "":
+		r.fail(field, "is missing or empty")
+	case len(value) > MaxText:
+		r.fail(field, "has %d bytes, at most %d are allowed", len(value), MaxText)
+	case !utf8.ValidString(value):
+		r.fail(field, "is not valid UTF-8")
+	case strings.ContainsFunc(value, unicode.IsControl):
+		r.fail(field, "contains a control character")
+	}
+	return value
+}
+
+func (r *reader) header(name string) string { return r.text(name, r.d.Headers[name]) }
+
+// uuid accepts the canonical form only: one id has one spelling, and keys that
+// contain it can be compared as text.
+func (r *reader) uuid(field, value string) uuid.UUID {
+	r.text(field, value)
+	id, err := uuid.Parse(value)
+	if err != nil || id.String() != value || id == uuid.Nil {
+		r.fail(field, "is not a UUID in its canonical lower-case form")
+	}
+	return id
+}
+
+func (r *reader) operation() saga.Operation {
+	op := saga.Operation(r.header(HeaderSagaOp))
+	if op != saga.Request && op != saga.Cancel {
+		r.fail(HeaderSagaOp, "is %q, want %s or %s", op, saga.Request, saga.Cancel)
+	}
+	return op
+}
+
+func (r *reader) attempt() int {
+	value := r.header(HeaderSagaAttempt)
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || n < 1 || strconv.FormatInt(n, 10) != value {
+		r.fail(HeaderSagaAttempt, "is %q, want a positive decimal number", value)
+	}
+	return int(n)
+}
+
+func (r *reader) key(id uuid.UUID, step string, op saga.Operation) {
+	if got, want := r.header(HeaderSagaKey), Key(saga.ID(id), step, op); got != want {
+		r.fail(HeaderSagaKey, "is %q, but the other headers say %q", got, want)
+	}
+}
+
+// body reads the JSON object that every message of this protocol carries.
+func (r *reader) body(mediaType string) jsonmap.JSONMap {
+	got, params, err := mime.ParseMediaType(r.d.ContentType)
+	if err != nil || got != mediaType {
+		r.fail("content_type", "is %q, want %s", r.d.ContentType, mediaType)
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		r.fail("content_type", "has the charset %q, JSON is UTF-8", charset)
+	}
+	if len(r.d.Body) > MaxBody {
+		r.fail("body", "has %d bytes, at most %d are allowed", len(r.d.Body), MaxBody)
+	}
+	if r.err != nil {
+		return nil
+	}
+	object, err := jsonmap.Parse(r.d.Body)
+	if err != nil {
+		r.fail("body", "%s", err)
+	}
+	return object
+}
+
+// member takes an object out of the body. One that is absent is empty.
+func (r *reader) member(body jsonmap.JSONMap, name string) jsonmap.JSONMap {
+	value, there := body[name]
+	if !there {
+		return jsonmap.JSONMap{}
+	}
+	object, ok := asObject(value)
+	if !ok {
+		r.fail("body", "%s is not an object", name)
+	}
+	return object
+}
+
+// str takes an optional string out of the body.
+func (r *reader) str(body jsonmap.JSONMap, name string) string {
+	value, there := body[name]
+	if !there {
+		return ""
+	}
+	s, ok := value.(string)
+	if !ok {
+		r.fail("body", "%s is not a string", name)
+	}
+	return s
+}
+
+func asObject(value any) (jsonmap.JSONMap, bool) {
+	switch v := value.(type) {
+	case jsonmap.JSONMap:
+		return v, v != nil
+	case map[string]any:
+		return v, v != nil
+	}
+	return nil, false
+}
