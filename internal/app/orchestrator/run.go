@@ -1,0 +1,111 @@
+// Package orchestrator wires the orchestrator's engine to the database, the broker
+// and the health port.
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
+
+	"go.example/saga/internal/app"
+	"go.example/saga/internal/config"
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/rabbit"
+	"go.example/saga/pkg/saga"
+	engine "go.example/saga/pkg/saga/orchestrator"
+	"go.example/saga/pkg/saga/sagapg"
+)
+
+const (
+	name = "orchestrator"
+	// poolSize serves one consumer and one timer loop, with room for a check.
+	poolSize = 6
+	// maxCheckPause is the longest pause while the database is not ready at start.
+	maxCheckPause = 5 * time.Second
+)
+
+// Run drives sagas until ctx is done. Database and broker may be absent at the
+// start and go away at any time. It ends with an error only where going on would
+// be wrong: a definition of running sagas that this program does not understand,
+// or a health port that is taken.
+func Run(ctx context.Context, s Settings) error {
+	log, err := app.Logger(s.LogLevel, s.LogFormat)
+	if err != nil {
+		return err
+	}
+	log = log.Named(name)
+	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	e, err := engine.New(engine.Config{DB: pool, Store: sagapg.New(s.DatabaseSchema), MaxBatch: s.BatchSize, Log: log})
+	if err != nil {
+		return err
+	}
+	var connected atomic.Bool
+	replies := inbox.Config{
+		Name: name, DB: pool, Schema: s.DatabaseSchema, Open: open(s), Handle: e.Handle,
+		MaxBatch: s.BatchSize, Connected: connected.Store, Log: log,
+	}
+	ready := func() error {
+		if !connected.Load() {
+			return errors.New("no session with the broker")
+		}
+		return e.Ready()
+	}
+	return app.Run(ctx,
+		func(ctx context.Context) error {
+			if err := check(ctx, e, s.ReplyQueue, log); err != nil || ctx.Err() != nil {
+				return err
+			}
+			return app.Run(ctx, e.RunTimers, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
+		},
+		func(ctx context.Context) error { return app.ServeHealth(ctx, s.HealthAddr, ready, log) },
+	)
+}
+
+// check waits until the database answers, and refuses to work on sagas whose plan
+// this program does not understand.
+func check(ctx context.Context, e *engine.Engine, replyQueue string, log *zap.Logger) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.MaxInterval = maxCheckPause
+	defs, err := backoff.Retry(ctx, func() ([]saga.Definition, error) {
+		defs, err := e.Check(ctx)
+		if errors.Is(err, sagapg.ErrNoDefinition) || errors.Is(err, sagapg.ErrNotUnderstood) {
+			return nil, backoff.Permanent(err)
+		}
+		return defs, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
+		log.Warn("the database is not ready, trying again (has `orchestrator migrate` been run?)",
+			zap.Error(err), zap.Duration("pause", pause))
+	}))
+	if ctx.Err() != nil {
+		return nil
+	}
+	for _, def := range defs {
+		if def.ReplyTo != replyQueue {
+			log.Warn("running sagas wait for replies in a queue that this orchestrator does not read",
+				zap.String("definition", def.Name), zap.Int("version", def.Version),
+				zap.String("reply_to", def.ReplyTo), zap.String("REPLY_QUEUE", replyQueue))
+		}
+	}
+	return err
+}
+
+func open(s Settings) func(context.Context) (inbox.Source, error) {
+	cfg := rabbit.Config{Name: name, URL: reveal(s.AMQPURL)}
+	// Two batches: one is worked on while the next one arrives.
+	prefetch := 2 * s.BatchSize
+	return func(ctx context.Context) (inbox.Source, error) {
+		return rabbit.OpenConsumer(ctx, cfg, rabbit.ReplyTopology(s.ReplyQueue), s.ReplyQueue, prefetch)
+	}
+}
+
+func reveal(url config.Secret) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return url.Reveal(), nil }
+}

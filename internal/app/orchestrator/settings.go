@@ -1,0 +1,57 @@
+package orchestrator
+
+import (
+	"fmt"
+
+	"go.example/saga/internal/config"
+	"go.example/saga/pkg/protocol"
+)
+
+// maxBatchSize bounds one transaction: a larger one gains nothing and holds its
+// locks longer.
+const maxBatchSize = 1000
+
+// Settings are those of every command of the orchestrator.
+type Settings struct {
+	DatabaseURL config.Secret `yaml:"database_url" env:"DATABASE_URL"`
+	// DatabaseSchema holds the tables; empty means public.
+	DatabaseSchema string `yaml:"database_schema" env:"DATABASE_SCHEMA"`
+	// AMQPURL is needed by run only.
+	AMQPURL config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
+	// ReplyQueue is where the participants answer.
+	ReplyQueue string `yaml:"reply_queue" env:"REPLY_QUEUE"`
+	// BatchSize bounds the replies, and the timers, of one transaction.
+	BatchSize int `yaml:"batch_size" env:"BATCH_SIZE"`
+	// HealthAddr serves /livez and /readyz; empty serves neither.
+	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
+	LogLevel   string `yaml:"log_level" env:"LOG_LEVEL"`
+	LogFormat  string `yaml:"log_format" env:"LOG_FORMAT"`
+}
+
+// DefaultSettings are what holds where nothing else is said.
+func DefaultSettings() Settings {
+	return Settings{ReplyQueue: protocol.QueueReplies, BatchSize: 100}
+}
+
+// Validate implements [config.Validator].
+func (s *Settings) Validate() error {
+	var database, queue, batch error
+	if s.DatabaseURL == "" {
+		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_reservation")
+	}
+	if s.ReplyQueue == "" || len(s.ReplyQueue) > protocol.MaxText {
+		queue = fmt.Errorf("REPLY_QUEUE has %d bytes, want 1 to %d", len(s.ReplyQueue), protocol.MaxText)
+	}
+	if s.BatchSize < 1 || s.BatchSize > maxBatchSize {
+		batch = fmt.Errorf("BATCH_SIZE is %d, want 1 to %d", s.BatchSize, maxBatchSize)
+	}
+	return config.Join(database, queue, batch)
+}
+
+// RequireBroker is nil if the broker's address is set.
+func (s *Settings) RequireBroker() error {
+	if s.AMQPURL == "" {
+		return config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+// Package orchestratorcmd is the command line of the orchestrator: run it, look at
+// sagas, store definitions.
+package orchestratorcmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/orchestrator"
+	"go.example/saga/internal/cli"
+	"go.example/saga/internal/config"
+	"go.example/saga/pkg/saga/sagapg"
+	sagasql "go.example/saga/sql"
+)
+
+const rootHelp = `Drive sagas, and show where they stand.
+
+Settings come from the environment, over those of the --config file:
+DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, REPLY_QUEUE (saga.replies),
+BATCH_SIZE (100), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 not found,
+4 refused (another plan is stored under that version).`
+
+// New is the command "orchestrator".
+func New() *cobra.Command {
+	var o options
+	root := &cobra.Command{
+		Use:   "orchestrator",
+		Short: "Drive sagas, and show where they stand",
+		Long:  rootHelp,
+		Example: `  orchestrator migrate
+  orchestrator definition apply deploy/room-reservation.yaml
+  orchestrator run
+  orchestrator saga list --status PARKED`,
+	}
+	root.PersistentFlags().StringVar(&o.config, "config", "", "YAML file with settings")
+	sagas := &cobra.Command{Use: "saga", Short: "Look at sagas",
+		Example: "  orchestrator saga list --status STARTED\n  orchestrator saga show 0193c0de-0000-7000-8000-000000000001"}
+	sagas.AddCommand(newSagaList(&o), newSagaShow(&o))
+	definitions := &cobra.Command{Use: "definition", Short: "Store and look at saga definitions",
+		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list"}
+	definitions.AddCommand(newDefinitionApply(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
+	root.AddCommand(newRun(&o), newMigrate(&o), newHealthcheck(), sagas, definitions)
+	return root
+}
+
+// options are the flags that every command has.
+type options struct{ config string }
+
+func (o *options) settings() (orchestrator.Settings, error) {
+	settings := orchestrator.DefaultSettings()
+	if err := config.Load(o.config, &settings); err != nil {
+		return settings, cli.Usagef("%w", err)
+	}
+	return settings, nil
+}
+
+// withStore runs work with a connection to the database.
+func (o *options) withStore(ctx context.Context, work func(*sagapg.Store, *pgxpool.Pool) error) error {
+	settings, err := o.settings()
+	if err != nil {
+		return err
+	}
+	pool, err := app.OpenPool(ctx, settings.DatabaseURL, "orchestrator-cli", 1)
+	if err != nil {
+		return cli.Usagef("%w", err)
+	}
+	defer pool.Close()
+	return work(sagapg.New(settings.DatabaseSchema), pool)
+}
+
+func newRun(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Drive sagas until SIGTERM",
+		Long: `Turn replies and due timers into the next commands until SIGINT or SIGTERM, then
+finish the batch in hand. Several may run on the same database and queue.
+Database and broker may come later and go away: work resumes by itself.`,
+		Example: `  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation \
+  AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ orchestrator run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := o.settings()
+			if err != nil {
+				return err
+			}
+			if err := settings.RequireBroker(); err != nil {
+				return cli.Usagef("%w", err)
+			}
+			return orchestrator.Run(cmd.Context(), settings)
+		},
+	}
+}
+
+func newMigrate(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:     "migrate",
+		Short:   "Create or update the tables: outbox, saga, inbox",
+		Example: "  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation orchestrator migrate",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := o.settings()
+			if err != nil {
+				return err
+			}
+			lines := []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox}
+			if err := sagasql.Up(cmd.Context(), settings.DatabaseURL.Reveal(), settings.DatabaseSchema, lines...); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "the tables of outbox, saga and inbox are up to date")
+			return err
+		},
+	}
+}
+
+func newHealthcheck() *cobra.Command {
+	var addr string
+	cmd := &cobra.Command{
+		Use:     "healthcheck",
+		Short:   "Ask the running orchestrator whether it is ready",
+		Example: "  orchestrator healthcheck --addr 127.0.0.1:9091",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.CheckHealth(cmd.Context(), addr) },
+	}
+	cmd.Flags().StringVar(&addr, "addr", os.Getenv("HEALTH_ADDR"), "where it serves /readyz; default HEALTH_ADDR")
+	return cmd
+}

@@ -1,0 +1,54 @@
+package orchestrator
+
+import (
+	"time"
+
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+)
+
+// batch applies events to the sagas that one transaction has locked.
+type batch struct {
+	now   time.Time
+	sagas map[saga.ID]*member
+	order []saga.ID
+}
+
+// member is one saga of a batch and what has happened to it so far.
+type member struct {
+	sagapg.Loaded
+	change sagapg.Change
+}
+
+func newBatch(loaded []sagapg.Loaded, now time.Time) *batch {
+	b := &batch{now: now, sagas: make(map[saga.ID]*member, len(loaded))}
+	for _, l := range loaded {
+		b.sagas[l.State.ID] = &member{Loaded: l}
+		b.order = append(b.order, l.State.ID)
+	}
+	return b
+}
+
+// apply steps the saga, each time from the state that the step before left. known
+// is false if no such saga was loaded.
+func (b *batch) apply(id saga.ID, e saga.Event) (t saga.Transition, known bool) {
+	m, known := b.sagas[id]
+	if !known {
+		return saga.Transition{}, false
+	}
+	t = saga.Step(m.Definition, m.State, e, b.now)
+	m.State = t.Next
+	m.change = append(m.change, t)
+	return t, true
+}
+
+// changes lists what happened, by saga in the order of loading.
+func (b *batch) changes() []sagapg.Change {
+	var changes []sagapg.Change
+	for _, id := range b.order {
+		if change := b.sagas[id].change; len(change) > 0 {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}

@@ -1,0 +1,91 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+)
+
+// Config describes an engine.
+type Config struct {
+	// DB holds the sagas and their outbox.
+	DB *pgxpool.Pool
+	// Store reads and writes them.
+	Store *sagapg.Store
+	// MaxBatch bounds the timers of one transaction; 0 means 100.
+	MaxBatch int
+	// Log receives what an operator should know; never a payload.
+	Log *zap.Logger
+}
+
+// Engine applies events to sagas. It is safe for concurrent use.
+type Engine struct {
+	Config
+	timing timing
+	// trouble is the error of the last round of timers, nil if it went well.
+	trouble atomic.Pointer[error]
+}
+
+// timing holds the pauses of the timer loop. Tests make them short.
+type timing struct {
+	sweep    time.Duration // longest sleep between two looks at the timers
+	maxPause time.Duration // longest pause while the database fails
+	postpone time.Duration // how long a saga that fails is left out
+	batch    time.Duration // how long one transaction may take, also at the end
+}
+
+var standard = timing{
+	sweep:    500 * time.Millisecond,
+	maxPause: 5 * time.Second,
+	postpone: 30 * time.Second,
+	batch:    10 * time.Second,
+}
+
+const defaultBatch = 100
+
+// New makes an engine.
+func New(cfg Config) (*Engine, error) {
+	switch {
+	case cfg.DB == nil:
+		return nil, errors.New("orchestrator: Config.DB is missing")
+	case cfg.Store == nil:
+		return nil, errors.New("orchestrator: Config.Store is missing")
+	case cfg.MaxBatch < 0:
+		return nil, errors.New("orchestrator: Config.MaxBatch is negative")
+	}
+	if cfg.MaxBatch == 0 {
+		cfg.MaxBatch = defaultBatch
+	}
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	return &Engine{Config: cfg, timing: standard}, nil
+}
+
+// Check reads the definition of every running saga and returns them. An error that
+// is [sagapg.ErrNoDefinition] or [sagapg.ErrNotUnderstood] means that this program
+// must not work on this database; any other may go away by itself.
+func (e *Engine) Check(ctx context.Context) ([]saga.Definition, error) {
+	defs, err := e.Store.CheckDefinitions(ctx, e.DB)
+	if err != nil {
+		return nil, fmt.Errorf("orchestrator: %w", err)
+	}
+	return defs, nil
+}
+
+// Ready is nil if the last look at the timers went well, which says that the
+// database answers too.
+func (e *Engine) Ready() error {
+	if err := e.trouble.Load(); err != nil {
+		return fmt.Errorf("timers: %w", *err)
+	}
+	return nil
+}

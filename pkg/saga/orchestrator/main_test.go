@@ -1,0 +1,156 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+	sagasql "go.example/saga/sql"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+func plan() saga.Definition {
+	policy := saga.Policy{
+		Timeout: time.Hour,
+		Retry:   saga.Retry{Initial: time.Hour, Factor: 1, Max: time.Hour, Attempts: 3},
+	}
+	step := func(name string) saga.StepDefinition {
+		return saga.StepDefinition{Name: name, Type: saga.Compensatable, Destination: name, Request: policy, Cancel: policy}
+	}
+	return saga.Definition{Name: "trip", Version: 1, ReplyTo: "saga.replies", Steps: []saga.StepDefinition{step("hotel"), step("flight")}}
+}
+
+type bench struct {
+	*testing.T
+	ctx   context.Context
+	db    *pgxpool.Pool
+	store *sagapg.Store
+}
+
+func setup(t *testing.T) *bench {
+	t.Parallel()
+	b := &bench{
+		T: t, ctx: t.Context(), store: sagapg.New(""),
+		db: testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox),
+	}
+	_, err := b.store.ApplyDefinition(b.ctx, b.db, plan())
+	require.NoError(t, err)
+	return b
+}
+
+// engine is one of the engines on the bench's database, in a hurry.
+func (b *bench) engine() *Engine {
+	b.Helper()
+	e, err := New(Config{DB: b.db, Store: sagapg.New("")})
+	require.NoError(b, err)
+	e.timing = timing{sweep: 20 * time.Millisecond, maxPause: 50 * time.Millisecond, postpone: time.Minute, batch: 10 * time.Second}
+	return e
+}
+
+// start starts n sagas in one transaction.
+func (b *bench) start(n int) []saga.ID {
+	b.Helper()
+	ids := make([]saga.ID, n)
+	require.NoError(b, pgx.BeginFunc(b.ctx, b.db, func(tx pgx.Tx) (err error) {
+		for i := range ids {
+			ids[i], _, err = b.store.Start(b.ctx, tx, plan(), sagapg.StartRequest{Payload: jsonmap.JSONMap{"n": i}})
+			require.NoError(b, err)
+		}
+		return nil
+	}))
+	return ids
+}
+
+// overdue makes the timers of all running sagas due.
+func (b *bench) overdue() {
+	b.exec(`UPDATE saga SET wake_at = now() - interval '1 second' WHERE wake_at IS NOT NULL`)
+}
+
+// handle applies deliveries in one transaction, as the inbox does.
+func (b *bench) handle(ds ...inbox.Delivery) []inbox.Rejection {
+	b.Helper()
+	var rejections []inbox.Rejection
+	require.NoError(b, pgx.BeginFunc(b.ctx, b.db, func(tx pgx.Tx) (err error) {
+		rejections, err = b.engine().Handle(b.ctx, tx, ds)
+		return err
+	}))
+	return rejections
+}
+
+func (b *bench) exec(query string, args ...any) {
+	b.Helper()
+	_, err := b.db.Exec(b.ctx, query, args...)
+	require.NoError(b, err)
+}
+
+func (b *bench) count(query string, args ...any) (n int) {
+	b.Helper()
+	require.NoError(b, b.db.QueryRow(b.ctx, query, args...).Scan(&n))
+	return n
+}
+
+func (b *bench) status(id saga.ID) (s string) {
+	b.Helper()
+	require.NoError(b, b.db.QueryRow(b.ctx, `SELECT status || ' ' || coalesce(operation || ' ' || current_step || ' ' || attempt, '')
+		FROM saga WHERE id = $1`, uuid.UUID(id)).Scan(&s))
+	return s
+}
+
+// sound checks what must hold for every saga at any time.
+func (b *bench) sound() {
+	b.Helper()
+	require.Zero(b, b.count(`SELECT count(*) FROM saga s
+		WHERE s.version <> (SELECT count(*) FROM saga_history h WHERE h.saga_id = s.id)
+		   OR s.status <> (SELECT to_status FROM saga_history h WHERE h.saga_id = s.id ORDER BY seq DESC LIMIT 1)`),
+		"the history has a gap")
+	require.Zero(b, b.count(`SELECT count(*) FROM (
+		SELECT from_status, lag(to_status) OVER (PARTITION BY saga_id ORDER BY seq) AS before FROM saga_history) h
+		WHERE from_status <> before`), "the history is no path")
+	require.Zero(b, b.count(`SELECT count(*) FROM (SELECT event_id FROM outbox GROUP BY 1 HAVING count(*) > 1) twice`),
+		"one decision was made twice")
+}
+
+// command is the command of a step, as a participant receives it.
+func command(id saga.ID, step string, op saga.Operation, attempt int) protocol.Command {
+	return protocol.Command{
+		MessageID: protocol.CommandID(id, step, op, attempt), SagaID: id, SagaType: "trip",
+		Step: step, Operation: op, Attempt: attempt, ReplyTo: "saga.replies",
+	}
+}
+
+// answer is the participant's reply as the broker delivers it.
+func (b *bench) answer(id saga.ID, step string, op saga.Operation, outcome saga.Outcome) inbox.Delivery {
+	b.Helper()
+	m, err := protocol.ReplyMessage(command(id, step, op, 1), protocol.Reply{Outcome: outcome})
+	require.NoError(b, err)
+	return delivery(m)
+}
+
+func delivery(m outbox.Message) inbox.Delivery {
+	return inbox.Delivery{
+		MessageID: m.ID.String(), CorrelationID: m.CorrelationID, Type: m.Type, ReplyTo: m.ReplyTo,
+		ContentType: m.ContentType, RoutingKey: m.RoutingKey, Headers: m.Headers, Body: m.Payload,
+	}
+}
+
+func reasons(rejections []inbox.Rejection) map[int]string {
+	m := map[int]string{}
+	for _, r := range rejections {
+		m[r.Index] = fmt.Sprint(m[r.Index], r.Reason)
+	}
+	return m
+}

@@ -1,0 +1,147 @@
+package sagapg_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	completed  = `status = 'COMPLETED', ended_at = now(), current_step = NULL, operation = NULL, attempt = NULL, wake_at = NULL`
+	aborted    = `status = 'ABORTED', ended_at = now(), current_step = NULL, operation = NULL, attempt = NULL, wake_at = NULL, failure = '{}'`
+	insertSaga = `INSERT INTO saga (id, type, definition_version, status, step_status, payload, version, started_at, updated_at, ended_at, business_key) `
+	insertHist = `INSERT INTO saga_history (saga_id, seq, at, kind, disposition, from_status, to_status, detail) `
+)
+
+// violations breaks every constraint of the saga tables once. $1 is the id of a
+// saga that waits for room-booking.
+var violations = map[string]string{
+	"saga_pkey":                       insertSaga + `SELECT id, type, 1, 'COMPLETED', '{}', '{}', 1, now(), now(), now(), 'K-2' FROM saga WHERE id = $1`,
+	"saga_business_key_unique":        insertSaga + `SELECT gen_random_uuid(), type, 1, 'COMPLETED', '{}', '{}', 1, now(), now(), now(), business_key FROM saga WHERE id = $1`,
+	"saga_definition_stored":          `UPDATE saga SET definition_version = 7 WHERE id = $1`,
+	"saga_status_known":               `UPDATE saga SET status = 'DONE', wake_at = NULL WHERE id = $1`,
+	"saga_version_positive":           `UPDATE saga SET version = 0 WHERE id = $1`,
+	"saga_business_key_given":         `UPDATE saga SET business_key = '' WHERE id = $1`,
+	"saga_terminal_has_ended":         `UPDATE saga SET ended_at = now() WHERE id = $1`,
+	"saga_terminal_waits_for_nothing": `UPDATE saga SET step_status = '{}', status = 'COMPLETED', ended_at = now(), wake_at = NULL WHERE id = $1`,
+	"saga_command_whole":              `UPDATE saga SET operation = NULL WHERE id = $1`,
+	"saga_operation_known":            `UPDATE saga SET operation = 'UNDO' WHERE id = $1`,
+	"saga_attempt_positive":           `UPDATE saga SET attempt = 0 WHERE id = $1`,
+	"saga_running_has_deadline":       `UPDATE saga SET wake_at = NULL WHERE id = $1`,
+	"saga_parked_has_reason":          `UPDATE saga SET status = 'PARKED', wake_at = NULL WHERE id = $1`,
+	"saga_abort_has_failure":          `UPDATE saga SET status = 'ABORTING' WHERE id = $1`,
+	"saga_forward_has_no_failure":     `UPDATE saga SET failure = '{}' WHERE id = $1`,
+	"saga_payload_is_object":          `UPDATE saga SET payload = '[]' WHERE id = $1`,
+	"saga_outputs_is_object":          `UPDATE saga SET outputs = '1' WHERE id = $1`,
+	"saga_failure_is_object":          `UPDATE saga SET status = 'ABORTING', failure = '"no"' WHERE id = $1`,
+	"saga_step_status_known":          `UPDATE saga SET step_status = '{"room-booking": "DONE"}' WHERE id = $1`,
+	"saga_completed_in_effect":        `UPDATE saga SET ` + completed + `, step_status = '{"room-booking": "STARTED"}' WHERE id = $1`,
+	"saga_aborted_not_in_effect":      `UPDATE saga SET ` + aborted + `, step_status = '{"room-booking": "SUCCEEDED"}' WHERE id = $1`,
+
+	"saga_history_pkey":                   insertHist + `SELECT id, 1, now(), 'start', 'advanced', NULL, 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_saga":                   insertHist + `SELECT gen_random_uuid(), 2, now(), 'timer', 'late', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_seq_positive":           insertHist + `SELECT id, 0, now(), 'timer', 'late', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_starts_once":            insertHist + `SELECT id, 2, now(), 'start', 'late', NULL, 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_kind_known":             insertHist + `SELECT id, 2, now(), 'nap', 'late', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_disposition_known":      insertHist + `SELECT id, 2, now(), 'timer', 'lost', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_to_status_known":        insertHist + `SELECT id, 2, now(), 'timer', 'late', 'STARTED', 'DONE', '' FROM saga WHERE id = $1`,
+	"saga_history_from_status_known":      insertHist + `SELECT id, 2, now(), 'timer', 'late', 'DONE', 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_terminal_absorbing":     insertHist + `SELECT id, 2, now(), 'reply', 'late', 'ABORTED', 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_action_has_operator":    insertHist + `SELECT id, 2, now(), 'skip', 'advanced', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
+	"saga_history_operation_known":        historyWith(`operation`, `'UNDO'`),
+	"saga_history_outcome_known":          historyWith(`outcome`, `'maybe'`),
+	"saga_history_sent_whole":             historyWith(`sent_step`, `'payment'`),
+	"saga_history_sent_operation_known":   historyWith(`sent_step, sent_operation, sent_attempt`, `'payment', 'UNDO', 1`),
+	"saga_history_sent_attempt_positive":  historyWith(`sent_step, sent_operation, sent_attempt`, `'payment', 'REQUEST', 0`),
+	"saga_definition_pkey":                definitionWith(`'room-reservation', 1, spec, hash`),
+	"saga_definition_name_given":          definitionWith(`'', 1, spec, hash`),
+	"saga_definition_version_positive":    definitionWith(`'other', 0, spec, hash`),
+	"saga_definition_spec_has_steps":      definitionWith(`'other', 1, '{}', hash`),
+	"saga_definition_hash_is_sha256":      definitionWith(`'other', 1, spec, 'abc'`),
+	"saga_definition_immutable (trigger)": `UPDATE saga_definition SET spec = spec WHERE name = (SELECT type FROM saga WHERE id = $1)`,
+	"saga_history_append_only (trigger)":  `UPDATE saga_history SET detail = 'x' WHERE saga_id = $1`,
+}
+
+func historyWith(columns, values string) string {
+	return fmt.Sprintf(`INSERT INTO saga_history (saga_id, seq, at, kind, disposition, from_status, to_status, detail, %s)
+		SELECT id, 2, now(), 'timer', 'late', 'STARTED', 'STARTED', '', %s FROM saga WHERE id = $1`, columns, values)
+}
+
+func definitionWith(values string) string {
+	return `INSERT INTO saga_definition (name, version, spec, hash) SELECT ` + values + ` FROM saga_definition, saga WHERE saga.id = $1`
+}
+
+func TestEveryConstraintRefuses(t *testing.T) {
+	b := setup(t)
+	id := b.start("K-1")
+	for name, statement := range violations {
+		var want string
+		_, _ = fmt.Sscan(name, &want)
+		_, err := b.db.Exec(b.ctx, statement, uuid.UUID(id))
+		if got := violated(err); got != want {
+			t.Errorf("%s: refused by %q, want %q: %v", statement, got, want, err)
+		}
+	}
+	// No constraint is forgotten here.
+	rows, err := b.db.Query(b.ctx, `SELECT conname::text FROM pg_constraint
+		WHERE conrelid IN ('saga'::regclass, 'saga_history'::regclass, 'saga_definition'::regclass)`)
+	require.NoError(t, err)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for _, name := range names {
+		require.Contains(t, violations, name)
+	}
+}
+
+func violated(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return ""
+	}
+	return pg.ConstraintName
+}
+
+// The end of a saga is final, whoever asks.
+func TestTerminalIsAbsorbing(t *testing.T) {
+	for name, end := range map[string]string{"COMPLETED": completed, "ABORTED": aborted} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			id := b.start("K-1")
+			b.exec(`UPDATE saga SET step_status = '{}', `+end+` WHERE id = $1`, uuid.UUID(id))
+			b.exec(`UPDATE saga SET version = version + 1 WHERE id = $1`, uuid.UUID(id))
+			for _, other := range []string{
+				`status = 'STARTED', ended_at = NULL, failure = NULL, current_step = 'payment', operation = 'REQUEST', attempt = 1, wake_at = now()`,
+				`status = CASE status WHEN 'ABORTED' THEN 'COMPLETED' ELSE 'ABORTED' END, step_status = '{}'`,
+			} {
+				_, err := b.db.Exec(b.ctx, `UPDATE saga SET `+other+` WHERE id = $1`, uuid.UUID(id))
+				require.Equal(t, "saga_terminal_absorbing", violated(err), "%v", err)
+			}
+		})
+	}
+}
+
+func TestEverythingHasAComment(t *testing.T) {
+	b := setup(t)
+	require.Zero(t, b.count(`SELECT count(*) FROM pg_class c
+		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE c.relname LIKE 'saga%' AND c.relname <> 'saga_migration' AND c.relkind IN ('r', 'v')
+		  AND (obj_description(c.oid) IS NULL OR col_description(c.oid, a.attnum) IS NULL)`))
+}
+
+// The indexes serve the queries that they are made for.
+func TestTimersUseTheirIndex(t *testing.T) {
+	b := setup(t)
+	var plan string
+	require.NoError(t, b.tx(func(tx pgx.Tx) error {
+		_, err := tx.Exec(b.ctx, `SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off`)
+		require.NoError(t, err)
+		return tx.QueryRow(b.ctx, `EXPLAIN (FORMAT JSON) SELECT id FROM saga
+			WHERE wake_at <= now() AND status IN ('STARTED', 'ABORTING') ORDER BY wake_at LIMIT 10 FOR NO KEY UPDATE SKIP LOCKED`).Scan(&plan)
+	}))
+	require.Contains(t, plan, "saga_wake")
+}

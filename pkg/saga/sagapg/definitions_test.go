@@ -1,0 +1,133 @@
+package sagapg_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+	sagasql "go.example/saga/sql"
+)
+
+func TestApplyDefinition(t *testing.T) {
+	b := setup(t)
+	stored, err := b.store.ApplyDefinition(b.ctx, b.db, plan())
+	require.NoError(t, err)
+	require.False(t, stored, "the same again changes nothing")
+
+	changed := plan()
+	changed.Steps[0].Request.Retry.Attempts++
+	for _, store := range []*sagapg.Store{b.store, sagapg.New("")} {
+		_, err = store.ApplyDefinition(b.ctx, b.db, changed)
+		require.ErrorIs(t, err, sagapg.ErrDefinitionDiffers)
+		require.ErrorContains(t, err, "raise the version to 2")
+	}
+	changed.Version = 2
+	stored, err = b.store.ApplyDefinition(b.ctx, b.db, changed)
+	require.NoError(t, err)
+	require.True(t, stored)
+
+	invalid := plan()
+	invalid.Steps = nil
+	var wrong *saga.DefinitionError
+	_, err = b.store.ApplyDefinition(b.ctx, b.db, invalid)
+	require.ErrorAs(t, err, &wrong)
+}
+
+func TestConcurrentApply(t *testing.T) {
+	b := setup(t)
+	def := plan()
+	def.Version = 2
+	var wg sync.WaitGroup
+	var stored [4]bool
+	for i := range stored {
+		wg.Go(func() {
+			var err error
+			stored[i], err = sagapg.New("").ApplyDefinition(b.ctx, b.db, def)
+			require.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	won := 0
+	for _, s := range stored {
+		if s {
+			won++
+		}
+	}
+	require.Equal(t, 1, won)
+}
+
+func TestDefinitionComesBackAsItWas(t *testing.T) {
+	b := setup(t)
+	second := plan()
+	second.Version = 2
+	second.Steps = second.Steps[:1]
+	_, err := b.store.ApplyDefinition(b.ctx, b.db, second)
+	require.NoError(t, err)
+
+	fresh := sagapg.New("")
+	for range 2 { // from the database, and from the cache
+		first, err := fresh.Definition(b.ctx, b.db, "room-reservation", 1)
+		require.NoError(t, err)
+		require.Equal(t, plan(), first)
+	}
+	latest, err := fresh.LatestDefinition(b.ctx, b.db, "room-reservation")
+	require.NoError(t, err)
+	require.Equal(t, second, latest)
+
+	for _, version := range []int{-1, 0, 3} {
+		_, err = fresh.Definition(b.ctx, b.db, "room-reservation", version)
+		require.ErrorIs(t, err, sagapg.ErrNoDefinition)
+	}
+	_, err = fresh.LatestDefinition(b.ctx, b.db, "other")
+	require.ErrorIs(t, err, sagapg.ErrNoDefinition)
+
+	b.start("K-1")
+	list, err := fresh.ListDefinitions(b.ctx, b.db)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, 2, list[0].Steps)
+	require.EqualValues(t, 1, list[0].Running)
+	require.EqualValues(t, 0, list[1].Running)
+}
+
+// A plan that this program does not fully understand is not followed.
+func TestStrangePlanIsNotFollowed(t *testing.T) {
+	for name, edit := range map[string]string{
+		"a field of a newer program": `jsonb_set(spec, '{steps,0,condition}', '"payload.vip"')`,
+		"changed by hand":            `jsonb_set(spec, '{steps,0,destination}', '"elsewhere"')`,
+		"not a duration":             `jsonb_set(spec, '{steps,0,request,timeout}', '"soon"')`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			b.start("K-1")
+			defs, err := sagapg.New("").CheckDefinitions(b.ctx, b.db)
+			require.NoError(t, err)
+			require.Equal(t, []saga.Definition{plan()}, defs)
+
+			b.exec(`ALTER TABLE saga_definition DISABLE TRIGGER USER`)
+			b.exec(`UPDATE saga_definition SET spec = ` + edit)
+			_, err = sagapg.New("").CheckDefinitions(b.ctx, b.db)
+			require.ErrorIs(t, err, sagapg.ErrNotUnderstood)
+			require.ErrorContains(t, err, "room-reservation version 1")
+		})
+	}
+}
+
+func TestAnotherSchema(t *testing.T) {
+	t.Parallel()
+	b := &bench{T: t, ctx: t.Context(), def: plan(), db: testenv.Database(t), store: sagapg.New("sagas")}
+	require.NoError(t, sagasql.Up(b.ctx, b.db.Config().ConnString(), "sagas", sagasql.Outbox, sagasql.Saga))
+	_, err := b.store.ApplyDefinition(b.ctx, b.db, b.def)
+	require.NoError(t, err)
+	id := b.start("K-1")
+	b.step(id, booked(nil), declined(), released())
+	require.Equal(t, saga.StatusAborted, b.load(id).Status)
+	require.Equal(t, 4, b.count(`SELECT count(*) FROM sagas.outbox`))
+	story, err := b.store.Show(b.ctx, b.db, id)
+	require.NoError(t, err)
+	require.Len(t, story.Timeline, 4)
+}

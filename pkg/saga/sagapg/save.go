@@ -1,0 +1,125 @@
+package sagapg
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/saga"
+)
+
+// ErrConflict: a saga was changed by somebody else since it was read. The
+// transaction has to be rolled back; repeating it from the load is safe.
+var ErrConflict = errors.New("the saga was changed by somebody else")
+
+// Change is what a transaction does to one saga: one or more transitions, each
+// made from the state that the one before it left.
+type Change []saga.Transition
+
+// Save writes the last state of each change over the version that its first
+// transition was made from, appends every history row, and hands every message to
+// the outbox, in order. Each saga may occur once. After an error the transaction
+// has to be rolled back; nothing of it has taken effect.
+func (s *Store) Save(ctx context.Context, tx pgx.Tx, changes []Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := s.saveStates(ctx, tx, changes); err != nil {
+		return err
+	}
+	messages, err := messagesOf(changes)
+	if err != nil || len(messages) == 0 {
+		return err
+	}
+	if err := s.outbox.Append(ctx, tx, messages...); err != nil {
+		return fmt.Errorf("append the messages of %d sagas: %w", len(changes), err)
+	}
+	return nil
+}
+
+// saveStates writes states and history in one round trip.
+func (s *Store) saveStates(ctx context.Context, tx pgx.Tx, changes []Change) error {
+	states := make([]sagaRow, len(changes))
+	var history []historyRow
+	for i, change := range changes {
+		states[i] = toSagaRow(change[len(change)-1].Next)
+		states[i].OverVersion = change[0].Next.Version - 1
+		for _, transition := range change {
+			history = append(history, toHistoryRow(transition))
+		}
+	}
+	stateText, err := json.Marshal(states)
+	if err != nil {
+		return fmt.Errorf("encode %d sagas: %w", len(changes), err)
+	}
+	historyText, err := json.Marshal(history)
+	if err != nil {
+		return fmt.Errorf("encode the history of %d sagas: %w", len(changes), err)
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(s.query("save"), string(stateText))
+	batch.Queue(s.query("history"), string(historyText))
+	results := tx.SendBatch(ctx, batch)
+	rows, _ := results.Query()
+	saved, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err == nil {
+		err = missing(changes, saved)
+	}
+	if closed := results.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return fmt.Errorf("save %d sagas: %w", len(changes), err)
+	}
+	return nil
+}
+
+// missing names the first saga that was not saved.
+func missing(changes []Change, saved []uuid.UUID) error {
+	if len(saved) == len(changes) {
+		return nil
+	}
+	there := make(map[uuid.UUID]bool, len(saved))
+	for _, id := range saved {
+		there[id] = true
+	}
+	for _, change := range changes {
+		if id := uuid.UUID(change[0].Next.ID); !there[id] {
+			return fmt.Errorf("saga %s over version %d: %w (safe to retry from the load)", id, change[0].Next.Version-1, ErrConflict)
+		}
+	}
+	return fmt.Errorf("%w: a saga occurs twice in one batch", ErrConflict)
+}
+
+// messagesOf turns the effects into messages, in order.
+func messagesOf(changes []Change) ([]outbox.Message, error) {
+	var messages []outbox.Message
+	for _, change := range changes {
+		for _, transition := range change {
+			for _, effect := range transition.Effects {
+				m, err := message(transition.Next, effect)
+				if err != nil {
+					return nil, err
+				}
+				messages = append(messages, m)
+			}
+		}
+	}
+	return messages, nil
+}
+
+func message(state saga.State, effect saga.Effect) (outbox.Message, error) {
+	switch e := effect.(type) {
+	case saga.SendCommand:
+		return protocol.CommandMessage(state, e)
+	case saga.EmitEvent:
+		return protocol.EventMessage(state, e)
+	}
+	return outbox.Message{}, fmt.Errorf("saga %s: no message is known for the effect %T", uuid.UUID(state.ID), effect)
+}

@@ -1,0 +1,149 @@
+package sagapg
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/saga"
+)
+
+// StartRequest is what distinguishes one saga of a definition from another.
+type StartRequest struct {
+	// BusinessKey makes the start idempotent: a second one of the same definition's
+	// name with the same key finds the first saga. Empty means none.
+	BusinessKey string
+	// Payload goes with every command and event of the saga, and is kept in its row:
+	// no secrets.
+	Payload jsonmap.JSONMap
+}
+
+// Start begins a saga in the caller's transaction: the saga, its first history row
+// and its first command commit or vanish together with everything else in it. No
+// message leaves before the commit.
+//
+// started is false if the business key was used before; id is then the first
+// saga's, and nothing was written. The error is [ErrNoDefinition] or
+// [ErrDefinitionDiffers] if exactly this definition is not stored. After any error
+// the transaction has to be rolled back; the whole of it may be repeated.
+func (s *Store) Start(ctx context.Context, tx pgx.Tx, def saga.Definition, r StartRequest) (id saga.ID, started bool, err error) {
+	return s.start(ctx, pgxTx{s, tx}, def, r)
+}
+
+// StartSQL is [Store.Start] for database/sql and any driver that uses PostgreSQL's
+// placeholders.
+func (s *Store) StartSQL(ctx context.Context, tx *sql.Tx, def saga.Definition, r StartRequest) (id saga.ID, started bool, err error) {
+	return s.start(ctx, sqlTx{s, tx}, def, r)
+}
+
+// callerTx is the caller's transaction, whatever it is made of.
+type callerTx interface {
+	// row runs a query and scans its row; found is false if there is none.
+	row(ctx context.Context, query string, args []any, into ...any) (found bool, err error)
+	appendMessages(ctx context.Context, messages []outbox.Message) error
+}
+
+func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r StartRequest) (saga.ID, bool, error) {
+	fail := func(err error) (saga.ID, bool, error) {
+		return saga.ID{}, false, fmt.Errorf("start saga %s, business key %q: %w", def.Name, r.BusinessKey, err)
+	}
+	now, id, found, err := s.started(ctx, tx, def.Name, r.BusinessKey)
+	if err != nil {
+		return fail(err)
+	}
+	if found {
+		return id, false, nil
+	}
+	drawn, err := uuid.NewV7()
+	if err != nil {
+		return fail(err)
+	}
+	first, err := saga.Start(def, saga.StartParams{ID: saga.ID(drawn), BusinessKey: r.BusinessKey, Payload: r.Payload}, now)
+	if err != nil {
+		return fail(err)
+	}
+	stored, err := s.insert(ctx, tx, def, first)
+	if err != nil {
+		return fail(err)
+	}
+	if !stored {
+		return s.notStored(ctx, tx, def, r.BusinessKey, fail)
+	}
+	messages, err := messagesOf([]Change{{first}})
+	if err != nil {
+		return fail(err)
+	}
+	if err := tx.appendMessages(ctx, messages); err != nil {
+		return fail(err)
+	}
+	return first.Next.ID, true, nil
+}
+
+// started asks for the time and for the saga that has the key already.
+func (s *Store) started(ctx context.Context, tx callerTx, name, key string) (now time.Time, id saga.ID, found bool, err error) {
+	var micros int64
+	var text string
+	if _, err := tx.row(ctx, s.query("started"), []any{name, key}, &micros, &text); err != nil {
+		return time.Time{}, saga.ID{}, false, err
+	}
+	if text == "" {
+		return time.UnixMicro(micros), saga.ID{}, false, nil
+	}
+	parsed, err := uuid.Parse(text)
+	return time.UnixMicro(micros), saga.ID(parsed), true, err
+}
+
+func (s *Store) insert(ctx context.Context, tx callerTx, def saga.Definition, first saga.Transition) (stored bool, err error) {
+	_, hash, err := encode(def)
+	if err != nil {
+		return false, err
+	}
+	row, err := json.Marshal(toNewSagaRow(first.Next))
+	if err != nil {
+		return false, fmt.Errorf("encode the saga: %w", err)
+	}
+	history, err := json.Marshal(toHistoryRow(first))
+	if err != nil {
+		return false, fmt.Errorf("encode the history: %w", err)
+	}
+	var id string
+	return tx.row(ctx, s.query("start"), []any{string(row), hash, string(history)}, &id)
+}
+
+// notStored finds out why the insert did nothing: somebody else started the saga
+// at the same moment and has committed, or the definition is not stored.
+func (s *Store) notStored(ctx context.Context, tx callerTx, def saga.Definition, key string, fail func(error) (saga.ID, bool, error)) (saga.ID, bool, error) {
+	_, id, found, err := s.started(ctx, tx, def.Name, key)
+	if err != nil {
+		return fail(err)
+	}
+	if found {
+		return id, false, nil
+	}
+	_, hash, err := encode(def)
+	if err != nil {
+		return fail(err)
+	}
+	var version int
+	var text, kept string
+	found, err = tx.row(ctx, s.query("definition_load"), []any{def.Name, def.Version}, &version, &text, &kept)
+	switch {
+	case err != nil:
+		return fail(err)
+	case !found:
+		return fail(fmt.Errorf("definition %s version %d: %w: store it with `orchestrator definition apply FILE`",
+			def.Name, def.Version, ErrNoDefinition))
+	}
+	if err := sameHash(def, hash, kept); err != nil {
+		return fail(err)
+	}
+	return fail(errors.New("the definition was stored only now; repeat the transaction"))
+}

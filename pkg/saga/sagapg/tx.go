@@ -1,0 +1,47 @@
+package sagapg
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/outbox"
+)
+
+// pgxTx is a caller's transaction of pgx.
+type pgxTx struct {
+	store *Store
+	tx    pgx.Tx
+}
+
+func (t pgxTx) row(ctx context.Context, query string, args []any, into ...any) (bool, error) {
+	err := t.tx.QueryRow(ctx, query, args...).Scan(into...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (t pgxTx) appendMessages(ctx context.Context, messages []outbox.Message) error {
+	return t.store.outbox.Append(ctx, t.tx, messages...)
+}
+
+// sqlTx is a caller's transaction of database/sql.
+type sqlTx struct {
+	store *Store
+	tx    *sql.Tx
+}
+
+func (t sqlTx) row(ctx context.Context, query string, args []any, into ...any) (bool, error) {
+	err := t.tx.QueryRowContext(ctx, query, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (t sqlTx) appendMessages(ctx context.Context, messages []outbox.Message) error {
+	return t.store.outbox.AppendSQL(ctx, t.tx, messages...)
+}

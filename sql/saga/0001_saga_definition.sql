@@ -1,0 +1,39 @@
+-- The plans that sagas follow. A running saga keeps the version it started with,
+-- so a version that changed under it would change its past: the table refuses.
+
+-- +goose Up
+CREATE TABLE public.saga_definition (
+    name       text        NOT NULL,
+    version    integer     NOT NULL,
+    spec       jsonb       NOT NULL,
+    hash       text        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT saga_definition_pkey PRIMARY KEY (name, version),
+    CONSTRAINT saga_definition_name_given CHECK (name <> ''),
+    CONSTRAINT saga_definition_version_positive CHECK (version > 0),
+    CONSTRAINT saga_definition_spec_has_steps
+        CHECK (jsonb_typeof(spec -> 'steps') IS NOT DISTINCT FROM 'array' AND jsonb_array_length(spec -> 'steps') > 0),
+    CONSTRAINT saga_definition_hash_is_sha256 CHECK (hash ~ '^[0-9a-f]{64}$')
+);
+
+COMMENT ON TABLE public.saga_definition IS 'The plans of sagas, one row per version. A version never changes once it is stored.';
+COMMENT ON COLUMN public.saga_definition.name IS 'Type of the sagas that follow this plan.';
+COMMENT ON COLUMN public.saga_definition.version IS 'Rises with each change of the plan, from 1.';
+COMMENT ON COLUMN public.saga_definition.spec IS 'The plan: {"reply_to", "steps": [{"name", "type", "destination", "request", "cancel"}, …]}; durations as in 1m30s.';
+COMMENT ON COLUMN public.saga_definition.hash IS 'SHA-256 of the plan as it was written, to tell another plan under the same version.';
+COMMENT ON COLUMN public.saga_definition.created_at IS 'When this version was stored.';
+
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_definition_refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'saga definition % version % is stored and never changes', OLD.name, OLD.version
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'saga_definition_immutable',
+              HINT = 'Store the changed plan under the next version.';
+END
+$$;
+-- +goose StatementEnd
+
+COMMENT ON FUNCTION public.saga_definition_refuse_update() IS 'Refuses every UPDATE of a stored definition.';
+
+CREATE TRIGGER saga_definition_immutable BEFORE UPDATE ON public.saga_definition
+    FOR EACH ROW EXECUTE FUNCTION public.saga_definition_refuse_update();

@@ -1,0 +1,111 @@
+-- The same tables for people: one line a saga, one sentence an event.
+
+-- +goose Up
+CREATE VIEW public.saga_overview AS
+SELECT s.id,
+       s.type,
+       s.business_key,
+       s.status,
+       plan.steps,
+       s.operation || ' ' || s.current_step || ', attempt ' || s.attempt AS waits_for,
+       s.wake_at AS next_wake,
+       date_trunc('second', coalesce(s.ended_at, now()) - s.started_at) AS age,
+       coalesce(
+           'parked: ' || s.park_reason,
+           s.failure ->> 'step' || ' ' || (s.failure ->> 'class')
+               || coalesce(': ' || (s.failure #>> '{problem,title}'), '')
+               || coalesce(' (' || (s.failure #>> '{problem,detail}') || ')', '')
+       ) AS reason,
+       s.definition_version,
+       s.version,
+       s.started_at,
+       s.updated_at,
+       s.ended_at
+FROM public.saga s
+JOIN public.saga_definition d ON d.name = s.type AND d.version = s.definition_version
+-- jsonb forgets the order of keys; the order of the steps is in the plan.
+CROSS JOIN LATERAL (
+    SELECT string_agg(step ->> 'name' || ' ' || CASE s.step_status ->> (step ->> 'name')
+               WHEN 'STARTED'      THEN '…'
+               WHEN 'SUCCEEDED'    THEN '✓'
+               WHEN 'FAILED'       THEN '✗'
+               WHEN 'COMPENSATING' THEN '↶…'
+               WHEN 'COMPENSATED'  THEN '↶'
+               WHEN 'SKIPPED'      THEN 'skipped'
+               ELSE '·'
+           END, ' → ' ORDER BY ordinal) AS steps
+    FROM jsonb_array_elements(d.spec -> 'steps') WITH ORDINALITY AS step (step, ordinal)
+) AS plan;
+
+COMMENT ON VIEW public.saga_overview IS 'One line a saga. Steps: · not sent, … under way, ✓ succeeded, ✗ refused, ↶… being compensated, ↶ compensated, skipped.';
+COMMENT ON COLUMN public.saga_overview.id IS 'saga.id.';
+COMMENT ON COLUMN public.saga_overview.type IS 'Name of its definition.';
+COMMENT ON COLUMN public.saga_overview.business_key IS 'The key it was started under, NULL if none.';
+COMMENT ON COLUMN public.saga_overview.status IS 'STARTED, COMPLETED, ABORTING, ABORTED or PARKED.';
+COMMENT ON COLUMN public.saga_overview.steps IS 'Every step of the plan in order, with a mark.';
+COMMENT ON COLUMN public.saga_overview.waits_for IS 'The command that waits for its reply, NULL when the saga has ended.';
+COMMENT ON COLUMN public.saga_overview.next_wake IS 'When the orchestrator acts by itself, NULL when it will not.';
+COMMENT ON COLUMN public.saga_overview.age IS 'From the start until the end, or until now.';
+COMMENT ON COLUMN public.saga_overview.reason IS 'Why it is parked, or why it goes or went back.';
+COMMENT ON COLUMN public.saga_overview.definition_version IS 'Version of the plan that it follows.';
+COMMENT ON COLUMN public.saga_overview.version IS 'Number of its history rows.';
+COMMENT ON COLUMN public.saga_overview.started_at IS 'When it was started.';
+COMMENT ON COLUMN public.saga_overview.updated_at IS 'When its last event was recorded.';
+COMMENT ON COLUMN public.saga_overview.ended_at IS 'When it ended.';
+
+CREATE VIEW public.saga_stuck AS
+SELECT o.id,
+       o.type,
+       o.business_key,
+       o.status,
+       o.steps,
+       o.waits_for,
+       CASE WHEN o.status = 'PARKED' THEN o.reason || ': an operator has to decide'
+            ELSE 'overdue: its timer was due at ' || date_trunc('second', o.next_wake) || ', is an orchestrator running?'
+       END AS why,
+       date_trunc('second', now() - CASE WHEN o.status = 'PARKED' THEN o.updated_at ELSE o.next_wake END) AS since
+FROM public.saga_overview o
+-- Orchestrators sweep at least every half second; ten times that is no accident.
+WHERE o.status = 'PARKED'
+   OR (o.status IN ('STARTED', 'ABORTING') AND o.next_wake < now() - interval '5 seconds');
+
+COMMENT ON VIEW public.saga_stuck IS 'Sagas that need somebody: parked, or overdue because no orchestrator looks after them.';
+COMMENT ON COLUMN public.saga_stuck.id IS 'saga.id.';
+COMMENT ON COLUMN public.saga_stuck.type IS 'Name of its definition.';
+COMMENT ON COLUMN public.saga_stuck.business_key IS 'The key it was started under.';
+COMMENT ON COLUMN public.saga_stuck.status IS 'PARKED, or STARTED or ABORTING when overdue.';
+COMMENT ON COLUMN public.saga_stuck.steps IS 'As in saga_overview.';
+COMMENT ON COLUMN public.saga_stuck.waits_for IS 'The command that waits for its reply, or waited last.';
+COMMENT ON COLUMN public.saga_stuck.why IS 'What is wrong.';
+COMMENT ON COLUMN public.saga_stuck.since IS 'For how long.';
+
+CREATE VIEW public.saga_timeline AS
+SELECT h.saga_id,
+       h.seq,
+       h.at,
+       round(extract(epoch FROM h.at - s.started_at) * 1000, 1) AS elapsed_ms,
+       CASE h.kind
+           WHEN 'start' THEN 'started'
+           WHEN 'reply' THEN h.step || ' answered ' || h.operation || ': ' || h.outcome
+           WHEN 'timer' THEN 'timer of ' || h.operation || ' ' || h.step || ', attempt ' || h.attempt
+           ELSE h.who || ' told it to ' || h.kind
+       END
+       || CASE WHEN h.kind = 'start' OR (h.kind = 'reply' AND h.disposition = 'advanced' AND h.outcome <> 'retry') THEN ''
+               WHEN h.disposition = 'advanced' THEN ' (' || h.detail || ')'
+               ELSE ' [' || h.disposition || ': ' || h.detail || ']'
+          END
+       || coalesce(' → ' || h.sent_operation || ' ' || h.sent_step
+                         || CASE WHEN h.sent_attempt > 1 THEN ', attempt ' || h.sent_attempt ELSE '' END, '')
+       || CASE WHEN h.from_status <> h.to_status THEN ' → ' || h.to_status ELSE '' END
+       AS sentence,
+       h.message_id
+FROM public.saga_history h
+JOIN public.saga s ON s.id = h.saga_id;
+
+COMMENT ON VIEW public.saga_timeline IS 'The history as sentences. Ask for one saga_id and ORDER BY seq. An arrow leads to what was sent and to a new status; brackets hold what was recorded without effect.';
+COMMENT ON COLUMN public.saga_timeline.saga_id IS 'saga.id.';
+COMMENT ON COLUMN public.saga_timeline.seq IS 'Order of the events, from 1.';
+COMMENT ON COLUMN public.saga_timeline.at IS 'When it happened.';
+COMMENT ON COLUMN public.saga_timeline.elapsed_ms IS 'Milliseconds since the saga was started.';
+COMMENT ON COLUMN public.saga_timeline.sentence IS 'What happened.';
+COMMENT ON COLUMN public.saga_timeline.message_id IS 'AMQP message_id of the reply, where it was one.';
