@@ -1,0 +1,9 @@
+// Command reservation takes reservations over HTTP and starts a saga for each.
+package main
+
+import (
+	"go.example/saga/internal/cli"
+	"go.example/saga/internal/cli/reservationcmd"
+)
+
+func main() { cli.Main(reservationcmd.New()) }

@@ -1,0 +1,46 @@
+package sample
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/zap"
+
+	"go.example/saga/internal/config"
+	sagasql "go.example/saga/sql"
+)
+
+// migrate brings the service's own database up to date, waiting for a database
+// that is not there yet. Only ctx ends the waiting; an error of the migration
+// itself ends the daemon.
+func migrate(ctx context.Context, url config.Secret, log *zap.Logger, lines ...sagasql.Line) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.MaxInterval = 5 * time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := sagasql.Up(ctx, url.Reveal(), "", lines...)
+		if err != nil && !unreachable(err) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
+		log.Warn("the database cannot be migrated yet, trying again", zap.Error(err), zap.Duration("pause", pause))
+	}))
+	if err == nil {
+		log.Info("the database is up to date", zap.Any("lines", lines))
+	}
+	return err
+}
+
+// unreachable tells the errors that starting or creating the database heals.
+func unreachable(err error) bool {
+	var connect *pgconn.ConnectError
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		class := server.Code[:min(2, len(server.Code))]
+		return class == "57" || class == "53" || class == "08" || class == "3D"
+	}
+	return errors.As(err, &connect) || pgconn.SafeToRetry(err)
+}

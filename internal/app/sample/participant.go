@@ -1,0 +1,78 @@
+package sample
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"go.example/saga/internal/app"
+	"go.example/saga/internal/config"
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/participant"
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/rabbit"
+	sagasql "go.example/saga/sql"
+)
+
+// poolSize is enough for a consumer; the reservation service adds its requests'.
+const poolSize = 8
+
+// prefetch is how many deliveries wait in the process: two batches.
+const prefetch = 200
+
+// ServeParticipant runs one participant with one step until ctx is done. Its
+// database holds the given line beside the outbox, the inbox and the barrier.
+func ServeParticipant(ctx context.Context, s Settings, name, step string, work participant.Step, line sagasql.Line) error {
+	log, err := app.Logger(s.LogLevel, s.LogFormat)
+	if err != nil {
+		return err
+	}
+	log = log.Named(name)
+	if err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, line); err != nil {
+		return err
+	}
+	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	var connected atomic.Bool
+	p, err := participant.New(participant.Config{
+		Name:      name,
+		DB:        pool,
+		Open:      open(s.AMQPURL, name, rabbit.CommandTopology(step), protocol.CommandQueue(step)),
+		Steps:     map[string]participant.Step{step: work},
+		Connected: connected.Store,
+		Log:       log,
+	})
+	if err != nil {
+		return err
+	}
+	return app.Run(ctx, p.Run, func(ctx context.Context) error {
+		return app.ServeHealth(ctx, s.HealthAddr, consuming(&connected), log)
+	})
+}
+
+// consuming is readiness: without a session with the broker nothing is done.
+func consuming(connected *atomic.Bool) func() error {
+	return func() error {
+		if !connected.Load() {
+			return errors.New("no session with the broker")
+		}
+		return nil
+	}
+}
+
+func open(url config.Secret, name string, topology rabbit.Topology, queue string) func(context.Context) (inbox.Source, error) {
+	cfg := rabbit.Config{
+		Name: name,
+		URL:  func(context.Context) (string, error) { return url.Reveal(), nil },
+	}
+	return func(ctx context.Context) (inbox.Source, error) {
+		consumer, err := rabbit.OpenConsumer(ctx, cfg, topology, queue, prefetch)
+		if err != nil {
+			return nil, err // and no nil pointer inside of the interface
+		}
+		return consumer, nil
+	}
+}

@@ -1,0 +1,87 @@
+package sample
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"go.example/saga/internal/app"
+	"go.example/saga/internal/httpapi"
+	"go.example/saga/internal/sample/reservation"
+	"go.example/saga/internal/sample/reservation/api"
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/rabbit"
+	sagasql "go.example/saga/sql"
+)
+
+const (
+	requestPoolSize = 16
+	// definitionPoll is how soon a definition is noticed that is applied after
+	// the start; definitionNotice how often the log says what is waited for.
+	definitionPoll   = 500 * time.Millisecond
+	definitionNotice = 30 * time.Second
+)
+
+// ServeReservation runs the reservation service until ctx is done: the HTTP
+// interface and the listener to saga events. It answers 503 to new reservations
+// until the saga's definition has been applied.
+func ServeReservation(ctx context.Context, s ReservationSettings) error {
+	const name = "reservation"
+	log, err := app.Logger(s.LogLevel, s.LogFormat)
+	if err != nil {
+		return err
+	}
+	log = log.Named(name)
+	if err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation); err != nil {
+		return err
+	}
+	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, requestPoolSize)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	service := reservation.NewService(pool)
+	var connected atomic.Bool
+	listener := inbox.Config{
+		Name:      name,
+		DB:        pool,
+		Open:      open(s.AMQPURL, name, rabbit.EventTopology(reservation.EventQueue, reservation.EventKey), reservation.EventQueue),
+		Handle:    reservation.Listen(log),
+		Connected: connected.Store,
+		Log:       log,
+	}
+	ready := func() error { return errors.Join(service.Ready(), consuming(&connected)()) }
+	return app.Run(ctx,
+		func(ctx context.Context) error { return awaitDefinition(ctx, service, log) },
+		func(ctx context.Context) error { return inbox.Run(ctx, listener) },
+		func(ctx context.Context) error {
+			return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, log), log)
+		},
+		func(ctx context.Context) error { return app.ServeHealth(ctx, s.HealthAddr, ready, log) },
+	)
+}
+
+// awaitDefinition returns when the service can start sagas.
+func awaitDefinition(ctx context.Context, service *reservation.Service, log *zap.Logger) error {
+	var noticed time.Time
+	for {
+		def, err := service.LoadDefinition(ctx)
+		if err == nil {
+			log.Info("new sagas follow the definition", zap.String("name", def.Name), zap.Int("version", def.Version))
+			return nil
+		}
+		if time.Since(noticed) > definitionNotice && ctx.Err() == nil {
+			noticed = time.Now()
+			log.Warn("no reservation can be placed yet; apply the definition with "+
+				"`orchestrator definition apply deploy/room-reservation.yaml`", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(definitionPoll):
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package sample_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/sample"
+	"go.example/saga/internal/config"
+	"go.example/saga/internal/sample/hotel"
+	"go.example/saga/internal/sample/reservation"
+	"go.example/saga/internal/sample/reservation/api"
+	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/rabbit"
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+	sagasql "go.example/saga/sql"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
+}
+
+func settings(t *testing.T, db *pgxpool.Pool, vhost string) sample.Settings {
+	t.Helper()
+	return sample.Settings{
+		DatabaseURL: config.Secret(db.Config().ConnString()), AMQPURL: config.Secret(vhost),
+		HealthAddr: freeAddr(t), LogLevel: "error",
+	}
+}
+
+// daemon runs until the test ends and must stop without an error.
+func daemon(t *testing.T, serve func(context.Context) error) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, 30*time.Second, 20*time.Millisecond, what)
+}
+
+func publish(t *testing.T, vhost string, m outbox.Message) {
+	t.Helper()
+	ctx := context.Background()
+	p, err := rabbit.OpenPublisher(ctx, rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return vhost, nil }}, 8)
+	require.NoError(t, err)
+	defer func() { _ = p.Close() }()
+	wait, err := p.Publish(ctx, &outbox.Record{Message: m})
+	require.NoError(t, err)
+	require.NoError(t, wait(ctx))
+}
+
+// From an empty database to a reply in the outbox, over the real broker.
+func TestHotelDaemon(t *testing.T) {
+	t.Parallel()
+	db, vhost := testenv.Database(t), testenv.Vhost(t)
+	s := settings(t, db, vhost)
+	daemon(t, func(ctx context.Context) error {
+		return sample.ServeParticipant(ctx, s, "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+	})
+	ctx := context.Background()
+	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
+	m, err := protocol.CommandMessage(saga.State{ID: saga.ID(uuid.New()), Type: "room-reservation", Payload: jsonmap.JSONMap{
+		"hotelId": 1, "roomId": 3, "startDate": "2027-01-10", "endDate": "2027-01-12",
+	}}, saga.SendCommand{Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: hotel.StepName, ReplyTo: "r"})
+	require.NoError(t, err)
+	publish(t, vhost, m)
+	eventually(t, "booked and answered", func() bool {
+		var n int
+		err := db.QueryRow(ctx, `SELECT count(*) FROM booking, outbox WHERE headers ->> $1 = 'succeeded'`, protocol.HeaderSagaOutcome).Scan(&n)
+		return err == nil && n == 1
+	})
+}
+
+// The service waits for the definition, and learns a saga's end from its event.
+func TestReservationDaemon(t *testing.T) {
+	t.Parallel()
+	db, vhost := testenv.Database(t), testenv.Vhost(t)
+	s := sample.ReservationSettings{Settings: settings(t, db, vhost), ListenAddr: freeAddr(t)}
+	daemon(t, func(ctx context.Context) error { return sample.ServeReservation(ctx, s) })
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	post := func() (int, api.Body) {
+		res, err := client.Post("http://"+s.ListenAddr+api.Path, "application/json", strings.NewReader(`{"hotelId": 1, "roomId": 1,
+			"startDate": "2027-01-10", "endDate": "2027-01-12", "guestId": "g", "paymentDue": 1, "creditCardNo": "************7999"}`))
+		if err != nil {
+			return 0, api.Body{}
+		}
+		defer func() { _ = res.Body.Close() }()
+		var body api.Body
+		_ = json.NewDecoder(res.Body).Decode(&body)
+		return res.StatusCode, body
+	}
+	ctx := context.Background()
+	eventually(t, "503 before the definition", func() bool { status, _ := post(); return status == http.StatusServiceUnavailable })
+	require.ErrorContains(t, app.CheckHealth(ctx, s.HealthAddr), "definition")
+
+	policy := saga.Policy{Timeout: time.Second, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
+	_, err := sagapg.New("").ApplyDefinition(ctx, db, saga.Definition{
+		Name: reservation.SagaType, Version: 1, ReplyTo: protocol.QueueReplies,
+		Steps: []saga.StepDefinition{{Name: hotel.StepName, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
+	})
+	require.NoError(t, err)
+	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
+	status, placed := post()
+	require.Equal(t, http.StatusAccepted, status)
+
+	var id uuid.UUID
+	require.NoError(t, db.QueryRow(ctx, `SELECT saga_id FROM reservation WHERE id = $1`, placed.ReservationID).Scan(&id))
+	m, err := protocol.EventMessage(saga.State{ID: saga.ID(id), Type: reservation.SagaType, Status: saga.StatusCompleted},
+		saga.EmitEvent{Kind: saga.EventCompleted})
+	require.NoError(t, err)
+	publish(t, vhost, m)
+	eventually(t, "the end is known", func() bool {
+		var status string
+		err := db.QueryRow(ctx, `SELECT status FROM reservation`).Scan(&status)
+		return err == nil && status == string(reservation.Succeed)
+	})
+}
+
+func TestSettingsNameWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	err := (&sample.ReservationSettings{}).Validate()
+	for _, variable := range []string{"DATABASE_URL", "AMQP_URL", "LISTEN_ADDR"} {
+		require.ErrorContains(t, err, variable)
+	}
+	require.NotContains(t, sample.Settings{DatabaseURL: "postgres://u:hush@h/d"}.DatabaseURL.String(), "hush")
+}

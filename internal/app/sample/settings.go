@@ -1,0 +1,48 @@
+package sample
+
+import (
+	"go.example/saga/internal/config"
+)
+
+// Settings are those of every daemon of the sample.
+type Settings struct {
+	DatabaseURL config.Secret `yaml:"database_url" env:"DATABASE_URL"`
+	AMQPURL     config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
+	// HealthAddr serves /livez and /readyz; empty serves neither.
+	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
+	LogLevel   string `yaml:"log_level" env:"LOG_LEVEL"`
+	LogFormat  string `yaml:"log_format" env:"LOG_FORMAT"`
+}
+
+// Validate implements [config.Validator].
+func (s *Settings) Validate() error {
+	var database, broker error
+	if s.DatabaseURL == "" {
+		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_hotel")
+	}
+	if s.AMQPURL == "" {
+		broker = config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
+	}
+	return config.Join(database, broker)
+}
+
+// ReservationSettings are those of the reservation service.
+type ReservationSettings struct {
+	Settings `yaml:",inline"`
+	// ListenAddr serves the HTTP interface.
+	ListenAddr string `yaml:"listen_addr" env:"LISTEN_ADDR"`
+}
+
+// DefaultReservationSettings listen on this machine only.
+func DefaultReservationSettings() ReservationSettings {
+	return ReservationSettings{ListenAddr: "127.0.0.1:8080"}
+}
+
+// Validate implements [config.Validator].
+func (s *ReservationSettings) Validate() error {
+	var listen error
+	if s.ListenAddr == "" {
+		listen = config.Required("the address of the HTTP interface", "LISTEN_ADDR", "127.0.0.1:8080")
+	}
+	return config.Join(s.Settings.Validate(), listen)
+}

@@ -1,0 +1,21 @@
+// Package hotelcmd is the command line of the hotel service.
+package hotelcmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"go.example/saga/internal/app/sample"
+	"go.example/saga/internal/cli/samplecmd"
+	"go.example/saga/internal/sample/hotel"
+	sagasql "go.example/saga/sql"
+)
+
+// New is the command "hotel".
+func New() *cobra.Command {
+	return samplecmd.Participant("hotel", "The sample's hotel service: books and releases rooms",
+		func(ctx context.Context, s sample.Settings) error {
+			return sample.ServeParticipant(ctx, s, "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+		})
+}

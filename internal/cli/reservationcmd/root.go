@@ -1,0 +1,42 @@
+// Package reservationcmd is the command line of the reservation service: serve
+// it, and place and follow reservations over its HTTP interface.
+package reservationcmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"go.example/saga/internal/app/sample"
+	"go.example/saga/internal/cli"
+	"go.example/saga/internal/cli/samplecmd"
+	"go.example/saga/internal/config"
+)
+
+const serveHelp = `Serve the HTTP interface and learn from events how the sagas end.
+
+Settings come from the environment, over those of the --config file:
+DATABASE_URL, AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.`
+
+// New is the command "reservation".
+func New() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "reservation",
+		Short: "The sample's reservation service, and a client for it",
+	}
+	root.AddCommand(
+		samplecmd.Serve("Serve the HTTP interface", serveHelp, serve),
+		newPlace(),
+		newGet(),
+		samplecmd.Healthcheck(),
+	)
+	return root
+}
+
+func serve(ctx context.Context, file string) error {
+	settings := sample.DefaultReservationSettings()
+	if err := config.Load(file, &settings); err != nil {
+		return cli.Usagef("%w", err)
+	}
+	return sample.ServeReservation(ctx, settings)
+}

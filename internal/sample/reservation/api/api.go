@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/zap"
+
+	"go.example/saga/internal/httpapi"
+	"go.example/saga/internal/sample/reservation"
+)
+
+// Path is where the reservations are.
+const Path = "/api/v1/reservations"
+
+// pollAfter tells clients how many seconds to wait before they look for the end.
+const pollAfter = "1"
+
+type api struct {
+	service *reservation.Service
+	log     *zap.Logger
+}
+
+// Handler serves the interface.
+func Handler(service *reservation.Service, log *zap.Logger) http.Handler {
+	frame, handler := httpapi.New("Reservations", "1")
+	a := api{service: service, log: log}
+	huma.Register(frame, huma.Operation{
+		OperationID: "place-reservation", Method: http.MethodPost, Path: Path,
+		Summary:       "Ask for a room",
+		Description:   "Starts the reservation and answers before it is decided; look for the end at Location.",
+		DefaultStatus: http.StatusAccepted,
+		Errors:        []int{400, 409, 413, 415, 422, 503},
+		// The frame has read the body, within its bounds, before huma does.
+		MaxBodyBytes: -1, BodyReadTimeout: -1,
+	}, a.place)
+	huma.Register(frame, huma.Operation{
+		OperationID: "get-reservation", Method: http.MethodGet, Path: Path + "/{id}",
+		Summary: "See what became of a reservation",
+		Errors:  []int{400, 404, 503},
+	}, a.get)
+	return handler
+}
+
+func (a api) place(ctx context.Context, in *placeInput) (*placeOutput, error) {
+	placed, err := a.service.Place(ctx, in.Body.request(), in.IdempotencyKey)
+	if err != nil {
+		return nil, a.problem(err, "header.Idempotency-Key")
+	}
+	return &placeOutput{
+		Location:   Path + "/" + placed.ID.String(),
+		RetryAfter: pollAfter,
+		Body:       bodyOf(placed),
+	}, nil
+}
+
+func (a api) get(ctx context.Context, in *getInput) (*getOutput, error) {
+	id, err := uuid.Parse(in.ID)
+	if err != nil || len(in.ID) != 36 {
+		return nil, huma.Error400BadRequest("the reservation's id is not a UUID",
+			&huma.ErrorDetail{Location: "path.id", Message: "expected a UUID such as 01234567-89ab-7cde-8f01-23456789abcd"})
+	}
+	found, err := a.service.Get(ctx, id)
+	if err != nil {
+		return nil, a.problem(err, "path.id")
+	}
+	return &getOutput{Body: bodyOf(found)}, nil
+}
+
+// problem tells the client what it can act on, and the log the rest.
+func (a api) problem(err error, location string) error {
+	detail := &huma.ErrorDetail{Location: location, Message: err.Error()}
+	var unreachable *pgconn.ConnectError
+	switch {
+	case errors.Is(err, reservation.ErrNotFound):
+		return huma.Error404NotFound(err.Error(), detail)
+	case errors.Is(err, reservation.ErrKeyReused):
+		return huma.Error409Conflict(err.Error(), detail)
+	case errors.Is(err, reservation.ErrNotReady):
+		return tryLater(err.Error())
+	case errors.As(err, &unreachable):
+		a.log.Warn("a request failed: the database cannot be reached", zap.Error(err))
+		return tryLater("the database cannot be reached; nothing was stored")
+	case errors.Is(err, context.Canceled):
+		return tryLater("the request was given up before it was done")
+	default:
+		a.log.Error("a request failed", zap.Error(err))
+		return huma.Error500InternalServerError("the request failed; repeat it with the same Idempotency-Key")
+	}
+}
+
+func tryLater(detail string) error {
+	return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(detail), http.Header{"Retry-After": {"5"}})
+}

@@ -1,0 +1,120 @@
+package reservation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+)
+
+// SagaType is the saga that carries out a reservation.
+const SagaType = "room-reservation"
+
+// Place stores the reservation and starts its saga in one transaction. A
+// non-empty idempotency key that was used before yields the reservation of then,
+// or [ErrKeyReused] if the request differs. After any other error the same call
+// with the same key may be repeated; without a key a repetition after a lost
+// connection may place a second reservation.
+func (s *Service) Place(ctx context.Context, req Request, idempotencyKey string) (Reservation, error) {
+	def := s.definition.Load()
+	if def == nil {
+		return Reservation{}, ErrNotReady
+	}
+	var placed Reservation
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		var err error
+		placed, err = s.place(ctx, tx, *def, req, idempotencyKey)
+		return err
+	})
+	if errors.Is(err, ErrKeyReused) {
+		return Reservation{}, ErrKeyReused
+	}
+	if err != nil {
+		return Reservation{}, fmt.Errorf("place a reservation: %w", err)
+	}
+	return placed, nil
+}
+
+func (s *Service) place(ctx context.Context, tx pgx.Tx, def saga.Definition, req Request, key string) (Reservation, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Reservation{}, fmt.Errorf("draw an id: %w", err)
+	}
+	token := newToken()
+	print, err := fingerprint(req)
+	if err != nil {
+		return Reservation{}, err
+	}
+	inserted, err := insert(ctx, tx, id, req, token, key, print)
+	if err != nil {
+		return Reservation{}, err
+	}
+	if !inserted {
+		return placedBefore(ctx, tx, key, print)
+	}
+	if err := s.startSaga(ctx, tx, def, id, req, token); err != nil {
+		return Reservation{}, err
+	}
+	return Reservation{ID: id, HotelID: req.HotelID, RoomID: req.RoomID, GuestID: req.GuestID, Status: Pending}, nil
+}
+
+func insert(ctx context.Context, tx pgx.Tx, id uuid.UUID, req Request, token, key string, print []byte) (bool, error) {
+	var keyOrNull *string
+	if key != "" {
+		keyOrNull = &key
+	} else {
+		print = nil
+	}
+	tag, err := tx.Exec(ctx, queries.insert, id, req.HotelID, req.RoomID, req.GuestID, req.Start, req.End,
+		req.PaymentDue, token, req.Card.LastFour(), keyOrNull, print)
+	if err != nil {
+		return false, fmt.Errorf("insert the reservation: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+func placedBefore(ctx context.Context, tx pgx.Tx, key string, print []byte) (Reservation, error) {
+	var r Reservation
+	var before []byte
+	err := tx.QueryRow(ctx, queries.byKey, key).
+		Scan(&r.ID, &r.HotelID, &r.RoomID, &r.GuestID, &r.Status, &r.FailureReason, &before)
+	if err != nil {
+		return Reservation{}, fmt.Errorf("read the reservation of an idempotency key: %w", err)
+	}
+	if !bytes.Equal(before, print) {
+		return Reservation{}, ErrKeyReused
+	}
+	return r, nil
+}
+
+func (s *Service) startSaga(ctx context.Context, tx pgx.Tx, def saga.Definition, id uuid.UUID, req Request, token string) error {
+	sagaID, _, err := s.sagas.Start(ctx, tx, def, sagapg.StartRequest{
+		BusinessKey: id.String(),
+		Payload: jsonmap.JSONMap{
+			"reservationId": id.String(),
+			"hotelId":       req.HotelID,
+			"roomId":        req.RoomID,
+			"startDate":     req.Start.Format(time.DateOnly),
+			"endDate":       req.End.Format(time.DateOnly),
+			"guestId":       req.GuestID,
+			"paymentDue":    req.PaymentDue,
+			"cardToken":     token,
+			"cardLast4":     req.Card.LastFour(),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("start the saga of reservation %s: %w", id, err)
+	}
+	if _, err := tx.Exec(ctx, queries.setSaga, id, uuid.UUID(sagaID)); err != nil {
+		return fmt.Errorf("tie reservation %s to its saga: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package reservation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+	sagasql "go.example/saga/sql"
+)
+
+// Service places and shows reservations. Safe for concurrent use.
+type Service struct {
+	db         *pgxpool.Pool
+	sagas      *sagapg.Store
+	definition atomic.Pointer[saga.Definition]
+}
+
+// NewService is the service on a migrated database. It takes no reservation
+// before [Service.LoadDefinition] has found the saga's definition.
+func NewService(db *pgxpool.Pool) *Service {
+	return &Service{db: db, sagas: sagapg.New("")}
+}
+
+// LoadDefinition reads the newest definition of [SagaType] that is stored; new
+// sagas follow it until the process ends. The error is [ErrNotReady] as long as
+// there is none.
+func (s *Service) LoadDefinition(ctx context.Context) (saga.Definition, error) {
+	def, err := s.sagas.LatestDefinition(ctx, s.db, SagaType)
+	if errors.Is(err, sagapg.ErrNoDefinition) {
+		return saga.Definition{}, ErrNotReady
+	}
+	if err != nil {
+		return saga.Definition{}, err
+	}
+	s.definition.Store(&def)
+	return def, nil
+}
+
+// Ready is nil once reservations can be placed.
+func (s *Service) Ready() error {
+	if s.definition.Load() == nil {
+		return ErrNotReady
+	}
+	return nil
+}
+
+// Get shows one reservation, or [ErrNotFound].
+func (s *Service) Get(ctx context.Context, id uuid.UUID) (Reservation, error) {
+	var r Reservation
+	err := s.db.QueryRow(ctx, queries.get, id).
+		Scan(&r.ID, &r.HotelID, &r.RoomID, &r.GuestID, &r.Status, &r.FailureReason)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Reservation{}, ErrNotFound
+	}
+	if err != nil {
+		return Reservation{}, fmt.Errorf("read reservation %s: %w", id, err)
+	}
+	return r, nil
+}
+
+var queries = struct{ insert, setSaga, byKey, get, finish string }{
+	insert:  sagasql.Query("", "reservation/insert.sql"),
+	setSaga: sagasql.Query("", "reservation/set_saga.sql"),
+	byKey:   sagasql.Query("", "reservation/by_key.sql"),
+	get:     sagasql.Query("", "reservation/get.sql"),
+	finish:  sagasql.Query("", "reservation/finish.sql"),
+}

@@ -1,0 +1,7 @@
+-- Messages that a consumer could not process and set aside, newest first. Any
+-- database with an inbox. Empty is good. The bodies are left out: they are
+-- business data.
+SELECT consumer, message_id, reason, deliveries, exchange, routing_key, received_at, last_received_at
+FROM public.inbox_quarantine
+ORDER BY received_at DESC
+LIMIT 100;
