@@ -38,7 +38,7 @@ func Run(ctx context.Context, out io.Writer) (err error) {
 	}()
 	conn, err := pgx.Connect(ctx, env.stack.Reservation)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", reservationDB, err)
+		return fmt.Errorf("connect to %s: %w", services.ReservationDatabase, err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
@@ -79,8 +79,8 @@ func placeAll(ctx context.Context, tale *story, server string, everyone []*guest
 	return nil
 }
 
-// follow tells the news until every reservation has left PENDING and its saga has
-// told its end.
+// follow tells the news until every reservation has left PENDING and every message
+// is known to be published.
 func (s *story) follow(ctx context.Context, server string, everyone []*guest) error {
 	ctx, cancel := context.WithTimeout(ctx, sagaTime)
 	defer cancel()
@@ -94,12 +94,16 @@ func (s *story) follow(ctx context.Context, server string, everyone []*guest) er
 		if err != nil {
 			return err
 		}
-		if open == 0 {
+		unpublished := 0
+		if err := s.conn.QueryRow(ctx, pendingSQL).Scan(&unpublished); err != nil {
+			return fmt.Errorf("read the outbox's lag: %w", err)
+		}
+		if open == 0 && unpublished == 0 {
 			return s.tellNews(ctx)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d reservations are still PENDING after %v: see the logs", open, len(everyone), sagaTime)
+			return fmt.Errorf("%d reservations are still PENDING and %d messages unpublished after %v: see the logs", open, unpublished, sagaTime)
 		case <-tick.C:
 		}
 	}
@@ -141,7 +145,7 @@ func (s *story) check(ctx context.Context, server string, everyone []*guest) err
 			return err
 		}
 		var saga string
-		if err := s.conn.QueryRow(ctx, "SELECT status FROM public.saga WHERE business_key = $1", g.id).Scan(&saga); err != nil {
+		if err := s.conn.QueryRow(ctx, sagaStatusSQL, g.id).Scan(&saga); err != nil {
 			return fmt.Errorf("the saga of %s: %w", g.name, err)
 		}
 		if got.Status != g.status || saga != g.saga {

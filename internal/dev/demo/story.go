@@ -21,6 +21,10 @@ var (
 	sagasSQL string
 	//go:embed outbox.sql
 	outboxSQL string
+	//go:embed pending.sql
+	pendingSQL string
+	//go:embed saga_status.sql
+	sagaStatusSQL string
 	//go:embed next_free_day.sql
 	nextFreeDaySQL string
 )

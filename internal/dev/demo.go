@@ -1,0 +1,23 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"go.example/saga/internal/dev/demo"
+)
+
+func newDemoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "demo", Args: cobra.NoArgs,
+		Short: "Place three reservations and show each saga's way to its end",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return demo.Run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+}
+
+func newRunCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "run", Args: cobra.NoArgs,
+		Short: "Keep the five daemons in the foreground with their logs, until Ctrl-C",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return demo.Foreground(cmd.Context(), cmd.OutOrStdout()) },
+	}
+}

@@ -1,0 +1,1 @@
+SELECT pending FROM public.outbox_lag

@@ -1,0 +1,1 @@
+SELECT status FROM public.saga WHERE business_key = $1

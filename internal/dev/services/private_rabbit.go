@@ -1,0 +1,156 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Debian's own scripts: those in /usr/sbin change the user and the home directory.
+const (
+	rabbitServer = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+	rabbitCtl    = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+)
+
+const rabbitNode = "saga@localhost"
+
+func (p *private) broker(ctx context.Context, start bool) (Broker, error) {
+	if err := p.supported(); err != nil {
+		return Broker{}, err
+	}
+	record, err := readProcess(p.path("rabbitmq.json"))
+	runs := err == nil && record.alive()
+	switch {
+	case start && runs:
+		return p.awaitBroker(ctx, record)
+	case start:
+		return p.startBroker(ctx)
+	case runs:
+		return p.openBroker(ctx, record.Port)
+	}
+	return Broker{}, errNotRunning
+}
+
+func (p *private) openBroker(ctx context.Context, port int) (Broker, error) {
+	admin := ctl{label: "rabbitmqctl of the private instance", command: func(ctx context.Context, args ...string) *exec.Cmd {
+		command := identity{}.command(ctx, rabbitCtl, append([]string{"-n", rabbitNode}, args...)...)
+		if ports, err := p.ports(); err == nil {
+			command.Env = append(command.Env, p.rabbitEnvironment(ports)...)
+		}
+		return command
+	}}
+	return openBroker(ctx, p.name(), fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port), admin)
+}
+
+// startBroker installs the package where it is missing and starts a node with a
+// name, a port mapper and a cookie of its own: nothing is shared with a RabbitMQ
+// that runs or will run on this machine.
+//
+// The node runs as the user who starts it, also as root: Mnesia asks access(2)
+// whether it may write, and that call does not count the capability which lets
+// PostgreSQL reach a clone below /root.
+func (p *private) startBroker(ctx context.Context) (Broker, error) {
+	began := time.Now()
+	if _, err := os.Stat(rabbitServer); err != nil {
+		if err := p.install(ctx, "rabbitmq-server", minRabbit); err != nil {
+			return Broker{}, errors.Join(errors.New("the package rabbitmq-server is not installed"), err)
+		}
+	}
+	ports, err := p.ports()
+	if err != nil {
+		return Broker{}, err
+	}
+	if err := p.configureBroker(ports); err != nil {
+		return Broker{}, err
+	}
+	if err := p.startPortMapper(ctx, ports); err != nil {
+		return Broker{}, err
+	}
+	server := identity{}.command(context.WithoutCancel(ctx), rabbitServer)
+	server.Env = append(server.Env, p.rabbitEnvironment(ports)...)
+	p.report("starting a private RabbitMQ on 127.0.0.1:%d, data in %s", ports.AMQP, p.path("rabbitmq"))
+	record, err := spawn(server, p.path("rabbitmq.log"), p.path("rabbitmq.json"), ports.AMQP, syscall.SIGTERM)
+	if err != nil {
+		return Broker{}, fmt.Errorf("start RabbitMQ: %w", err)
+	}
+	found, err := p.awaitBroker(ctx, record)
+	if err == nil {
+		p.report("the private RabbitMQ is ready after %s", time.Since(began).Round(100*time.Millisecond))
+	}
+	return found, err
+}
+
+func (p *private) awaitBroker(ctx context.Context, record process) (found Broker, err error) {
+	err = record.await(ctx, startTime, func() (err error) {
+		found, err = p.openBroker(ctx, record.Port)
+		return err
+	})
+	if err != nil {
+		log := p.path("rabbitmq.log")
+		err = fmt.Errorf("the private RabbitMQ does not answer: %w; its log is %s and ends with: %s", err, log, endOfLog(log))
+	}
+	return found, err
+}
+
+// configureBroker writes the files that keep the node off the machine's own
+// configuration in /etc/rabbitmq.
+func (p *private) configureBroker(ports ports) error {
+	dir, err := p.instanceDir("rabbitmq", identity{})
+	if err != nil {
+		return err
+	}
+	files := map[string]string{
+		"rabbitmq.conf":   fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\n", ports.AMQP),
+		"advanced.config": "[].\n",
+		"enabled_plugins": "[].\n",
+		"env.conf":        "",
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return fmt.Errorf("configure the private RabbitMQ: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *private) rabbitEnvironment(ports ports) []string {
+	dir := p.path("rabbitmq")
+	return []string{
+		"HOME=" + dir, // Erlang makes its cookie here
+		"RABBITMQ_NODENAME=" + rabbitNode,
+		"RABBITMQ_DIST_PORT=" + strconv.Itoa(ports.Distribution),
+		"RABBITMQ_CONF_ENV_FILE=" + filepath.Join(dir, "env.conf"),
+		"RABBITMQ_CONFIG_FILE=" + filepath.Join(dir, "rabbitmq.conf"),
+		"RABBITMQ_ADVANCED_CONFIG_FILE=" + filepath.Join(dir, "advanced.config"),
+		"RABBITMQ_ENABLED_PLUGINS_FILE=" + filepath.Join(dir, "enabled_plugins"),
+		"RABBITMQ_MNESIA_BASE=" + filepath.Join(dir, "mnesia"),
+		"RABBITMQ_LOG_BASE=" + filepath.Join(dir, "log"),
+		// The start script becomes the node instead of waiting for it, so that the
+		// recorded process is the node itself.
+		"RABBITMQ_ALLOW_INPUT=true",
+		"RABBITMQ_SERVER_START_ARGS=-noinput",
+		"ERL_EPMD_PORT=" + strconv.Itoa(ports.PortMapper),
+		"ERL_EPMD_ADDRESS=127.0.0.1",
+		"ERL_FLAGS=-kernel inet_dist_use_interface {127,0,0,1}",
+	}
+}
+
+// startPortMapper starts Erlang's epmd for this node alone. A node would start
+// one by itself, but that one would outlive it, and nobody would stop it.
+func (p *private) startPortMapper(ctx context.Context, ports ports) error {
+	if record, err := readProcess(p.path("epmd.json")); err == nil && record.alive() && record.Port == ports.PortMapper {
+		return nil
+	}
+	command := identity{}.command(context.WithoutCancel(ctx), "epmd", "-port", strconv.Itoa(ports.PortMapper), "-address", "127.0.0.1")
+	if _, err := spawn(command, p.path("epmd.log"), p.path("epmd.json"), ports.PortMapper, syscall.SIGTERM); err != nil {
+		return fmt.Errorf("start epmd, Erlang's port mapper: %w", err)
+	}
+	return nil
+}

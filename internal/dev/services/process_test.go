@@ -1,0 +1,77 @@
+package services
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func spawnSleep(t *testing.T, program string, args ...string) process {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("processes are told apart by /proc, on Linux only")
+	}
+	dir := t.TempDir()
+	record, err := spawn(exec.Command(program, args...), filepath.Join(dir, "log"), filepath.Join(dir, "record.json"), 1234, syscall.SIGTERM)
+	require.NoError(t, err)
+	t.Cleanup(func() { syscall.Kill(-record.PID, syscall.SIGKILL) }) //nolint:errcheck // it may have ended
+	read, err := readProcess(filepath.Join(dir, "record.json"))
+	require.NoError(t, err)
+	require.Equal(t, record, read)
+	return record
+}
+
+func TestRecordedProcessIsAliveUntilStopped(t *testing.T) {
+	t.Parallel()
+	record := spawnSleep(t, "sleep", "600")
+	require.True(t, record.alive())
+	require.NoError(t, record.stop(t.Context()))
+	require.False(t, record.alive())
+}
+
+func TestAnotherProcessWithTheSameIDIsNotOurs(t *testing.T) {
+	t.Parallel()
+	record := spawnSleep(t, "sleep", "600")
+	record.Born = "another boot:1"
+	require.False(t, record.alive())
+}
+
+func TestAwaitNoticesThatTheProcessEnds(t *testing.T) {
+	t.Parallel()
+	record := spawnSleep(t, "false")
+	err := record.await(t.Context(), time.Minute, func() error { return os.ErrNotExist })
+	require.EqualError(t, err, "the process ended")
+}
+
+func TestStopLeavesNothingWhenTheSignalIsIgnored(t *testing.T) {
+	t.Parallel()
+	record := spawnSleep(t, "sh", "-c", `trap "" TERM; echo ready; while :; do sleep 600; done`)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	require.NoError(t, record.stop(ctx))
+	require.Eventually(t, func() bool { return !record.alive() }, 10*time.Second, 20*time.Millisecond)
+}
+
+func TestPortsStayUntilTaken(t *testing.T) {
+	t.Parallel()
+	p := &private{dir: t.TempDir()}
+	chosen, err := p.ports()
+	require.NoError(t, err)
+	again, err := p.ports()
+	require.NoError(t, err)
+	require.Equal(t, chosen, again)
+
+	listener := listen(t, chosen.AMQP)
+	moved, err := p.ports()
+	require.NoError(t, err)
+	require.NotEqual(t, chosen.AMQP, moved.AMQP)
+	require.Equal(t, chosen.Postgres, moved.Postgres)
+	require.NoError(t, listener.Close())
+}

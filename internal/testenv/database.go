@@ -1,0 +1,128 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"go.example/saga/internal/dev/services"
+	sagasql "go.example/saga/sql"
+)
+
+// poolSize keeps many parallel packages below the server's max_connections.
+const poolSize = 6
+
+// Database is a fresh database with the migration lines applied, dropped when
+// the test ends. The pool's Config().ConnString() is its URL.
+func Database(t testing.TB, lines ...sagasql.Line) *pgxpool.Pool {
+	t.Helper()
+	server := servers(t).Postgres
+	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
+	defer cancel()
+	template, err := templates.of(ctx, server, lines)
+	if err != nil {
+		t.Fatalf("migrate a template database: %v", err)
+	}
+	name := newName()
+	if err := server.CreateDatabase(ctx, name, template); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { drop(t, server, name) })
+	config, err := pgxpool.ParseConfig(server.Database(name))
+	if err != nil {
+		t.Fatalf("the test database's address: %v", err)
+	}
+	config.MaxConns = poolSize
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		t.Fatalf("connect to the test database: %v", err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func drop(t testing.TB, server services.Postgres, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
+	defer cancel()
+	if err := server.DropDatabases(ctx, name); err != nil {
+		t.Errorf("drop the test database: %v", err)
+	}
+}
+
+// templates are the migrated databases that the tests' databases are copies of:
+// one for each set of lines, so that migrations run once a process.
+var templates = templateCache{byLines: map[string]*template{}}
+
+type templateCache struct {
+	mu      sync.Mutex
+	swept   bool
+	byLines map[string]*template
+}
+
+type template struct {
+	make func() error // once
+	name string
+}
+
+// of returns the template for the lines. Sets that differ are made in parallel.
+func (c *templateCache) of(ctx context.Context, server services.Postgres, lines []sagasql.Line) (string, error) {
+	key := fmt.Sprint(lines)
+	c.mu.Lock()
+	if !c.swept {
+		c.swept = true
+		if err := sweepDatabases(ctx, server); err != nil {
+			c.mu.Unlock()
+			return "", err
+		}
+	}
+	made, known := c.byLines[key]
+	if !known {
+		made = &template{name: newName()}
+		lines := slices.Clone(lines)
+		made.make = sync.OnceValue(func() error { return migrate(server, made.name, lines) })
+		c.byLines[key] = made
+	}
+	c.mu.Unlock()
+	return made.name, made.make()
+}
+
+func migrate(server services.Postgres, name string, lines []sagasql.Line) error {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
+	defer cancel()
+	if err := server.CreateDatabase(ctx, name, ""); err != nil {
+		return err
+	}
+	return sagasql.Up(ctx, server.Database(name), "", lines...)
+}
+
+func sweepDatabases(ctx context.Context, server services.Postgres) error {
+	names, err := server.Databases(ctx)
+	if err != nil {
+		return err
+	}
+	return server.DropDatabases(ctx, stale(names, time.Now())...)
+}
+
+// drop drops the templates at the end of the process.
+func (c *templateCache) drop(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var names []string
+	for _, made := range c.byLines {
+		names = append(names, made.name)
+	}
+	if names == nil {
+		return nil
+	}
+	set, err := located()
+	if err != nil {
+		return err
+	}
+	return set.Postgres.DropDatabases(ctx, names...)
+}

@@ -1,0 +1,96 @@
+// Package testenv gives tests a real PostgreSQL database and a real RabbitMQ
+// virtual host each, so that they run in parallel and see only their own rows
+// and messages.
+//
+// The servers are those of package services: tests start none. Every name says
+// when it was made: what a killed run left behind is removed by a later one.
+package testenv
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"go.example/saga/internal/dev/services"
+)
+
+// prefix starts the name of every database and virtual host of a test.
+const prefix = services.Prefix + "test_"
+
+// staleAfter is when a name's owner is taken to be dead: longer than any test
+// run may take.
+const staleAfter = time.Hour
+
+// adminTime bounds one administrative act on a busy machine.
+const adminTime = 60 * time.Second
+
+// located is the search for the servers, made once a process, when first needed.
+var located = sync.OnceValues(func() (services.Set, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
+	defer cancel()
+	return services.Locate(ctx)
+})
+
+// Main is the body of a TestMain: it runs the tests, fails the run when
+// goroutines are left, drops what the run made and exits.
+func Main(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintf(os.Stderr, "the tests left goroutines behind: %v\n", err)
+			code = 1
+		}
+	}
+	if err := removeAll(); err != nil {
+		fmt.Fprintf(os.Stderr, "remove what the tests made: %v\n", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func removeAll() error {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
+	defer cancel()
+	if err := templates.drop(ctx); err != nil {
+		return err
+	}
+	return vhosts.delete(ctx)
+}
+
+// servers are the servers under test; without them a test fails, for a skipped
+// test looks like a passed one.
+func servers(t testing.TB) services.Set {
+	t.Helper()
+	set, err := located()
+	if err != nil {
+		t.Fatalf("this test needs PostgreSQL and RabbitMQ, run `make services` first: %v", err)
+	}
+	return set
+}
+
+// newName is a name nobody else uses, with the time in it.
+func newName() string {
+	return prefix + strconv.FormatInt(time.Now().Unix(), 36) + "_" + strings.ToLower(rand.Text()[:12])
+}
+
+// stale keeps the names that a killed run left behind.
+func stale(names []string, now time.Time) []string {
+	var old []string
+	for _, name := range names {
+		rest, ours := strings.CutPrefix(name, prefix)
+		made, _, _ := strings.Cut(rest, "_")
+		seconds, err := strconv.ParseInt(made, 36, 64)
+		if ours && err == nil && now.Sub(time.Unix(seconds, 0)) > staleAfter {
+			old = append(old, name)
+		}
+	}
+	return old
+}

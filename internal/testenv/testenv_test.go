@@ -1,0 +1,64 @@
+package testenv
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	sagasql "go.example/saga/sql"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+func TestDatabaseIsMigratedAndAlone(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	one, other := Database(t, sagasql.Outbox), Database(t, sagasql.Outbox)
+	var table string
+	require.NoError(t, one.QueryRow(ctx, `SELECT to_regclass('public.outbox')::text`).Scan(&table))
+	require.Equal(t, "outbox", table)
+	require.NotEqual(t, one.Config().ConnString(), other.Config().ConnString())
+
+	_, err := one.Exec(ctx, `CREATE TABLE mine ()`)
+	require.NoError(t, err)
+	_, err = other.Exec(ctx, `SELECT FROM mine`)
+	require.ErrorContains(t, err, "does not exist")
+}
+
+func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
+	t.Parallel()
+	var name string
+	t.Run("owner", func(t *testing.T) {
+		pool := Database(t)
+		name = pool.Config().ConnConfig.Database
+		require.True(t, strings.HasPrefix(name, prefix))
+	})
+	names, err := servers(t).Postgres.Databases(context.Background())
+	require.NoError(t, err)
+	require.NotContains(t, names, name)
+}
+
+func TestVhostsDiffer(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range batch + 1 {
+		address := Vhost(t)
+		require.False(t, seen[address], "%s was handed out twice", address)
+		seen[address] = true
+	}
+}
+
+func TestStaleKeepsYoungAndForeignNames(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	made := func(ago time.Duration) string {
+		return prefix + strconv.FormatInt(now.Add(-ago).Unix(), 36) + "_abc"
+	}
+	old, young := made(2*time.Hour), made(time.Minute)
+	require.Equal(t, []string{old}, stale([]string{old, young, "saga_demo", "saga_test_", "other_" + old}, now))
+	require.Empty(t, stale([]string{newName()}, time.Now()))
+}

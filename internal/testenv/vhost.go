@@ -1,0 +1,83 @@
+package testenv
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"go.example/saga/internal/dev/services"
+)
+
+// batch is how many virtual hosts are made at a time: a call of rabbitmqctl
+// takes up to two seconds, a virtual host in it a few milliseconds.
+const batch = 4
+
+// Vhost is the AMQP URL of a fresh virtual host. It is deleted when the
+// process's tests have ended, all of them in one call.
+func Vhost(t testing.TB) string {
+	t.Helper()
+	broker := servers(t).Broker
+	name, err := vhosts.take(broker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return broker.Vhost(name)
+}
+
+var vhosts vhostStock
+
+// vhostStock hands out virtual hosts from batches.
+type vhostStock struct {
+	mu    sync.Mutex
+	made  []string // all of this process
+	ready []string // those not handed out yet
+}
+
+func (s *vhostStock) take(broker services.Broker) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ready) == 0 {
+		if err := s.refill(broker); err != nil {
+			return "", err
+		}
+	}
+	name := s.ready[0]
+	s.ready = s.ready[1:]
+	return name, nil
+}
+
+// refill makes a batch; the first one also removes what killed runs left.
+func (s *vhostStock) refill(broker services.Broker) error {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
+	defer cancel()
+	names := make([]string, batch)
+	for i := range names {
+		names[i] = newName()
+	}
+	present, err := broker.ChangeVhosts(ctx, names, nil)
+	if err != nil {
+		return err
+	}
+	first := s.made == nil
+	s.made = append(s.made, names...)
+	s.ready = names
+	if old := stale(present, time.Now()); first && len(old) > 0 {
+		_, err = broker.ChangeVhosts(ctx, nil, old)
+	}
+	return err
+}
+
+func (s *vhostStock) delete(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made == nil {
+		return nil
+	}
+	set, err := located()
+	if err != nil {
+		return err
+	}
+	_, err = set.Broker.ChangeVhosts(ctx, nil, s.made)
+	return err
+}
