@@ -1,6 +1,7 @@
 package saga_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -65,7 +66,10 @@ func TestInvariants(t *testing.T) {
 		for range rapid.IntRange(0, 40).Draw(t, "events") {
 			before := tr.Next
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(2*time.Second)).Draw(t, "elapsed")))
+			steps, outputs := slices.Clone(before.Steps), maps.Clone(before.Outputs)
 			tr = saga.Step(def, before, drawEvent(t, before), now)
+			require.Equal(t, steps, before.Steps, "the state that was given is not written to")
+			require.Equal(t, outputs, before.Outputs)
 			requireInvariants(t, def, before, tr)
 		}
 	})

@@ -59,7 +59,6 @@ func (g *guest) place(ctx context.Context, server string, from time.Time) error 
 // outcome is what the reservation service says of a reservation.
 type outcome struct {
 	Status string `json:"status"`
-	Reason string `json:"reason"`
 }
 
 func (g *guest) ask(ctx context.Context, server string) (outcome, error) {

@@ -44,11 +44,9 @@ func (b *batch) apply(id saga.ID, e saga.Event) (t saga.Transition, known bool) 
 
 // changes lists what happened, by saga in the order of loading.
 func (b *batch) changes() []sagapg.Change {
-	var changes []sagapg.Change
-	for _, id := range b.order {
-		if change := b.sagas[id].change; len(change) > 0 {
-			changes = append(changes, change)
-		}
+	changes := make([]sagapg.Change, len(b.order))
+	for i, id := range b.order {
+		changes[i] = b.sagas[id].change
 	}
 	return changes
 }

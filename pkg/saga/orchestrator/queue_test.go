@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -45,10 +46,16 @@ func TestTwoOrchestratorsOnOneQueueWithDuplicates(t *testing.T) {
 		refused[id] = i%4 == 0
 	}
 	world := participants{bench: b, broker: broker, refused: refused}
-	require.Eventually(t, func() bool {
+	deadline, poll := time.After(soon), time.NewTicker(tick)
+	defer poll.Stop()
+	for b.count(`SELECT count(*) FROM saga WHERE ended_at IS NOT NULL`) < sagas {
 		world.answerNew()
-		return b.count(`SELECT count(*) FROM saga WHERE ended_at IS NOT NULL`) == sagas
-	}, soon, tick)
+		select {
+		case <-poll.C:
+		case <-deadline:
+			t.Fatal("not all sagas ended in time")
+		}
+	}
 	stop()
 	require.NoError(t, <-ended)
 	require.NoError(t, <-ended)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -18,8 +19,8 @@ import (
 // transaction has to be rolled back; repeating it from the load is safe.
 var ErrConflict = errors.New("the saga was changed by somebody else")
 
-// Change is what a transaction does to one saga: one or more transitions, each
-// made from the state that the one before it left.
+// Change is what a transaction does to one saga: transitions, each made from the
+// state that the one before it left. Without any it changes nothing.
 type Change []saga.Transition
 
 // Save writes the last state of each change over the version that its first
@@ -27,6 +28,7 @@ type Change []saga.Transition
 // the outbox, in order. Each saga may occur once. After an error the transaction
 // has to be rolled back; nothing of it has taken effect.
 func (s *Store) Save(ctx context.Context, tx pgx.Tx, changes []Change) error {
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return len(c) == 0 })
 	if len(changes) == 0 {
 		return nil
 	}
