@@ -50,7 +50,9 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 		}
 		log.Warn("requests were cut off at shutdown", zap.Duration("grace", shutdownGrace))
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve requests on %s: %w", listener.Addr(), err)
+	}
 	return nil
 }
 

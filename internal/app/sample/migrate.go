@@ -14,8 +14,8 @@ import (
 )
 
 // migrate brings the service's own database up to date, waiting for a database
-// that is not there yet. Only ctx ends the waiting; an error of the migration
-// itself ends the daemon.
+// that is not there yet. Only ctx ends the waiting, which is no error; an error of
+// the migration itself ends the daemon.
 func migrate(ctx context.Context, url config.Secret, log *zap.Logger, lines ...sagasql.Line) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.MaxInterval = 5 * time.Second
@@ -31,7 +31,17 @@ func migrate(ctx context.Context, url config.Secret, log *zap.Logger, lines ...s
 	if err == nil {
 		log.Info("the database is up to date", zap.Any("lines", lines))
 	}
-	return err
+	return unlessEnded(ctx, err)
+}
+
+// unlessEnded leaves out an error that came with the end of ctx.
+func unlessEnded(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
+	}
 }
 
 // unreachable tells the errors that starting or creating the database heals.

@@ -28,7 +28,7 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 		return err
 	}
 	log = log.Named(name)
-	if err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, line); err != nil {
+	if err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, line); err != nil || ctx.Err() != nil {
 		return err
 	}
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)

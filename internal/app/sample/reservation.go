@@ -35,7 +35,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		return err
 	}
 	log = log.Named(name)
-	if err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation); err != nil {
+	if err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation); err != nil || ctx.Err() != nil {
 		return err
 	}
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, requestPoolSize)

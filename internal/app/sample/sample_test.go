@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,30 @@ func TestReservationDaemon(t *testing.T) {
 		err := db.QueryRow(ctx, `SELECT status FROM reservation`).Scan(&status)
 		return err == nil && status == string(reservation.Succeed)
 	})
+}
+
+// A database that is not there yet is waited for; SIGTERM meanwhile is no error.
+func TestDaemonWaitsForItsDatabase(t *testing.T) {
+	t.Parallel()
+	for name, address := range map[string]config.Secret{
+		"nobody listens":   "postgres://postgres@127.0.0.1:1/saga_x",
+		"no such database": config.Secret(withDatabase(t, testenv.Database(t), "saga_test_absent")),
+	} {
+		ctx, stop := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer stop()
+		err := sample.ServeParticipant(ctx, sample.Settings{DatabaseURL: address, AMQPURL: "amqp://127.0.0.1:1/", LogLevel: "error"},
+			"hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+		require.NoError(t, err, name)
+		require.Error(t, ctx.Err(), "%s: it gave up by itself", name)
+	}
+}
+
+func withDatabase(t *testing.T, db *pgxpool.Pool, name string) string {
+	t.Helper()
+	u, err := url.Parse(db.Config().ConnString())
+	require.NoError(t, err)
+	u.Path = "/" + name
+	return u.String()
 }
 
 func TestSettingsNameWhatIsMissing(t *testing.T) {

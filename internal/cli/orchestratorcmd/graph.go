@@ -33,7 +33,7 @@ func graph(def saga.Definition) string {
 	}
 	line("completed([COMPLETED])")
 	line("aborted([ABORTED])")
-	line("parked[/PARKED: an operator decides/]")
+	line("parked[/\"PARKED: an operator decides\"/]")
 	return b.String()
 }
 

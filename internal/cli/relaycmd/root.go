@@ -3,6 +3,7 @@
 package relaycmd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -50,6 +51,14 @@ func (o *options) settings() (relay.Settings, error) {
 	return settings, nil
 }
 
+// usage gives wrong settings their exit code.
+func usage(err error) error {
+	if errors.Is(err, relay.ErrSettings) {
+		return cli.Usagef("%w", err)
+	}
+	return err
+}
+
 func newRun(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
@@ -70,7 +79,7 @@ may come later and go away: the backlog drains by itself.`,
 			if err := settings.RequireBroker(); err != nil {
 				return cli.Usagef("%w", err)
 			}
-			return relay.Run(cmd.Context(), settings)
+			return usage(relay.Run(cmd.Context(), settings))
 		},
 	}
 }
@@ -86,9 +95,9 @@ func newMigrate(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return relay.Migrate(cmd.Context(), settings, func(database string) {
+			return usage(relay.Migrate(cmd.Context(), settings, func(database string) {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: the outbox tables are up to date\n", database)
-			})
+			}))
 		},
 	}
 }

@@ -30,7 +30,7 @@ reached, no relay is at work, or a log stands still.`,
 			}
 			status, err := relay.ReadStatus(cmd.Context(), settings)
 			if err != nil {
-				return cli.Usagef("%w", err)
+				return usage(err)
 			}
 			show := table
 			if asJSON {
@@ -49,6 +49,21 @@ reached, no relay is at work, or a log stands still.`,
 	return cmd
 }
 
+// row shows a dash for what is not known.
+func row(d relay.DatabaseStatus, broker string) []string {
+	holder, position, pending, oldest := "-", "-", "-", "-"
+	if d.Holder != "" {
+		holder = d.Holder
+	}
+	if d.State != relay.StateUnreachable && d.State != relay.StateNoTables {
+		position, pending = strconv.FormatInt(d.PublishedID, 10), strconv.FormatInt(d.Pending, 10)
+	}
+	if d.Pending > 0 {
+		oldest = (time.Duration(d.OldestSeconds) * time.Second).String()
+	}
+	return []string{d.Database, d.State, holder, position, pending, oldest, broker}
+}
+
 // table prints the databases, and below them what went wrong in full: errors are
 // too long for a column.
 func table(w io.Writer, s relay.Status) error {
@@ -58,18 +73,7 @@ func table(w io.Writer, s relay.Status) error {
 	}
 	rows := make([][]string, len(s.Databases))
 	for i, d := range s.Databases {
-		oldest := "-"
-		if d.Pending > 0 {
-			oldest = (time.Duration(d.OldestSeconds) * time.Second).String()
-		}
-		holder := d.Holder
-		if holder == "" {
-			holder = "-"
-		}
-		rows[i] = []string{
-			d.Database, d.State, holder, strconv.FormatInt(d.PublishedID, 10),
-			strconv.FormatInt(d.Pending, 10), oldest, broker,
-		}
+		rows[i] = row(d, broker)
 	}
 	if err := cli.Table(w, []string{"DATABASE", "STATE", "HOLDER", "POSITION", "PENDING", "OLDEST", "BROKER"}, rows); err != nil {
 		return err

@@ -57,8 +57,10 @@ func run(stdin string, args ...string) (code int, stdout, stderr string) {
 }
 
 func place(url string, more ...string) []string {
-	return append([]string{"place", "--server", url, "--room", "1", "--from", "2027-01-10", "--to", "2027-01-12",
-		"--guest", "g1", "--amount", "49900"}, more...)
+	return append([]string{
+		"place", "--server", url, "--room", "1", "--from", "2027-01-10", "--to", "2027-01-12",
+		"--guest", "g1", "--amount", "49900",
+	}, more...)
 }
 
 func TestPlaceAndGet(t *testing.T) {

@@ -21,13 +21,13 @@ const EventKey = SagaType + ".*"
 type Ended string
 
 const (
-	// Moved: the reservation has its end now.
+	// Moved means that the reservation has its end now.
 	Moved Ended = "moved"
-	// Known: it had one before; the event came again.
+	// Known means that it had one before: the event came again.
 	Known Ended = "known"
-	// Undecided: the event is not an end, the reservation stays PENDING.
+	// Undecided means that the event is no end: the reservation stays PENDING.
 	Undecided Ended = "undecided"
-	// Foreign: no reservation belongs to the saga.
+	// Foreign means that no reservation belongs to the saga.
 	Foreign Ended = "foreign"
 )
 
@@ -73,7 +73,7 @@ func reasonOf(f *saga.Failure) string {
 	case f.Problem.Title != "":
 		return f.Problem.Title
 	case f.Class == saga.FailureAborted:
-		return "cancelled by the hotel's staff"
+		return "called off by the hotel's staff"
 	default:
 		return f.Step + " was refused"
 	}

@@ -17,7 +17,12 @@ func Listen(log *zap.Logger) inbox.Handler {
 	return func(ctx context.Context, tx pgx.Tx, deliveries []inbox.Delivery) ([]inbox.Rejection, error) {
 		var rejected []inbox.Rejection
 		for i, d := range deliveries {
-			reason, err := hear(ctx, tx, d, log)
+			event, err := protocol.DecodeEvent(d)
+			if err != nil {
+				rejected = append(rejected, inbox.Rejection{Index: i, Reason: err.Error()})
+				continue
+			}
+			reason, err := hear(ctx, tx, event, log)
 			if err != nil {
 				return nil, err
 			}
@@ -29,12 +34,8 @@ func Listen(log *zap.Logger) inbox.Handler {
 	}
 }
 
-// hear returns why the delivery is none of ours, or "".
-func hear(ctx context.Context, tx pgx.Tx, d inbox.Delivery, log *zap.Logger) (string, error) {
-	event, err := protocol.DecodeEvent(d)
-	if err != nil {
-		return err.Error(), nil
-	}
+// hear returns why the event is none of ours, or "".
+func hear(ctx context.Context, tx pgx.Tx, event protocol.Event, log *zap.Logger) (string, error) {
 	if event.SagaType != SagaType {
 		return "an event of another type of saga", nil
 	}

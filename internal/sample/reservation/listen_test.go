@@ -95,7 +95,7 @@ func TestTheEventEndsTheReservation(t *testing.T) {
 		"title only": {saga.EventAborted, refused(saga.FailureRefused, "Card declined", ""), reservation.Failed, "Card declined"},
 		"no words":   {saga.EventAborted, refused(saga.FailureRefused, "", ""), reservation.Failed, "payment was refused"},
 		"unknown":    {saga.EventAborted, refused(saga.FailureUnknown, "x", "y"), reservation.Failed, "no answer from payment in time"},
-		"operator":   {saga.EventAborted, refused(saga.FailureAborted, "", ""), reservation.Failed, "cancelled by the hotel's staff"},
+		"operator":   {saga.EventAborted, refused(saga.FailureAborted, "", ""), reservation.Failed, "called off by the hotel's staff"},
 		"no failure": {saga.EventAborted, nil, reservation.Failed, "the reservation was undone"},
 		"parked":     {saga.EventParked, nil, reservation.Pending, ""},
 	} {

@@ -49,16 +49,16 @@ func (s *Service) place(ctx context.Context, tx pgx.Tx, def saga.Definition, req
 		return Reservation{}, fmt.Errorf("draw an id: %w", err)
 	}
 	token := newToken()
-	print, err := fingerprint(req)
+	asked, err := fingerprint(req)
 	if err != nil {
 		return Reservation{}, err
 	}
-	inserted, err := insert(ctx, tx, id, req, token, key, print)
+	inserted, err := insert(ctx, tx, id, req, token, key, asked)
 	if err != nil {
 		return Reservation{}, err
 	}
 	if !inserted {
-		return placedBefore(ctx, tx, key, print)
+		return placedBefore(ctx, tx, key, asked)
 	}
 	if err := s.startSaga(ctx, tx, def, id, req, token); err != nil {
 		return Reservation{}, err
@@ -66,22 +66,22 @@ func (s *Service) place(ctx context.Context, tx pgx.Tx, def saga.Definition, req
 	return Reservation{ID: id, HotelID: req.HotelID, RoomID: req.RoomID, GuestID: req.GuestID, Status: Pending}, nil
 }
 
-func insert(ctx context.Context, tx pgx.Tx, id uuid.UUID, req Request, token, key string, print []byte) (bool, error) {
+func insert(ctx context.Context, tx pgx.Tx, id uuid.UUID, req Request, token, key string, asked []byte) (bool, error) {
 	var keyOrNull *string
 	if key != "" {
 		keyOrNull = &key
 	} else {
-		print = nil
+		asked = nil
 	}
 	tag, err := tx.Exec(ctx, queries.insert, id, req.HotelID, req.RoomID, req.GuestID, req.Start, req.End,
-		req.PaymentDue, token, req.Card.LastFour(), keyOrNull, print)
+		req.PaymentDue, token, req.Card.LastFour(), keyOrNull, asked)
 	if err != nil {
 		return false, fmt.Errorf("insert the reservation: %w", err)
 	}
 	return tag.RowsAffected() == 1, nil
 }
 
-func placedBefore(ctx context.Context, tx pgx.Tx, key string, print []byte) (Reservation, error) {
+func placedBefore(ctx context.Context, tx pgx.Tx, key string, asked []byte) (Reservation, error) {
 	var r Reservation
 	var before []byte
 	err := tx.QueryRow(ctx, queries.byKey, key).
@@ -89,7 +89,7 @@ func placedBefore(ctx context.Context, tx pgx.Tx, key string, print []byte) (Res
 	if err != nil {
 		return Reservation{}, fmt.Errorf("read the reservation of an idempotency key: %w", err)
 	}
-	if !bytes.Equal(before, print) {
+	if !bytes.Equal(before, asked) {
 		return Reservation{}, ErrKeyReused
 	}
 	return r, nil

@@ -25,9 +25,12 @@ type Request struct {
 type Status string
 
 const (
+	// Pending reservations wait for their saga.
 	Pending Status = "PENDING"
+	// Succeed is final: the room is booked and paid.
 	Succeed Status = "SUCCEED"
-	Failed  Status = "FAILED"
+	// Failed is final: nothing is booked, nothing is paid.
+	Failed Status = "FAILED"
 )
 
 // Reservation is what a client may see of one.
@@ -42,11 +45,11 @@ type Reservation struct {
 }
 
 var (
-	// ErrNotFound: there is no such reservation.
+	// ErrNotFound says that there is no such reservation.
 	ErrNotFound = errors.New("no such reservation")
-	// ErrNotReady: the saga's definition has not been applied yet. Nothing was
+	// ErrNotReady says that the saga's definition has not been applied yet. Nothing was
 	// done; try again later.
 	ErrNotReady = errors.New("no definition of the saga " + SagaType + " has been applied yet")
-	// ErrKeyReused: the idempotency key stands for another request.
+	// ErrKeyReused says that the idempotency key stands for another request.
 	ErrKeyReused = errors.New("this idempotency key was used for another request")
 )

@@ -115,8 +115,10 @@ func TestPlaceAndGet(t *testing.T) {
 	placed := decode(t, res)
 	require.Equal(t, api.Path+"/"+placed.ReservationID, res.Header().Get("Location"))
 	require.Equal(t, "1", res.Header().Get("Retry-After"))
-	require.Equal(t, api.Body{ReservationID: placed.ReservationID, HotelID: 1, RoomID: 1,
-		GuestID: "26d4ef3a-b6d4-4d15-9ab7-5f5a1d5c1b5e", Status: reservation.Pending}, placed)
+	require.Equal(t, api.Body{
+		ReservationID: placed.ReservationID, HotelID: 1, RoomID: 1,
+		GuestID: "26d4ef3a-b6d4-4d15-9ab7-5f5a1d5c1b5e", Status: reservation.Pending,
+	}, placed)
 	require.Equal(t, uuid.Version(7), uuid.MustParse(placed.ReservationID).Version())
 	require.Equal(t, [4]int{1, 1, 1, 1}, b.rows(t))
 
