@@ -113,8 +113,10 @@ func (b *bench) saga(key string, events ...saga.Event) string {
 }
 
 func reply(step string, op saga.Operation, outcome saga.Outcome) saga.Reply {
-	return saga.Reply{Step: step, Operation: op, Outcome: outcome, Attempt: 1, MessageID: "m-" + step,
-		Output: jsonmap.JSONMap{"ref": "X"}, Problem: saga.Problem{Title: "Sold out"}}
+	return saga.Reply{
+		Step: step, Operation: op, Outcome: outcome, Attempt: 1, MessageID: "m-" + step,
+		Output: jsonmap.JSONMap{"ref": "X"}, Problem: saga.Problem{Title: "Sold out"},
+	}
 }
 
 var volatile = []struct {

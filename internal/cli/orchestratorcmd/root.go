@@ -40,11 +40,15 @@ func New() *cobra.Command {
   orchestrator saga list --status PARKED`,
 	}
 	root.PersistentFlags().StringVar(&o.config, "config", "", "YAML file with settings")
-	sagas := &cobra.Command{Use: "saga", Short: "Look at sagas",
-		Example: "  orchestrator saga list --status STARTED\n  orchestrator saga show 0193c0de-0000-7000-8000-000000000001"}
+	sagas := &cobra.Command{
+		Use: "saga", Short: "Look at sagas",
+		Example: "  orchestrator saga list --status STARTED\n  orchestrator saga show 0193c0de-0000-7000-8000-000000000001",
+	}
 	sagas.AddCommand(newSagaList(&o), newSagaShow(&o))
-	definitions := &cobra.Command{Use: "definition", Short: "Store and look at saga definitions",
-		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list"}
+	definitions := &cobra.Command{
+		Use: "definition", Short: "Store and look at saga definitions",
+		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list",
+	}
 	definitions.AddCommand(newDefinitionApply(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
 	root.AddCommand(newRun(&o), newMigrate(&o), newHealthcheck(), sagas, definitions)
 	return root

@@ -50,7 +50,8 @@ func (s *Store) ApplyDefinition(ctx context.Context, db DB, def saga.Definition)
 // checkStored tells apart why a definition cannot be used: it is not stored, or
 // another one is. Nil means that exactly this one is.
 func (s *Store) checkStored(ctx context.Context, db DB, def saga.Definition, hash string) error {
-	kept, err := s.Definition(ctx, db, def.Name, def.Version)
+	// Not from the cache: this transaction may yet be rolled back.
+	kept, err := s.readDefinition(ctx, db, def.Name, def.Version)
 	if err != nil {
 		return err
 	}
@@ -70,8 +71,9 @@ func sameHash(def saga.Definition, given, kept string) error {
 		kept, given, def.Version+1)
 }
 
-// Definition returns one version. It is read from the database once. The error is
-// [ErrNoDefinition] if it is not stored.
+// Definition returns one version. A Store reads it from the database once, so do not
+// ask inside a transaction that has stored it. The error is [ErrNoDefinition] if it
+// is not stored.
 func (s *Store) Definition(ctx context.Context, db DB, name string, version int) (saga.Definition, error) {
 	if version < 1 {
 		return saga.Definition{}, fmt.Errorf("definition %s version %d: %w: versions count from 1", name, version, ErrNoDefinition)

@@ -120,8 +120,10 @@ func (b *bench) exec(query string, args ...any) {
 }
 
 func booked(output jsonmap.JSONMap) saga.Reply {
-	return saga.Reply{Step: "room-booking", Operation: saga.Request, Outcome: saga.OutcomeSucceeded,
-		Attempt: 1, Output: output, MessageID: uuid.NewString()}
+	return saga.Reply{
+		Step: "room-booking", Operation: saga.Request, Outcome: saga.OutcomeSucceeded,
+		Attempt: 1, Output: output, MessageID: uuid.NewString(),
+	}
 }
 
 func paid() saga.Reply {
@@ -129,8 +131,10 @@ func paid() saga.Reply {
 }
 
 func declined() saga.Reply {
-	return saga.Reply{Step: "payment", Operation: saga.Request, Outcome: saga.OutcomeFailed, Attempt: 1,
-		Problem: saga.Problem{Title: "Card declined", Detail: "limit reached"}, MessageID: uuid.NewString()}
+	return saga.Reply{
+		Step: "payment", Operation: saga.Request, Outcome: saga.OutcomeFailed, Attempt: 1,
+		Problem: saga.Problem{Title: "Card declined", Detail: "limit reached"}, MessageID: uuid.NewString(),
+	}
 }
 
 func released() saga.Reply {

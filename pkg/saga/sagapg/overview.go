@@ -13,7 +13,7 @@ import (
 	"go.example/saga/pkg/saga"
 )
 
-// ErrNoSaga: there is no saga of this id.
+// ErrNoSaga means that there is no saga of this id.
 var ErrNoSaga = errors.New("no such saga")
 
 // Overview is a line of the view saga_overview. Fields that are null there are
@@ -36,8 +36,10 @@ type Overview struct {
 }
 
 func (o *Overview) fields() []any {
-	return []any{&o.ID, &o.Type, &o.BusinessKey, &o.Status, &o.Steps, &o.WaitsFor, &o.NextWake, &o.AgeSeconds,
-		&o.Reason, &o.DefinitionVersion, &o.Version, &o.StartedAt, &o.UpdatedAt, &o.EndedAt}
+	return []any{
+		&o.ID, &o.Type, &o.BusinessKey, &o.Status, &o.Steps, &o.WaitsFor, &o.NextWake, &o.AgeSeconds,
+		&o.Reason, &o.DefinitionVersion, &o.Version, &o.StartedAt, &o.UpdatedAt, &o.EndedAt,
+	}
 }
 
 // Filter chooses sagas; an empty field chooses all.

@@ -15,7 +15,7 @@ import (
 	"go.example/saga/pkg/saga"
 )
 
-// ErrConflict: a saga was changed by somebody else since it was read. The
+// ErrConflict means that a saga was changed by somebody else since it was read. The
 // transaction has to be rolled back; repeating it from the load is safe.
 var ErrConflict = errors.New("the saga was changed by somebody else")
 

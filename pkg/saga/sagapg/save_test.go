@@ -138,8 +138,10 @@ func anything(random *rand.Rand, s saga.State) saga.Event {
 		verb := []saga.Verb{saga.RetryNow, saga.Skip, saga.Abort, saga.Resume}[pick(4)]
 		return saga.Action{Verb: verb, Who: "op", Reason: "because", Output: jsonmap.JSONMap{"by": "hand"}}
 	}
-	reply := saga.Reply{Step: step, Operation: op, Attempt: pick(3), MessageID: uuid.NewString(),
-		Problem: saga.Problem{Title: "no"}, Output: jsonmap.JSONMap{"n": json.Number("0.10")}}
+	reply := saga.Reply{
+		Step: step, Operation: op, Attempt: pick(3), MessageID: uuid.NewString(),
+		Problem: saga.Problem{Title: "no"}, Output: jsonmap.JSONMap{"n": json.Number("0.10")},
+	}
 	outcomes := []saga.Outcome{saga.OutcomeSucceeded, saga.OutcomeSucceeded, saga.OutcomeFailed, saga.OutcomeRetry}
 	if op == saga.Cancel {
 		outcomes = []saga.Outcome{saga.OutcomeCompensated, saga.OutcomeCompensated, saga.OutcomeFailed, saga.OutcomeRetry}

@@ -1,11 +1,11 @@
 package sagapg
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.example/saga/pkg/saga"
@@ -73,19 +73,11 @@ func encode(def saga.Definition) (text, hash string, err error) {
 // decode reads the stored form back. A field that this program does not know, or
 // a hash that differs, means that it would follow another plan than was stored.
 func decode(name string, version int, text, hash string) (saga.Definition, error) {
-	var s spec
-	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&s); err != nil {
+	def, err := parse(text)
+	if err != nil {
 		return saga.Definition{}, fmt.Errorf("definition %s version %d: %w: %w", name, version, ErrNotUnderstood, err)
 	}
-	def := saga.Definition{Name: name, Version: version, ReplyTo: s.ReplyTo, Steps: make([]saga.StepDefinition, len(s.Steps))}
-	for i, step := range s.Steps {
-		def.Steps[i] = saga.StepDefinition{
-			Name: step.Name, Type: saga.StepType(step.Type), Destination: step.Destination,
-			Request: step.Request.policy(), Cancel: step.Cancel.policy(),
-		}
-	}
+	def.Name, def.Version = name, version
 	_, again, err := encode(def)
 	if err != nil {
 		return saga.Definition{}, err
@@ -93,6 +85,24 @@ func decode(name string, version int, text, hash string) (saga.Definition, error
 	if again != hash {
 		return saga.Definition{}, fmt.Errorf("definition %s version %d: %w: the plan's hash is %.12s, its row says %.12s",
 			name, version, ErrNotUnderstood, again, hash)
+	}
+	return def, nil
+}
+
+// parse reads the stored form, which has neither name nor version.
+func parse(text string) (saga.Definition, error) {
+	var s spec
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&s); err != nil {
+		return saga.Definition{}, err
+	}
+	def := saga.Definition{ReplyTo: s.ReplyTo, Steps: make([]saga.StepDefinition, len(s.Steps))}
+	for i, step := range s.Steps {
+		def.Steps[i] = saga.StepDefinition{
+			Name: step.Name, Type: saga.StepType(step.Type), Destination: step.Destination,
+			Request: step.Request.policy(), Cancel: step.Cancel.policy(),
+		}
 	}
 	return def, nil
 }

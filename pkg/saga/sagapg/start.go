@@ -75,7 +75,10 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 		return fail(err)
 	}
 	if !stored {
-		return s.notStored(ctx, tx, def, r.BusinessKey, fail)
+		if id, err = s.notStored(ctx, tx, def, r.BusinessKey); err != nil {
+			return fail(err)
+		}
+		return id, false, nil
 	}
 	messages, err := messagesOf([]Change{{first}})
 	if err != nil {
@@ -119,31 +122,29 @@ func (s *Store) insert(ctx context.Context, tx callerTx, def saga.Definition, fi
 }
 
 // notStored finds out why the insert did nothing: somebody else started the saga
-// at the same moment and has committed, or the definition is not stored.
-func (s *Store) notStored(ctx context.Context, tx callerTx, def saga.Definition, key string, fail func(error) (saga.ID, bool, error)) (saga.ID, bool, error) {
+// at the same moment and has committed, whose id it returns, or the definition is
+// not stored.
+func (s *Store) notStored(ctx context.Context, tx callerTx, def saga.Definition, key string) (saga.ID, error) {
 	_, id, found, err := s.started(ctx, tx, def.Name, key)
-	if err != nil {
-		return fail(err)
-	}
-	if found {
-		return id, false, nil
+	if err != nil || found {
+		return id, err
 	}
 	_, hash, err := encode(def)
 	if err != nil {
-		return fail(err)
+		return saga.ID{}, err
 	}
 	var version int
 	var text, kept string
 	found, err = tx.row(ctx, s.query("definition_load"), []any{def.Name, def.Version}, &version, &text, &kept)
 	switch {
 	case err != nil:
-		return fail(err)
+		return saga.ID{}, err
 	case !found:
-		return fail(fmt.Errorf("definition %s version %d: %w: store it with `orchestrator definition apply FILE`",
-			def.Name, def.Version, ErrNoDefinition))
+		return saga.ID{}, fmt.Errorf("definition %s version %d: %w: store it with `orchestrator definition apply FILE`",
+			def.Name, def.Version, ErrNoDefinition)
 	}
 	if err := sameHash(def, hash, kept); err != nil {
-		return fail(err)
+		return saga.ID{}, err
 	}
-	return fail(errors.New("the definition was stored only now; repeat the transaction"))
+	return saga.ID{}, errors.New("the definition was stored only now; repeat the transaction")
 }
