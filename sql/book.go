@@ -2,7 +2,6 @@ package sagasql
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/pressly/goose/v3/database"
@@ -85,32 +84,4 @@ func (b book) Delete(context.Context, database.DBTxConn, int64) error {
 // GetMigration implements [database.Store]; [Up] never asks.
 func (b book) GetMigration(context.Context, database.DBTxConn, int64) (*database.GetMigrationResult, error) {
 	return nil, database.ErrNotImplemented
-}
-
-// locker lets one session at a time migrate a schema. Goose's own one polls every
-// second at best.
-type locker struct{ schema string }
-
-// SessionLock waits for the lock, and makes sure that the schema exists.
-func (l locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, Query("", "migration/lock.sql"), l.schema); err != nil {
-		return fmt.Errorf("wait for another migration of schema %s: %w", l.schema, err)
-	}
-	var exists bool
-	if err := conn.QueryRowContext(ctx, Query("", "migration/schema_exists.sql"), l.schema).Scan(&exists); err != nil {
-		return fmt.Errorf("look for schema %s: %w", l.schema, err)
-	}
-	if exists {
-		return nil
-	}
-	if _, err := conn.ExecContext(ctx, `CREATE SCHEMA "`+l.schema+`"`); err != nil {
-		return fmt.Errorf("create schema %s: %w", l.schema, err)
-	}
-	return nil
-}
-
-// SessionUnlock lets the next one in.
-func (l locker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, Query("", "migration/unlock.sql"), l.schema)
-	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -37,15 +38,37 @@ func Up(ctx context.Context, url, schema string, lines ...Line) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	config, err := pgx.ParseConfig(url)
+	config, err := pgxpool.ParseConfig(url) // takes the pool's settings too
 	if err != nil {
 		return fmt.Errorf("migrate: database URL: %w", err) // pgx leaves the password out
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(prepareSession))
+	db := stdlib.OpenDB(*config.ConnConfig, stdlib.OptionAfterConnect(prepareSession))
 	defer db.Close()
+	if err := upLines(ctx, db, schema, lines); err != nil {
+		return fmt.Errorf("migrate database %s, schema %s: %w", config.ConnConfig.Database, schema, err)
+	}
+	return nil
+}
+
+// upLines holds the lock in a session of its own, because goose looks at the
+// database, and makes its table, before it takes a lock. Should that session die, a
+// second migration can begin; the book's primary key then lets only one of them commit.
+func upLines(ctx context.Context, db *sql.DB, schema string, lines []Line) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := lock(ctx, conn); err != nil {
+		return err
+	}
+	defer unlock(ctx, conn)
+	if err := ensureSchema(ctx, conn, schema); err != nil {
+		return err
+	}
 	for _, line := range lines {
 		if err := upLine(ctx, db, schema, line); err != nil {
-			return fmt.Errorf("migrate database %s, schema %s, line %s: %w", config.Database, schema, line, err)
+			return fmt.Errorf("line %s: %w", line, err)
 		}
 	}
 	return nil
@@ -67,19 +90,14 @@ func upLine(ctx context.Context, db *sql.DB, schema string, line Line) error {
 	}
 	provider, err := goose.NewProvider(goose.DialectCustom, db, folder,
 		goose.WithStore(book{schema, line}),
-		goose.WithSessionLocker(locker{schema}),
 		goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
-	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+	err = retryWhileBusy(ctx, func() error {
 		_, err := provider.Up(ctx)
-		if err != nil && !isBusy(err) {
-			err = backoff.Permanent(err)
-		}
-		return struct{}{}, err
-	}, backoff.WithMaxTries(stepTries), backoff.WithBackOff(backoff.NewConstantBackOff(lockTimeout/10)))
-
+		return err
+	})
 	var partial *goose.PartialError
 	if errors.As(err, &partial) {
 		return fmt.Errorf("file %s: %w", partial.Failed.Source.Path, partial.Err)
@@ -87,10 +105,17 @@ func upLine(ctx context.Context, db *sql.DB, schema string, line Line) error {
 	return err
 }
 
-// isBusy tells the errors that go away by themselves: another session holds the lock,
-// or the two stood in each other's way.
-func isBusy(err error) bool {
+// retryWhileBusy repeats a step while another session holds its lock, or the two stood
+// in each other's way.
+func retryWhileBusy(ctx context.Context, step func() error) error {
 	const lockNotAvailable, deadlockDetected = "55P03", "40P01"
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && (pgErr.Code == lockNotAvailable || pgErr.Code == deadlockDetected)
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := step()
+		var pgErr *pgconn.PgError
+		if err == nil || errors.As(err, &pgErr) && (pgErr.Code == lockNotAvailable || pgErr.Code == deadlockDetected) {
+			return struct{}{}, err
+		}
+		return struct{}{}, backoff.Permanent(err)
+	}, backoff.WithMaxTries(stepTries), backoff.WithBackOff(backoff.NewConstantBackOff(lockTimeout/10)))
+	return err
 }

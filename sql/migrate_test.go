@@ -65,7 +65,7 @@ func TestUpWaitsForABusyTable(t *testing.T) {
 	url := testenv.Database(t).Config().ConnString()
 	require.NoError(t, sagasql.Up(t.Context(), url, "", sagasql.Outbox))
 	conn := connect(t, url)
-	// The book is locked and its last row gone: the step has to wait, then works.
+	// Somebody holds the book: the step waits a bounded time, again and again.
 	_, err := conn.Exec(t.Context(), `BEGIN; LOCK TABLE public.saga_migration`)
 	require.NoError(t, err)
 	done := make(chan error, 1)
@@ -95,7 +95,7 @@ func TestUpNamesWhatIsWrong(t *testing.T) {
 	}
 	require.Panics(t, func() { sagasql.Query("", "outbox/missing.sql") })
 	require.ErrorContains(t, sagasql.Up(t.Context(), url, "", "nonsense"), "line nonsense")
-	require.ErrorContains(t, sagasql.Up(t.Context(), url, "", "../secret"), "no line")
+	require.ErrorContains(t, sagasql.Up(t.Context(), url, "", "../secret"), "no line of migrations")
 
 	// A table of that name stands in the way.
 	conn := connect(t, url)

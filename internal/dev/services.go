@@ -16,16 +16,26 @@ func newServicesCommand() *cobra.Command {
 		Short: "Find or start PostgreSQL and RabbitMQ, stop them, show them",
 	}
 	command.AddCommand(
-		&cobra.Command{Use: "up", Args: cobra.NoArgs, RunE: servicesUp,
-			Short: "Find or start the servers; create the sample's databases and virtual host"},
-		&cobra.Command{Use: "down", Args: cobra.NoArgs, RunE: servicesDown,
-			Short: "Stop the servers that `up` started, and no others"},
-		&cobra.Command{Use: "drop", Args: cobra.NoArgs, RunE: servicesDrop,
-			Short: "Drop every database and virtual host named saga_*"},
-		&cobra.Command{Use: "status", Args: cobra.NoArgs, RunE: servicesStatus,
-			Short: "Show the servers and what the project made on them"},
-		&cobra.Command{Use: "env", Args: cobra.NoArgs, RunE: servicesEnv,
-			Short: `Print the variables for a shell: eval "$(go run ./internal/dev services env)"`},
+		&cobra.Command{
+			Use: "up", Args: cobra.NoArgs, RunE: servicesUp,
+			Short: "Find or start the servers; create the sample's databases and virtual host",
+		},
+		&cobra.Command{
+			Use: "down", Args: cobra.NoArgs, RunE: servicesDown,
+			Short: "Stop the servers that `up` started, and no others",
+		},
+		&cobra.Command{
+			Use: "drop", Args: cobra.NoArgs, RunE: servicesDrop,
+			Short: "Drop every database and virtual host named saga_*",
+		},
+		&cobra.Command{
+			Use: "status", Args: cobra.NoArgs, RunE: servicesStatus,
+			Short: "Show the servers and what the project made on them",
+		},
+		&cobra.Command{
+			Use: "env", Args: cobra.NoArgs, RunE: servicesEnv,
+			Short: `Print the variables for a shell: eval "$(go run ./internal/dev services env)"`,
+		},
 	)
 	return command
 }

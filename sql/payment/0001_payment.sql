@@ -51,3 +51,8 @@ FROM public.ledger
 GROUP BY saga_id;
 
 COMMENT ON VIEW public.ledger_net IS 'What each saga paid in the end, in minor units.';
+COMMENT ON COLUMN public.ledger_net.saga_id IS 'The saga that paid.';
+COMMENT ON COLUMN public.ledger_net.charged IS 'Sum of its charges.';
+COMMENT ON COLUMN public.ledger_net.refunded IS 'Sum of its refunds.';
+COMMENT ON COLUMN public.ledger_net.net IS 'Charges less refunds: 0 for a saga that was compensated.';
+COMMENT ON COLUMN public.ledger_net.last_moved_at IS 'When money moved last.';

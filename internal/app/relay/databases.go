@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -12,6 +13,9 @@ import (
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/outbox/outboxpg"
 )
+
+// ErrSettings: a command cannot begin because its settings are wrong.
+var ErrSettings = errors.New("DATABASE_URLS")
 
 // poolSize of a database: one connection reads, one saves.
 const poolSize = 2
@@ -38,7 +42,7 @@ func openDatabases(ctx context.Context, s Settings, application string) ([]datab
 		pool, err := app.OpenPool(ctx, config.Secret(url), application, poolSize)
 		if err != nil {
 			closeAll()
-			return nil, nil, fmt.Errorf("DATABASE_URLS, entry %d: %w", i+1, err)
+			return nil, nil, fmt.Errorf("%w, entry %d: %w", ErrSettings, i+1, err)
 		}
 		server := pool.Config().ConnConfig
 		name := server.Database
@@ -48,7 +52,7 @@ func openDatabases(ctx context.Context, s Settings, application string) ([]datab
 		databases = append(databases, database{name, url, pool, outboxpg.New(pool, s.DatabaseSchema)})
 		if names[name] {
 			closeAll()
-			return nil, nil, fmt.Errorf("DATABASE_URLS, entry %d: database %s is listed twice", i+1, name)
+			return nil, nil, fmt.Errorf("%w, entry %d: database %s is listed twice", ErrSettings, i+1, name)
 		}
 		names[name] = true
 	}

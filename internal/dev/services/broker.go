@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
 
-	amqp "github.com/rabbitmq/amqp091-go"
+	"go.example/saga/pkg/rabbit/probe"
 )
 
 // Broker is a RabbitMQ server.
@@ -89,29 +88,11 @@ func (b Broker) check(ctx context.Context, admin vhostAdmin, added []string) err
 // Vhosts lists the virtual hosts that the project made.
 func (b Broker) Vhosts(ctx context.Context) ([]string, error) { return b.ChangeVhosts(ctx, nil, nil) }
 
-// ping opens a connection to the virtual host in the URL and returns the
-// broker's version.
+// ping logs in to the virtual host in the URL and returns the broker's version.
 func ping(ctx context.Context, address string) (string, error) {
-	var dialer net.Dialer
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	conn, err := amqp.DialConfig(address, amqp.Config{Dial: func(network, addr string) (net.Conn, error) {
-		conn, err := dialer.DialContext(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		deadline, _ := ctx.Deadline()
-		return conn, conn.SetDeadline(deadline) // for the handshake; the library clears it afterwards
-	}})
-	var parse *url.Error
-	if errors.As(err, &parse) {
-		return "", errors.New("the address of RabbitMQ is not of the form amqp://USER:PASSWORD@HOST:PORT/VHOST") // the error quotes it
-	}
-	if err != nil {
-		return "", err
-	}
-	version, _ := conn.Properties["version"].(string)
-	return version, conn.Close()
+	return probe.Version(ctx, address)
 }
 
 // older compares the first two numbers of versions; what does not parse is not older.

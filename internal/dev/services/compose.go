@@ -168,7 +168,7 @@ func freePort(port string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}
-	defer listener.Close() //nolint:errcheck // it was only asked for its number
+	defer listener.Close() // it was only asked for its number
 	_, free, err := net.SplitHostPort(listener.Addr().String())
 	return free, err
 }

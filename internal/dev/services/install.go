@@ -91,17 +91,17 @@ func holdServices() (restore func(), err error) {
 		}
 	}
 	if before, err := os.ReadFile(policyFile); err == nil {
-		undo = append(undo, func() { os.WriteFile(policyFile, before, 0o755) }) //nolint:errcheck,gosec // as it was: a program
+		undo = append(undo, func() { os.WriteFile(policyFile, before, 0o755) }) //nolint:errcheck // nothing else can be done
 	} else {
-		undo = append(undo, func() { os.Remove(policyFile) }) //nolint:errcheck // best effort
+		undo = append(undo, func() { os.Remove(policyFile) })
 	}
 	const policy = "#!/bin/sh\n# Written by `make services` while it installs packages; it may be deleted afterwards.\nexit 101\n"
-	if err := os.WriteFile(policyFile, []byte(policy), 0o755); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(policyFile, []byte(policy), 0o755); err != nil {
 		return nil, fmt.Errorf("keep the packages from starting services: %w", err)
 	}
 	undo = append(undo, func() {
-		os.Remove(clusterFile) //nolint:errcheck // best effort
-		os.Remove(clusterDir)  //nolint:errcheck // only if nothing else is in it
+		os.Remove(clusterFile)
+		os.Remove(clusterDir) // only if nothing else is in it
 	})
 	if err := os.MkdirAll(clusterDir, 0o755); err != nil {
 		restore()

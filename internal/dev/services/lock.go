@@ -25,5 +25,5 @@ func lock(dir string, report Report) (unlock func(), err error) {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 	}
-	return func() { file.Close() }, nil //nolint:errcheck // closing is what unlocks
+	return func() { file.Close() }, nil // closing is what unlocks
 }

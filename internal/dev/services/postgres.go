@@ -110,7 +110,7 @@ func (p Postgres) administer(ctx context.Context, work func(*pgx.Conn) error) er
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the work is done or its error is the one to report
+	defer conn.Close(context.WithoutCancel(ctx))
 	return work(conn)
 }
 

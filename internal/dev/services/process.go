@@ -40,7 +40,7 @@ func spawn(command *exec.Cmd, log, record string, port int, stop syscall.Signal)
 	if err != nil {
 		return process{}, err
 	}
-	defer out.Close() //nolint:errcheck // the server holds its own descriptor
+	defer out.Close() // the server holds its own descriptor
 	command.Stdout, command.Stderr = out, out
 	if command.SysProcAttr == nil {
 		command.SysProcAttr = &syscall.SysProcAttr{}
@@ -131,7 +131,7 @@ func born(pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if stat.state == "Z" {
+	if stat.state == zombie {
 		return "", fmt.Errorf("process %d has ended", pid)
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -144,6 +144,8 @@ func born(pid int) (string, error) {
 // procStat is what is needed of /proc/PID/stat; see proc_pid_stat(5).
 type procStat struct{ state, start string }
 
+const zombie = "Z"
+
 func readStat(pid int) (procStat, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -152,7 +154,7 @@ func readStat(pid int) (procStat, error) {
 	// The second field is the program's name, which may hold anything but ends
 	// with the last parenthesis; the third is the state, the 22nd the start.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	const state, start = 3 - 3, 22 - 3
+	const state, start = 0, 19 // those two, counted from the third
 	if len(fields) <= start {
 		return procStat{}, fmt.Errorf("/proc/%d/stat has %d fields after the name", pid, len(fields))
 	}
@@ -180,10 +182,10 @@ func writeJSON(path string, v any) error {
 func (r process) awaitReaped(ctx context.Context) {
 	const patience = 15 * time.Second
 	_ = await(ctx, patience, func() error {
-		if stat, err := readStat(r.PID); err != nil || stat.state != "Z" {
-			return nil
+		if stat, err := readStat(r.PID); err == nil && stat.state == zombie {
+			return errors.New("still a zombie")
 		}
-		return errors.New("still a zombie")
+		return nil
 	})
 }
 

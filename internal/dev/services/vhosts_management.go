@@ -77,7 +77,7 @@ func (m management) call(ctx context.Context, method string, send, receive any, 
 	if err != nil {
 		return unquoted(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing depends on it
+	defer response.Body.Close()
 	if response.StatusCode == http.StatusNotFound && method == http.MethodDelete {
 		return nil
 	}

@@ -35,8 +35,8 @@
 // overtake. The log stops at a message that no queue takes, that the broker nacks
 // or that the protocol cannot carry. The reason stands in outbox_position and in
 // the status, and the message is tried again, alone, until it passes. Messages
-// behind it that were in flight are published again afterwards, so their
-// consumers see duplicates with the same ids.
+// behind it that were in flight already have overtaken it once; they are published
+// again after it, so their consumers see duplicates with the same ids.
 //
 // One bad message can also make the broker end the session, and then the outcome
 // of everything in flight is unknown. So after a broken session the engine first

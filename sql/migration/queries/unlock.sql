@@ -1,2 +1,2 @@
--- Lets the next session migrate the schema $1.
-SELECT pg_advisory_unlock(hashtextextended('saga_migration.' || $1, 0));
+-- Lets the next session migrate this database.
+SELECT pg_advisory_unlock(hashtextextended('saga_migration', 0));

@@ -1,0 +1,49 @@
+# The tools are Go programs pinned in tools/go.mod; nothing else need be installed.
+LINT := go tool -modfile=tools/go.mod golangci-lint
+DAEMONS := relay orchestrator reservation hotel payment
+FUZZTIME ?= 20s
+# A test that hangs must say where before a machine's patience ends.
+TESTFLAGS ?= -race -timeout=15m
+
+.DEFAULT_GOAL := help
+.PHONY: help build services demo run test lint fmt fuzz down drop clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the five daemons into bin/, static
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(addprefix ./cmd/,$(DAEMONS))
+
+services: ## Find or start PostgreSQL and RabbitMQ
+	go run ./internal/dev services up
+
+demo: ## Three hotel reservations, from request to end
+	go run ./internal/dev demo
+
+run: ## Keep the five daemons in the foreground, for curl and psql
+	go run ./internal/dev run
+
+test: services ## Run all tests, with the race detector
+	go test $(TESTFLAGS) ./...
+
+lint: ## Check the code
+	$(LINT) run
+
+fmt: ## Format the code
+	$(LINT) fmt
+
+fuzz: ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
+	@grep -rlE --include='*_test.go '^func Fuzz' . | while read -r file; do \
+	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$file"); do \
+	    go test -run=XXX -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+	  done; \
+	done
+
+down: ## Stop the services that make started, and no others
+	go run ./internal/dev services down
+
+drop: ## Drop every database and virtual host named saga_*
+	go run ./internal/dev services drop
+
+clean: down ## Remove what was built, and the private services' data
+	rm -rf bin .local

@@ -1,0 +1,108 @@
+package sagasql_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	sagasql "go.example/saga/sql"
+)
+
+func TestEverythingHasAComment(t *testing.T) {
+	t.Parallel()
+	conn := migrated(t)
+	for what, query := range map[string]string{
+		"table or view": `
+			SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			 WHERE n.nspname IN ('public', 'order') AND c.relkind IN ('r', 'p', 'v', 'm')
+			   AND obj_description(c.oid, 'pg_class') IS NULL`,
+		"column": `
+			SELECT c.oid::regclass || '.' || a.attname
+			  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+			 WHERE n.nspname IN ('public', 'order') AND c.relkind IN ('r', 'p', 'v', 'm')
+			   AND col_description(c.oid, a.attnum) IS NULL`,
+		"function": `
+			SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+			 WHERE n.nspname IN ('public', 'order') AND obj_description(p.oid, 'pg_proc') IS NULL
+			   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')`,
+	} {
+		require.Empty(t, names(t, conn, query), "%s without COMMENT", what)
+	}
+}
+
+func TestTablesKeepTheConventions(t *testing.T) {
+	t.Parallel()
+	conn := migrated(t)
+	for what, query := range map[string]string{
+		"timestamp without time zone": `
+			SELECT table_name || '.' || column_name FROM information_schema.columns
+			 WHERE table_schema IN ('public', 'order') AND data_type = 'timestamp without time zone'`,
+		"object of one schema in the other": `
+			SELECT p.oid::regprocedure::text FROM pg_proc p
+			 WHERE p.pronamespace = '"order"'::regnamespace AND p.prosrc ~ '\mpublic\.'`,
+		"view of one schema on the other": `
+			SELECT viewname::text FROM pg_views WHERE schemaname = 'order' AND definition ~ '\mpublic\.'`,
+	} {
+		require.Empty(t, names(t, conn, query), what)
+	}
+}
+
+func names(t *testing.T, conn *pgx.Conn, query string) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), query)
+	require.NoError(t, err)
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	return found
+}
+
+// With an empty search_path, so that a name without its schema is not found.
+func TestEveryQueryFitsTheTables(t *testing.T) {
+	t.Parallel()
+	conn := migrated(t)
+	_, err := conn.Exec(t.Context(), `SET search_path = ''`)
+	require.NoError(t, err)
+	files, err := filepath.Glob("*/queries/*.sql")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		name := strings.Replace(filepath.ToSlash(file), "/queries/", "/", 1)
+		for _, schema := range []string{"", otherSchema} {
+			_, err := conn.Prepare(t.Context(), "", sagasql.Query(schema, name))
+			require.NoError(t, err, "%s in schema %q", file, schema)
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(string(text), "-- "), "%s: a comment on top says why it has this shape", file)
+	}
+}
+
+// Functions are not looked into before they run, so their texts are searched: names
+// of this project's objects have a schema in front.
+func TestFunctionsNameTheirSchema(t *testing.T) {
+	t.Parallel()
+	conn := migrated(t)
+	relations := names(t, conn, `
+		SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')`)
+	unqualified := regexp.MustCompile(`(?i)\b(FROM|JOIN|INTO|UPDATE|TABLE)\s+(ONLY\s+)?(` + strings.Join(relations, "|") + `)\b`)
+	bare := regexp.MustCompile(`\bpublic\b[^.]`)
+	// An extension belongs to the database: it is in public whatever the schema.
+	apart := regexp.MustCompile(`--.*|COMMENT ON [^;]*;|CREATE EXTENSION [^;]*;`)
+	require.NoError(t, fs.WalkDir(os.DirFS("."), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".sql" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		code := apart.ReplaceAllString(string(text), "")
+		require.Empty(t, unqualified.FindAllString(code, -1), path)
+		require.Empty(t, bare.FindAllString(code, -1), "%s: only `public.` is replaced by another schema", path)
+		return err
+	}))
+}
