@@ -33,9 +33,9 @@ fmt: ## Format the code
 	$(LINT) fmt
 
 fuzz: ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
-	@grep -rlE --include='*_test.go '^func Fuzz' . | while read -r file; do \
+	@grep -rlE --include='*_test.go' '^func Fuzz' . | while read -r file; do \
 	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$file"); do \
-	    go test -run=XXX -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+	    go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
 	  done; \
 	done
 

@@ -30,7 +30,10 @@ func (c *consumer) process(ctx context.Context, ds []Delivery) error {
 	}
 	if len(ds) > 1 {
 		half := len(ds) / 2
-		return errors.Join(c.process(ctx, ds[:half]), c.process(ctx, ds[half:]))
+		if err := c.process(ctx, ds[:half]); err != nil {
+			return err
+		}
+		return c.process(ctx, ds[half:])
 	}
 	// It stands alone, so the fault is its own.
 	return c.repeat(ctx, ds, func(context.Context, pgx.Tx, []Delivery) ([]Rejection, error) {
@@ -59,7 +62,7 @@ func (c *consumer) repeat(ctx context.Context, ds []Delivery, handle Handler) er
 }
 
 // attempt is one transaction: work, quarantine, commit.
-func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) (f *failure) {
+func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) *failure {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.attempt)
 	defer cancel()
 	conn, err := c.DB.Acquire(ctx)
@@ -78,12 +81,7 @@ func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) (
 	if err != nil {
 		return fail(fmt.Errorf("begin: %w", err))
 	}
-	defer func() {
-		// After a commit this does nothing.
-		if err := tx.Rollback(context.WithoutCancel(ctx)); err != nil && !errors.Is(err, pgx.ErrTxClosed) && f == nil {
-			f = fail(fmt.Errorf("roll back: %w", err))
-		}
-	}()
+	defer rollback(ctx, tx)
 	rejections, err := c.guard(ctx, tx, ds, handle)
 	if errors.Is(err, errPanic) {
 		return &failure{Permanent, err}
@@ -100,6 +98,16 @@ func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) (
 	c.report(ds, rejections)
 	return nil
 }
+
+// rollback ends a transaction that did not commit; after a commit it does
+// nothing. When it fails the pool discards the connection, which ends it too.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTime)
+	defer cancel()
+	_ = tx.Rollback(ctx)
+}
+
+const rollbackTime = 5 * time.Second
 
 var errPanic = errors.New("the handler panicked")
 

@@ -21,6 +21,7 @@ import (
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
+	sagasql "go.example/saga/sql"
 )
 
 const soon, often = 20 * time.Second, 5 * time.Millisecond
@@ -139,6 +140,20 @@ func TestErrorsOfTheBatch(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, "0", b.text(`SELECT count(*)::text FROM saga_barrier`))
 	require.Equal(t, "0", b.text(`SELECT count(*)::text FROM outbox`))
+}
+
+func TestAnotherSchema(t *testing.T) {
+	b := setUp(t)
+	require.NoError(t, sagasql.Up(t.Context(), b.DB.Config().ConnString(), "svc", sagasql.Outbox, sagasql.Inbox, sagasql.Participant))
+	cfg := b.Config
+	cfg.Schema = "svc"
+	var err error
+	b.p, err = participant.New(cfg)
+	require.NoError(t, err)
+	_, err = b.handle(command(newSaga(), "work", saga.Request, 1, ""), command(newSaga(), "work", saga.Request, 1, "refuse"))
+	require.NoError(t, err)
+	require.Equal(t, "2 2 0 0", b.text(`SELECT concat_ws(' ', (SELECT count(*) FROM svc.outbox), (SELECT count(*) FROM svc.saga_barrier),
+		(SELECT count(*) FROM public.outbox), (SELECT count(*) FROM public.saga_barrier))`))
 }
 
 func TestConfigIsChecked(t *testing.T) {

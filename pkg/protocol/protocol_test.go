@@ -88,6 +88,7 @@ func TestIDsNeverChange(t *testing.T) {
 	command := protocol.CommandID(sagaID, "payment", saga.Request, 1)
 	require.Equal(t, uuid.NewSHA1(protocol.Namespace,
 		[]byte("0199a000-0000-7000-8000-000000000001/payment/REQUEST/1")), command)
+	require.Equal(t, "aff9204e-5f9e-5a77-917f-5d8596525ea2", command.String(), "as docs/protocol.md shows it")
 	require.Equal(t, uuid.NewSHA1(command, []byte("reply/succeeded")), protocol.ReplyID(command, saga.OutcomeSucceeded))
 	require.Equal(t, uuid.NewSHA1(protocol.Namespace, []byte("0199a000-0000-7000-8000-000000000001/parked/7")),
 		protocol.EventID(sagaID, saga.EventParked, 7))

@@ -45,16 +45,17 @@ func openDatabases(ctx context.Context, s Settings, application string) ([]datab
 			return nil, nil, fmt.Errorf("%w, entry %d: %w", ErrSettings, i+1, err)
 		}
 		server := pool.Config().ConnConfig
+		full := server.Database + "@" + net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))
 		name := server.Database
 		if names[name] {
-			name += "@" + net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))
+			name = full
 		}
 		databases = append(databases, database{name, url, pool, outboxpg.New(pool, s.DatabaseSchema)})
-		if names[name] {
+		if names[full] {
 			closeAll()
-			return nil, nil, fmt.Errorf("%w, entry %d: database %s is listed twice", ErrSettings, i+1, name)
+			return nil, nil, fmt.Errorf("%w, entry %d: database %s is listed twice", ErrSettings, i+1, full)
 		}
-		names[name] = true
+		names[name], names[full] = true, true
 	}
 	return databases, closeAll, nil
 }

@@ -22,6 +22,8 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // command runs relay with a configuration file.
 func command(t *testing.T, ctx context.Context, file string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	root := New()
 	var out, errs bytes.Buffer
 	root.SetOut(&out)
