@@ -32,7 +32,6 @@ var byState = map[string]Class{
 	"3F":    Transient, // nor does the schema
 	"40":    Transient, // serialization failure, deadlock, unknown completion
 	"53":    Transient, // out of disk, memory or connections
-	"55":    Transient, // lock not available, object in use
 	"55006": Transient, // object in use
 	"55P03": Transient, // lock not available
 	"57":    Transient, // shutdown, crash, cancelled by a timeout

@@ -45,8 +45,10 @@ func setUp(t *testing.T, deliveries ...inbox.Delivery) *bench {
 func (b *bench) start(handle inbox.Handler) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop, b.ended = cancel, make(chan error, 1)
-	cfg := inbox.Config{Name: "test", DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50,
-		Connected: b.connected.Store, Log: zaptest.NewLogger(b.t)}
+	cfg := inbox.Config{
+		Name: "test", DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50,
+		Connected: b.connected.Store, Log: zaptest.NewLogger(b.t),
+	}
 	go func() { b.ended <- inbox.RunFast(ctx, cfg) }()
 	b.t.Cleanup(func() {
 		cancel()
@@ -68,8 +70,10 @@ func (b *bench) count(query string, args ...any) (n int) {
 }
 
 func message(id, body string) inbox.Delivery {
-	return inbox.Delivery{MessageID: id, Body: []byte(body), ContentType: "application/json", RoutingKey: "k",
-		Headers: map[string]string{"a": "b"}}
+	return inbox.Delivery{
+		MessageID: id, Body: []byte(body), ContentType: "application/json", RoutingKey: "k",
+		Headers: map[string]string{"a": "b"},
+	}
 }
 
 func numbers(n int) []inbox.Delivery {

@@ -27,9 +27,11 @@ func corpus() []inbox.Delivery {
 		inbox.Delivery{Body: []byte("no message id")},
 		inbox.Delivery{Body: []byte("no message id")},
 		inbox.Delivery{MessageID: "nil body"},
-		inbox.Delivery{MessageID: "\x00\xff", Type: "\x00", ReplyTo: "\xff", CorrelationID: "\x80", AppID: "\x00",
+		inbox.Delivery{
+			MessageID: "\x00\xff", Type: "\x00", ReplyTo: "\xff", CorrelationID: "\x80", AppID: "\x00",
 			ContentType: "\xff", Exchange: "\x00", RoutingKey: "\xfe", Body: []byte("bytes everywhere"),
-			Headers: map[string]string{"\x00": "\xff", "plain": "text", "": "empty name"}},
+			Headers: map[string]string{"\x00": "\xff", "plain": "text", "": "empty name"},
+		},
 	)
 }
 

@@ -58,6 +58,7 @@ func TestMarshalTakesWhatGoBuilds(t *testing.T) {
 	}
 	text, err := m.MarshalJSON()
 	require.NoError(t, err)
+	//nolint:testifylint // the order of the keys and every byte matter
 	require.Equal(t, `{"e":{"x":1},"f":7,"g":{},"h":[],"i":"2026-11-23T01:02:03Z","j":[true,false],"k":[1],"l":"00000000-0000-4000-8000-000000000001",`+
 		`"m":"S","n":null,"o":1,"p":{"k":[]},"q":{"a":1,"b":2},"r":["a"],"s":0.1,"t":1.5,"u":18446744073709551615,"v":-1,"w":1.10,`+
 		`"x":"<&>`+"\u2028"+`\"\\\u000a","y":true,"z":null}`, string(text))
@@ -80,11 +81,26 @@ func TestMarshalRefusesWithThePath(t *testing.T) {
 		value   any
 		pointer string
 	}{
-		{math.NaN(), "/v"}, {[]any{1, math.Inf(-1)}, "/v/1"}, {float32(math.Inf(1)), "/v"},
-		{"\xff", "/v"}, {map[string]any{"k/": "a\x00"}, "/v/k~1"}, {map[string]int{"\x00": 1}, "/v/\x00"}, {jsonmap.JSONMap{"\xff": 1}, "/v/\uFFFD"},
-		{json.Number(""), "/v"}, {json.Number("1e131072"), "/v"}, {json.Number("NaN"), "/v"}, {[]any{json.Number("01")}, "/v/0"},
-		{json.RawMessage(`{"a":[1,"\u0000"]}`), "/v/a/1"}, {json.RawMessage(`{"a":1,"a":1}`), "/v/a"},
-		{broken{}, "/v"}, {struct{}{}, "/v"}, {[]byte("x"), "/v"}, {make(chan int), "/v"}, {map[int]int{}, "/v"}, {func() {}, "/v"}, {complex(1, 1), "/v"},
+		{math.NaN(), "/v"},
+		{[]any{1, math.Inf(-1)}, "/v/1"},
+		{float32(math.Inf(1)), "/v"},
+		{"\xff", "/v"},
+		{map[string]any{"k/": "a\x00"}, "/v/k~1"},
+		{map[string]int{"\x00": 1}, "/v/\x00"},
+		{jsonmap.JSONMap{"\xff": 1}, "/v/\uFFFD"},
+		{json.Number(""), "/v"},
+		{json.Number("1e131072"), "/v"},
+		{json.Number("NaN"), "/v"},
+		{[]any{json.Number("01")}, "/v/0"},
+		{json.RawMessage(`{"a":[1,"\u0000"]}`), "/v/a/1"},
+		{json.RawMessage(`{"a":1,"a":1}`), "/v/a"},
+		{broken{}, "/v"},
+		{struct{}{}, "/v"},
+		{[]byte("x"), "/v"},
+		{make(chan int), "/v"},
+		{map[int]int{}, "/v"},
+		{func() {}, "/v"},
+		{complex(1, 1), "/v"},
 	}
 	for _, c := range cases {
 		_, err := jsonmap.JSONMap{"v": c.value}.MarshalJSON()

@@ -232,8 +232,10 @@ func TestTableRefusesWhatWouldStopTheRelay(t *testing.T) {
 	t.Parallel()
 	pool := testenv.Database(t, sagasql.Outbox)
 	insert := func(column, value string) error {
-		columns := map[string]string{"aggregate_type": "a", "aggregate_id": "b", "type": "c", "exchange": "", "routing_key": "q",
-			"correlation_id": "d", "reply_to": "e", "content_type": "application/json", "headers": "{}", "payload": "{}"}
+		columns := map[string]string{
+			"aggregate_type": "a", "aggregate_id": "b", "type": "c", "exchange": "", "routing_key": "q",
+			"correlation_id": "d", "reply_to": "e", "content_type": "application/json", "headers": "{}", "payload": "{}",
+		}
 		columns[column] = value
 		_, err := pool.Exec(t.Context(), `
 			INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key,

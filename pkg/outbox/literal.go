@@ -19,7 +19,7 @@ func (a *array) add(value string) {
 		a.text.WriteByte(',')
 	}
 	a.text.WriteByte('"')
-	escapeElement.WriteString(&a.text, value)
+	a.text.WriteString(escapeElement.Replace(value))
 	a.text.WriteByte('"')
 }
 

@@ -67,6 +67,8 @@ func stored(cmd Command, answer string, body []byte) (reply protocol.Reply, err 
 		reply.Output, err = jsonmap.Parse(body)
 	case saga.OutcomeFailed:
 		err = json.Unmarshal(body, &reply.Problem)
+	case saga.OutcomeCompensated, saga.OutcomeRetry:
+		// Nothing is said besides.
 	}
 	if err != nil {
 		return reply, fmt.Errorf("read the stored reply of %s: %w", cmd.Key(), err)

@@ -29,41 +29,97 @@ var orders = []struct {
 	effects  string
 	rows     string
 }{
-	{"request", []arrival{{"REQUEST", "", "succeeded"}},
-		"REQUEST", "REQUEST succeeded"},
-	{"request twice", []arrival{{"REQUEST", "", "succeeded"}, {"REQUEST", "", "succeeded"}},
-		"REQUEST", "REQUEST succeeded"},
-	{"request that would fail the second time", []arrival{{"REQUEST", "", "succeeded"}, {"REQUEST", "refuse", "succeeded"}},
-		"REQUEST", "REQUEST succeeded"},
-	{"request, cancel", []arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "", "compensated"}},
-		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated"},
-	{"request, cancel twice", []arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "", "compensated"}, {"CANCEL", "panic", "compensated"}},
-		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated"},
-	{"request, cancel, request again", []arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "", "compensated"}, {"REQUEST", "", "succeeded"}},
-		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated"},
-	{"refused", []arrival{{"REQUEST", "refuse", "failed"}},
-		"", "REQUEST failed without effect"},
-	{"refused stays refused", []arrival{{"REQUEST", "refuse", "failed"}, {"REQUEST", "", "failed"}, {"REQUEST", "", "failed"}},
-		"", "REQUEST failed without effect"},
-	{"refused, cancel", []arrival{{"REQUEST", "refuse", "failed"}, {"CANCEL", "panic", "compensated"}, {"CANCEL", "panic", "compensated"}},
-		"", "REQUEST failed without effect, CANCEL compensated without effect"},
-	{"cancel before request", []arrival{{"CANCEL", "panic", "compensated"}, {"REQUEST", "", "failed"}},
-		"", "REQUEST cancelled without effect, CANCEL compensated without effect"},
-	{"cancel twice before request twice", []arrival{{"CANCEL", "panic", "compensated"}, {"CANCEL", "panic", "compensated"},
-		{"REQUEST", "", "failed"}, {"REQUEST", "", "failed"}, {"CANCEL", "panic", "compensated"}},
-		"", "REQUEST cancelled without effect, CANCEL compensated without effect"},
-	{"technical error, then well", []arrival{{"REQUEST", "fail", "retry"}, {"REQUEST", "", "succeeded"}},
-		"REQUEST", "REQUEST succeeded"},
-	{"technical error, then refused", []arrival{{"REQUEST", "sqlfail", "retry"}, {"REQUEST", "refuse", "failed"}},
-		"", "REQUEST failed without effect"},
-	{"technical error, cancel, request", []arrival{{"REQUEST", "panic", "retry"}, {"CANCEL", "panic", "compensated"}, {"REQUEST", "", "failed"}},
-		"", "REQUEST cancelled without effect, CANCEL compensated without effect"},
-	{"hidden error of the database", []arrival{{"REQUEST", "hide", "retry"}, {"REQUEST", "", "succeeded"}},
-		"REQUEST", "REQUEST succeeded"},
-	{"compensation refused is not kept", []arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "refuse", "failed"}, {"CANCEL", "", "compensated"}},
-		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated"},
-	{"compensation fails, then works", []arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "fail", "retry"}, {"CANCEL", "panic", "retry"}, {"CANCEL", "", "compensated"}},
-		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated"},
+	{
+		"request",
+		[]arrival{{"REQUEST", "", "succeeded"}},
+		"REQUEST", "REQUEST succeeded",
+	},
+	{
+		"request twice",
+		[]arrival{{"REQUEST", "", "succeeded"}, {"REQUEST", "", "succeeded"}},
+		"REQUEST", "REQUEST succeeded",
+	},
+	{
+		"request that would fail the second time",
+		[]arrival{{"REQUEST", "", "succeeded"}, {"REQUEST", "refuse", "succeeded"}},
+		"REQUEST", "REQUEST succeeded",
+	},
+	{
+		"request, cancel",
+		[]arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "", "compensated"}},
+		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated",
+	},
+	{
+		"request, cancel twice",
+		[]arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "", "compensated"}, {"CANCEL", "panic", "compensated"}},
+		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated",
+	},
+	{
+		"request, cancel, request again",
+		[]arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "", "compensated"}, {"REQUEST", "", "succeeded"}},
+		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated",
+	},
+	{
+		"refused",
+		[]arrival{{"REQUEST", "refuse", "failed"}},
+		"", "REQUEST failed without effect",
+	},
+	{
+		"refused stays refused",
+		[]arrival{{"REQUEST", "refuse", "failed"}, {"REQUEST", "", "failed"}, {"REQUEST", "", "failed"}},
+		"", "REQUEST failed without effect",
+	},
+	{
+		"refused, cancel",
+		[]arrival{{"REQUEST", "refuse", "failed"}, {"CANCEL", "panic", "compensated"}, {"CANCEL", "panic", "compensated"}},
+		"", "REQUEST failed without effect, CANCEL compensated without effect",
+	},
+	{
+		"cancel before request",
+		[]arrival{{"CANCEL", "panic", "compensated"}, {"REQUEST", "", "failed"}},
+		"", "REQUEST cancelled without effect, CANCEL compensated without effect",
+	},
+	{
+		"cancel twice before request twice",
+		[]arrival{
+			{"CANCEL", "panic", "compensated"},
+			{"CANCEL", "panic", "compensated"},
+			{"REQUEST", "", "failed"},
+			{"REQUEST", "", "failed"},
+			{"CANCEL", "panic", "compensated"},
+		},
+		"", "REQUEST cancelled without effect, CANCEL compensated without effect",
+	},
+	{
+		"technical error, then well",
+		[]arrival{{"REQUEST", "fail", "retry"}, {"REQUEST", "", "succeeded"}},
+		"REQUEST", "REQUEST succeeded",
+	},
+	{
+		"technical error, then refused",
+		[]arrival{{"REQUEST", "sqlfail", "retry"}, {"REQUEST", "refuse", "failed"}},
+		"", "REQUEST failed without effect",
+	},
+	{
+		"technical error, cancel, request",
+		[]arrival{{"REQUEST", "panic", "retry"}, {"CANCEL", "panic", "compensated"}, {"REQUEST", "", "failed"}},
+		"", "REQUEST cancelled without effect, CANCEL compensated without effect",
+	},
+	{
+		"hidden error of the database",
+		[]arrival{{"REQUEST", "hide", "retry"}, {"REQUEST", "", "succeeded"}},
+		"REQUEST", "REQUEST succeeded",
+	},
+	{
+		"compensation refused is not kept",
+		[]arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "refuse", "failed"}, {"CANCEL", "", "compensated"}},
+		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated",
+	},
+	{
+		"compensation fails, then works",
+		[]arrival{{"REQUEST", "", "succeeded"}, {"CANCEL", "fail", "retry"}, {"CANCEL", "panic", "retry"}, {"CANCEL", "", "compensated"}},
+		"REQUEST CANCEL", "REQUEST succeeded, CANCEL compensated",
+	},
 }
 
 func (b *bench) checkOrders(deliver func(ds []inbox.Delivery)) {
@@ -205,7 +261,8 @@ func TestBarrierInPlainSQL(t *testing.T) {
 	b := setUp(t)
 	enter := func(db interface {
 		QueryRow(context.Context, string, ...any) pgx.Row
-	}, id saga.ID, op string) (run bool, answer, body string) {
+	}, id saga.ID, op string,
+	) (run bool, answer, body string) {
 		require.NoError(t, db.QueryRow(t.Context(),
 			`SELECT run, coalesce(answer, ''), coalesce(body::text, '') FROM saga_barrier_enter($1, 'work', $2)`,
 			[16]byte(id), op).Scan(&run, &answer, &body))

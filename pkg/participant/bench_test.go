@@ -95,8 +95,10 @@ func command(id saga.ID, step string, op saga.Operation, attempt int, behaviour 
 }
 
 func wire(m outbox.Message) inbox.Delivery {
-	return inbox.Delivery{MessageID: m.ID.String(), Type: m.Type, ReplyTo: m.ReplyTo, ContentType: m.ContentType,
-		Exchange: m.Exchange, RoutingKey: m.RoutingKey, Headers: m.Headers, Body: m.Payload}
+	return inbox.Delivery{
+		MessageID: m.ID.String(), Type: m.Type, ReplyTo: m.ReplyTo, ContentType: m.ContentType,
+		Exchange: m.Exchange, RoutingKey: m.RoutingKey, Headers: m.Headers, Body: m.Payload,
+	}
 }
 
 // handle does one batch in one transaction.
@@ -133,7 +135,7 @@ func answersOf(t *testing.T, db *pgxpool.Pool, id saga.ID) (all []answer) {
 			return a, err
 		}
 		d.MessageID, d.Body = a.ID.String(), []byte(body)
-		require.Equal(t, "", d.Exchange)
+		require.Empty(t, d.Exchange)
 		require.Equal(t, "replies", d.RoutingKey)
 		got, reply, err := protocol.DecodeReply(d)
 		require.NoError(t, err)

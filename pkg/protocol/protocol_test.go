@@ -105,8 +105,11 @@ func TestReplyOnTheWire(t *testing.T) {
 	}{
 		"succeeded": {saga.Request, protocol.Reply{Outcome: saga.OutcomeSucceeded, Output: object(t, `{"a":1}`)}, "application/json", `{"a":1}`},
 		"no output": {saga.Request, protocol.Reply{Outcome: saga.OutcomeSucceeded}, "application/json", `{}`},
-		"failed": {saga.Request, protocol.Reply{Outcome: saga.OutcomeFailed, Problem: saga.Problem{Type: "urn:declined", Title: "Declined", Detail: "a\x00b\xff"}},
-			"application/problem+json", `{"type":"urn:declined","title":"Declined","detail":"a` + "\uFFFDb\uFFFD" + `"}`},
+		"failed": {
+			saga.Request,
+			protocol.Reply{Outcome: saga.OutcomeFailed, Problem: saga.Problem{Type: "urn:declined", Title: "Declined", Detail: "a\x00b\xff"}},
+			"application/problem+json", `{"type":"urn:declined","title":"Declined","detail":"a` + "\uFFFDb\uFFFD" + `"}`,
+		},
 		"retry":       {saga.Cancel, protocol.Reply{Outcome: saga.OutcomeRetry, Problem: saga.Problem{Title: "later"}}, "application/problem+json", `{"title":"later"}`},
 		"compensated": {saga.Cancel, protocol.Reply{Outcome: saga.OutcomeCompensated}, "application/json", `{}`},
 	} {
@@ -178,8 +181,10 @@ func TestRoundTrip(t *testing.T) {
 		var id saga.ID
 		copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 		id[0] |= 1 // the nil UUID is no saga
-		st := saga.State{ID: id, Type: name.Draw(t, "type"), Payload: objects.Draw(t, "payload"),
-			Outputs: jsonmap.JSONMap{"first": map[string]any(objects.Draw(t, "output"))}}
+		st := saga.State{
+			ID: id, Type: name.Draw(t, "type"), Payload: objects.Draw(t, "payload"),
+			Outputs: jsonmap.JSONMap{"first": map[string]any(objects.Draw(t, "output"))},
+		}
 		send := saga.SendCommand{
 			Step: name.Draw(t, "step"), Destination: name.Draw(t, "destination"), ReplyTo: name.Draw(t, "replyTo"),
 			Operation: rapid.SampledFrom([]saga.Operation{saga.Request, saga.Cancel}).Draw(t, "op"),
@@ -207,8 +212,10 @@ func TestRoundTrip(t *testing.T) {
 		got, back, err := protocol.DecodeReply(wire(m))
 		require.NoError(t, err)
 		require.Equal(t, id, got)
-		require.Equal(t, saga.Reply{Step: send.Step, Operation: send.Operation, Attempt: send.Attempt, Outcome: reply.Outcome,
-			Output: reply.Output, Problem: reply.Problem, MessageID: m.ID.String()}, back)
+		require.Equal(t, saga.Reply{
+			Step: send.Step, Operation: send.Operation, Attempt: send.Attempt, Outcome: reply.Outcome,
+			Output: reply.Output, Problem: reply.Problem, MessageID: m.ID.String(),
+		}, back)
 	})
 }
 

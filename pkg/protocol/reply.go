@@ -85,6 +85,8 @@ func DecodeReply(d inbox.Delivery) (saga.ID, saga.Reply, error) {
 		reply.Output = body
 	case saga.OutcomeFailed, saga.OutcomeRetry:
 		reply.Problem = problem(body)
+	case saga.OutcomeCompensated:
+		// The body is an object; nothing in it matters.
 	}
 	if r.err != nil {
 		return saga.ID{}, saga.Reply{}, r.err

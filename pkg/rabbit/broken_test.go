@@ -3,7 +3,6 @@ package rabbit
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -179,6 +178,5 @@ func TestReconnects(t *testing.T) {
 		require.NoError(t, c.Close(), "closing again is fine")
 	}
 	require.EqualValues(t, 2*rounds, asked.Load())
-	require.Eventually(t, func() bool { return depth(t, broker, replies) == rounds }, patience, 50*time.Millisecond,
-		fmt.Sprintf("want %d", rounds))
+	require.Eventually(t, func() bool { return depth(t, broker, replies) == rounds }, patience, 50*time.Millisecond, "want %d", rounds)
 }

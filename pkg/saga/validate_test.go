@@ -1,7 +1,6 @@
 package saga_test
 
 import (
-	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -50,7 +49,7 @@ func TestValidateNamesFieldAndRemedy(t *testing.T) {
 		def.Steps = slices.Clone(def.Steps)
 		c.spoil(&def)
 		var invalid *saga.DefinitionError
-		require.True(t, errors.As(def.Validate(), &invalid), c.path)
+		require.ErrorAs(t, def.Validate(), &invalid, c.path)
 		var paths []string
 		for _, p := range invalid.Problems {
 			require.NotEmpty(t, p.Remedy)

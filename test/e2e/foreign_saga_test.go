@@ -79,10 +79,6 @@ func TestForeignParticipant(t *testing.T) {
 	require.Zero(t, stacktest.Count(t, s.Reservation, `SELECT count(*) FROM inbox_quarantine`))
 }
 
-func uniqueKey(room int, card string) string {
-	return card[len(card)-4:] + "-" + string(rune('0'+room))
-}
-
 // apply stores a definition the way an operator does.
 func apply(t *testing.T, s *stacktest.Stack, text string) {
 	t.Helper()

@@ -12,14 +12,13 @@ import (
 
 // guest is one reservation of the demo and what has to become of it.
 type guest struct {
-	name     string
-	story    string
-	room     int
-	card     string
-	status   string // of the reservation in the end
-	saga     string // status of the saga in the end
-	id       string
-	location string
+	name   string
+	story  string
+	room   int
+	card   string
+	status string // of the reservation in the end
+	saga   string // status of the saga in the end
+	id     string
 }
 
 // guests take the three ways a saga can go.
@@ -48,11 +47,10 @@ func (g *guest) place(ctx context.Context, server string, from time.Time) error 
 	var placed struct {
 		ReservationID string `json:"reservationId"`
 	}
-	res, err := do(req, http.StatusAccepted, &placed)
-	if err != nil {
+	if err := do(req, http.StatusAccepted, &placed); err != nil {
 		return fmt.Errorf("place the reservation of %s: %w", g.name, err)
 	}
-	g.id, g.location = placed.ReservationID, res.Header.Get("Location")
+	g.id = placed.ReservationID
 	return nil
 }
 
@@ -62,29 +60,29 @@ type outcome struct {
 }
 
 func (g *guest) ask(ctx context.Context, server string) (outcome, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+g.location, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/api/v1/reservations/"+g.id, nil)
 	if err != nil {
 		return outcome{}, fmt.Errorf("ask for the reservation of %s: %w", g.name, err)
 	}
 	var got outcome
-	if _, err := do(req, http.StatusOK, &got); err != nil {
+	if err := do(req, http.StatusOK, &got); err != nil {
 		return outcome{}, fmt.Errorf("ask for the reservation of %s: %w", g.name, err)
 	}
 	return got, nil
 }
 
-func do(req *http.Request, want int, into any) (*http.Response, error) {
+func do(req *http.Request, want int, into any) error {
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if res.StatusCode != want {
-		return nil, fmt.Errorf("the answer is %s: %s", res.Status, text)
+		return fmt.Errorf("the answer is %s: %s", res.Status, text)
 	}
-	return res, json.Unmarshal(text, into)
+	return json.Unmarshal(text, into)
 }

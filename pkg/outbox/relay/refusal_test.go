@@ -49,7 +49,7 @@ func TestUnpublishableStopsTheLog(t *testing.T) {
 	require.Contains(t, e.Status().LastError, "outbox row 11 ")
 	b.eventually("those before it are out", func() bool { return len(got.all()) >= 10 })
 	require.Equal(t, names(0, 10), got.all()[:10])
-	require.Equal(t, int64(2), b.lag().Pending)
+	b.eventually("the position is before the row", func() bool { return b.lag().Pending == 2 })
 }
 
 // An exchange that does not exist makes the broker end the session, and the
@@ -70,8 +70,10 @@ func TestRowThatBreaksTheSessionIsFound(t *testing.T) {
 
 	require.NoError(t, rabbit.Declare(t.Context(), rabbitAt(b.amqp), rabbit.Topology{
 		Exchanges: []rabbit.Exchange{{Name: "no.such.exchange", Kind: "fanout"}},
-		Queues: []rabbit.Queue{{Name: "late", DeliveryLimit: 10,
-			Bindings: []rabbit.Binding{{Exchange: "no.such.exchange"}}}},
+		Queues: []rabbit.Queue{{
+			Name: "late", DeliveryLimit: 10,
+			Bindings: []rabbit.Binding{{Exchange: "no.such.exchange"}},
+		}},
 	}))
 	b.drained()
 	b.awaitState(e, Active)

@@ -1,7 +1,6 @@
 package sagayaml_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -54,7 +53,7 @@ func FuzzParse(f *testing.F) {
 		def, err := sagayaml.Parse(text)
 		if err != nil {
 			var located *sagayaml.Error
-			require.True(t, errors.As(err, &located), "%T: %v", err, err)
+			require.ErrorAs(t, err, &located)
 			return
 		}
 		require.NoError(t, def.Validate())
