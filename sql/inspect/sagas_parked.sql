@@ -1,5 +1,6 @@
 -- Sagas that wait for an operator's decision, and what to decide about. Database with sagas.
-SELECT id, type, business_key, steps, waits_for, reason, updated_at AS parked_at
-FROM public.saga_overview
-WHERE status = 'PARKED'
-ORDER BY updated_at;
+SELECT o.id, o.type, o.business_key, o.steps, o.waits_for, o.reason, s.updated_at AS parked_at
+FROM public.saga_overview o
+JOIN public.saga s ON s.id = o.id
+WHERE o.status = 'PARKED'
+ORDER BY s.updated_at;

@@ -8,7 +8,7 @@ SELECT s.id,
        s.status,
        plan.steps,
        s.operation || ' ' || s.current_step || ', attempt ' || s.attempt AS waits_for,
-       s.wake_at AS next_wake,
+       date_trunc('second', s.wake_at) AS next_wake,
        date_trunc('second', coalesce(s.ended_at, now()) - s.started_at) AS age,
        coalesce(
            'parked: ' || s.park_reason,
@@ -16,11 +16,7 @@ SELECT s.id,
                || coalesce(': ' || (s.failure #>> '{problem,title}'), '')
                || coalesce(' (' || (s.failure #>> '{problem,detail}') || ')', '')
        ) AS reason,
-       s.definition_version,
-       s.version,
-       s.started_at,
-       s.updated_at,
-       s.ended_at
+       date_trunc('second', s.started_at) AS started_at
 FROM public.saga s
 JOIN public.saga_definition d ON d.name = s.type AND d.version = s.definition_version
 -- jsonb forgets the order of keys; the order of the steps is in the plan.
@@ -44,14 +40,10 @@ COMMENT ON COLUMN public.saga_overview.business_key IS 'The key it was started u
 COMMENT ON COLUMN public.saga_overview.status IS 'STARTED, COMPLETED, ABORTING, ABORTED or PARKED.';
 COMMENT ON COLUMN public.saga_overview.steps IS 'Every step of the plan in order, with a mark.';
 COMMENT ON COLUMN public.saga_overview.waits_for IS 'The command that waits for its reply, NULL when the saga has ended.';
-COMMENT ON COLUMN public.saga_overview.next_wake IS 'When the orchestrator acts by itself, NULL when it will not.';
+COMMENT ON COLUMN public.saga_overview.next_wake IS 'When the orchestrator acts by itself, to the second; NULL when it will not.';
 COMMENT ON COLUMN public.saga_overview.age IS 'From the start until the end, or until now.';
 COMMENT ON COLUMN public.saga_overview.reason IS 'Why it is parked, or why it goes or went back.';
-COMMENT ON COLUMN public.saga_overview.definition_version IS 'Version of the plan that it follows.';
-COMMENT ON COLUMN public.saga_overview.version IS 'Number of its history rows.';
-COMMENT ON COLUMN public.saga_overview.started_at IS 'When it was started.';
-COMMENT ON COLUMN public.saga_overview.updated_at IS 'When its last event was recorded.';
-COMMENT ON COLUMN public.saga_overview.ended_at IS 'When it ended.';
+COMMENT ON COLUMN public.saga_overview.started_at IS 'When it was started, to the second.';
 
 CREATE VIEW public.saga_stuck AS
 SELECT o.id,
@@ -61,13 +53,14 @@ SELECT o.id,
        o.steps,
        o.waits_for,
        CASE WHEN o.status = 'PARKED' THEN o.reason || ': an operator has to decide'
-            ELSE 'overdue: its timer was due at ' || date_trunc('second', o.next_wake) || ', is an orchestrator running?'
+            ELSE 'overdue: its timer was due at ' || o.next_wake || ', is an orchestrator running?'
        END AS why,
-       date_trunc('second', now() - CASE WHEN o.status = 'PARKED' THEN o.updated_at ELSE o.next_wake END) AS since
+       date_trunc('second', now() - CASE WHEN o.status = 'PARKED' THEN s.updated_at ELSE s.wake_at END) AS since
 FROM public.saga_overview o
+JOIN public.saga s ON s.id = o.id
 -- Orchestrators sweep at least every half second; ten times that is no accident.
 WHERE o.status = 'PARKED'
-   OR (o.status IN ('STARTED', 'ABORTING') AND o.next_wake < now() - interval '5 seconds');
+   OR (o.status IN ('STARTED', 'ABORTING') AND s.wake_at < now() - interval '5 seconds');
 
 COMMENT ON VIEW public.saga_stuck IS 'Sagas that need somebody: parked, or overdue because no orchestrator looks after them.';
 COMMENT ON COLUMN public.saga_stuck.id IS 'saga.id.';

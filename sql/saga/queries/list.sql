@@ -1,9 +1,10 @@
 -- The newest sagas first (ids of version 7 rise with time), of one status ($1) and
 -- type ($2) if given.
-SELECT o.id::text, o.type, o.business_key, o.status, o.steps, o.waits_for, o.next_wake,
-       extract(epoch FROM o.age)::bigint AS age_seconds, o.reason, o.definition_version, o.version,
-       o.started_at, o.updated_at, o.ended_at
+SELECT o.id::text, o.type, o.business_key, o.status, o.steps, o.waits_for, s.wake_at,
+       extract(epoch FROM o.age)::bigint AS age_seconds, o.reason, s.definition_version, s.version,
+       s.started_at, s.updated_at, s.ended_at
 FROM public.saga_overview o
+JOIN public.saga s ON s.id = o.id
 WHERE ($1::text = '' OR o.status = $1::text) AND ($2::text = '' OR o.type = $2::text)
 ORDER BY o.id DESC
 LIMIT $3::integer
