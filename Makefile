@@ -42,7 +42,7 @@ fuzz: ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 down: ## Stop the services that make started, and no others
 	go run ./internal/dev services down
 
-drop: ## Drop every database and virtual host named saga_*
+drop: ## Drop the databases and virtual hosts that demo, run and tests made
 	go run ./internal/dev services drop
 
 clean: down ## Remove what was built, and the private services' data

@@ -26,7 +26,7 @@ func newServicesCommand() *cobra.Command {
 		},
 		&cobra.Command{
 			Use: "drop", Args: cobra.NoArgs, RunE: servicesDrop,
-			Short: "Drop every database and virtual host named saga_*",
+			Short: "Drop the databases and virtual hosts of the sample and of tests",
 		},
 		&cobra.Command{
 			Use: "status", Args: cobra.NoArgs, RunE: servicesStatus,

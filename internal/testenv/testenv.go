@@ -23,7 +23,7 @@ import (
 )
 
 // prefix starts the name of every database and virtual host of a test.
-const prefix = services.Prefix + "test_"
+const prefix = services.TestPrefix
 
 // staleAfter is when a name's owner is taken to be dead: longer than any test
 // run may take.

@@ -36,6 +36,7 @@ type cashAnswer struct {
 const (
 	cashDestination = "cash-desk"
 	cashQueue       = "saga.command." + cashDestination
+	consumerTag     = "cashier"
 )
 
 // openCashier declares what the participant needs and starts to work.
@@ -61,7 +62,7 @@ func (c *cashier) open() (err error) {
 	if err := c.channel.Confirm(false); err != nil {
 		return err
 	}
-	deliveries, err := c.channel.Consume(cashQueue, "", false, false, false, false, nil)
+	deliveries, err := c.channel.Consume(cashQueue, consumerTag, false, false, false, false, nil)
 	if err != nil {
 		return err
 	}
@@ -191,8 +192,8 @@ func (c *cashier) reply(d amqp.Delivery, answer cashAnswer) error {
 
 // close ends the work and tells what went wrong with it.
 func (c *cashier) close() error {
-	err := c.connection.Close()
-	return errors.Join(err, <-c.done)
+	// Without its consumer the work ends after the command in hand.
+	return errors.Join(c.channel.Cancel(consumerTag, false), <-c.done, c.connection.Close())
 }
 
 // books are the sagas whose guests have paid, and the commands that came.

@@ -16,6 +16,15 @@ const (
 	DemoVhost           = Prefix + "demo"
 )
 
+// TestPrefix starts the name of what tests make.
+const TestPrefix = Prefix + "test_"
+
+// made tells whether the project makes databases or virtual hosts of this name.
+// Another saga_* may be somebody's own.
+func made(name string) bool {
+	return name == DemoVhost || slices.Contains(demoDatabases, name) || strings.HasPrefix(name, TestPrefix)
+}
+
 var demoDatabases = []string{ReservationDatabase, HotelDatabase, PaymentDatabase}
 
 // Prepare creates the sample's databases and virtual host where they are missing.
@@ -41,15 +50,18 @@ func (s Set) Prepare(ctx context.Context, report Report) error {
 	return err
 }
 
-// Drop drops every database and virtual host named saga_*, whoever made it.
+// Drop drops the sample's databases and virtual host and those of tests, running
+// tests included.
 func (s Set) Drop(ctx context.Context, report Report) error {
 	databases, err := s.Postgres.Databases(ctx)
 	if err == nil {
+		databases = slices.DeleteFunc(databases, func(name string) bool { return !made(name) })
 		report("dropping databases: %s", list(databases))
 		err = s.Postgres.DropDatabases(ctx, databases...)
 	}
 	vhosts, vhostErr := s.Broker.Vhosts(ctx)
 	if vhostErr == nil {
+		vhosts = slices.DeleteFunc(vhosts, func(name string) bool { return !made(name) })
 		report("deleting virtual hosts: %s", list(vhosts))
 		_, vhostErr = s.Broker.ChangeVhosts(ctx, nil, vhosts)
 	}

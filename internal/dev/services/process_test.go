@@ -45,8 +45,11 @@ func TestAnotherProcessWithTheSameIDIsNotOurs(t *testing.T) {
 
 func TestAwaitNoticesThatTheProcessEnds(t *testing.T) {
 	t.Parallel()
-	record := spawnSleep(t, "false")
-	err := record.await(t.Context(), time.Minute, func() error { return os.ErrNotExist })
+	record := spawnSleep(t, "sleep", "600")
+	err := record.await(t.Context(), time.Minute, func() error {
+		_ = syscall.Kill(record.PID, syscall.SIGKILL) // again and again: only the first one finds it
+		return os.ErrNotExist
+	})
 	require.EqualError(t, err, "the process ended")
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"go.example/saga/internal/app"
 )
 
 // Settings are what the daemons run against.
@@ -32,9 +34,22 @@ type Stack struct {
 	daemons  map[string]*daemon
 }
 
-// Start migrates the orchestrator's database, applies the saga definition,
-// starts all daemons and waits until they are ready. On an error nothing runs.
+// Start is [Launch], and waits until all daemons are ready. On an error nothing
+// runs.
 func Start(ctx context.Context, settings Settings) (*Stack, error) {
+	s, err := Launch(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ready(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// Launch migrates the orchestrator's database, applies the saga definition and
+// starts all daemons, without waiting for them. On an error nothing runs.
+func Launch(ctx context.Context, settings Settings) (*Stack, error) {
 	if settings.Listen == "" {
 		addr, err := freeAddr()
 		if err != nil {
@@ -49,7 +64,7 @@ func Start(ctx context.Context, settings Settings) (*Stack, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx); err != nil {
+	if err := s.start(); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
@@ -67,7 +82,7 @@ func (s *Stack) prepare(ctx context.Context) error {
 	return nil
 }
 
-func (s *Stack) start(ctx context.Context) error {
+func (s *Stack) start() error {
 	for _, name := range Daemons {
 		addr, err := freeAddr()
 		if err != nil {
@@ -82,7 +97,7 @@ func (s *Stack) start(ctx context.Context) error {
 		}
 		s.daemons[name] = d
 	}
-	return s.Ready(ctx)
+	return nil
 }
 
 // Ready waits until every daemon is.
@@ -92,6 +107,11 @@ func (s *Stack) Ready(ctx context.Context) error {
 		group.Go(func() error { return d.ready(ctx) })
 	}
 	return group.Wait()
+}
+
+// Health is nil when the daemon says that it is ready, or its reason why not.
+func (s *Stack) Health(ctx context.Context, name string) error {
+	return app.CheckHealth(ctx, s.daemons[name].addr)
 }
 
 // URL is where the reservation service listens.

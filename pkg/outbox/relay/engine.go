@@ -73,13 +73,14 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // turn takes the lease, opens a session and streams until one of them ends.
 func (e *Engine) turn(ctx context.Context) error {
+	asked := time.Now()
 	asking, cancel := context.WithTimeout(ctx, e.limits.call)
 	tenure, err := e.cfg.Log.Acquire(asking, e.cfg.Holder, e.cfg.Lease)
 	cancel()
 	if err != nil {
 		return databaseFault(err)
 	}
-	h := newHold(ctx, e, tenure)
+	h := newHold(ctx, e, tenure, asked)
 	defer h.end()
 	if h.publisher, err = e.cfg.Open(h.front); err != nil {
 		err = brokerFault(err)

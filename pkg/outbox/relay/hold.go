@@ -28,12 +28,13 @@ type hold struct {
 	waiting atomic.Int64
 }
 
-func newHold(ctx context.Context, e *Engine, tenure *outboxpg.Tenure) *hold {
+// newHold begins the work of a tenure that was asked for at asked.
+func newHold(ctx context.Context, e *Engine, tenure *outboxpg.Tenure, asked time.Time) *hold {
 	h := &hold{Engine: e, tenure: tenure, ledger: newLedger(tenure.Position(), e.cfg.Window)}
 	h.ctx, h.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	front, retire := context.WithCancel(h.ctx)
 	h.front, h.unhook = front, context.AfterFunc(ctx, retire)
-	h.guards.Go(h.keep)
+	h.guards.Go(func() { h.keep(asked) })
 	h.guards.Go(h.watch)
 	h.guards.Go(h.limitGrace)
 	return h
@@ -53,9 +54,11 @@ func (h *hold) end() {
 
 // keep saves the progress when there is some, and renews the lease in any case.
 // A failed save is tried again until the lease is about to end.
-func (h *hold) keep() {
+func (h *hold) keep(asked time.Time) {
 	lease := h.cfg.Lease
-	guard := time.AfterFunc(lease, func() { h.cancel(errLeaseOver) })
+	// Counted from before the question, so it ends no later than the database's
+	// own count.
+	guard := time.AfterFunc(lease-time.Since(asked), func() { h.cancel(errLeaseOver) })
 	defer guard.Stop()
 	renew := time.NewTicker(lease / 3)
 	defer renew.Stop()
@@ -66,14 +69,12 @@ func (h *hold) keep() {
 		case <-renew.C:
 		case <-h.ledger.changed:
 		}
-		asked := time.Now()
+		asked = time.Now()
 		switch err := h.save(); {
 		case errors.Is(err, outboxpg.ErrLost):
 			h.cancel(err)
 			return
 		case err == nil:
-			// Counted from before the question, so it ends no later than the
-			// database's own count.
 			guard.Reset(lease - time.Since(asked))
 		default:
 			wake(h.ledger.changed)

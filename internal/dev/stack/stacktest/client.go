@@ -31,18 +31,21 @@ func Night(room, night int, guest, card string) Wish {
 }
 
 // Place asks for the reservation under the idempotency key and returns its id.
-// It repeats the request while the service is away, as a careful client does.
+// It repeats the request while the service is away or says 503, as a careful
+// client does. Any other answer than 202 is an error.
 func (s *Stack) Place(ctx context.Context, wish Wish, key string) (string, error) {
-	body, err := json.Marshal(wish)
-	if err != nil {
-		return "", err
-	}
 	retry := time.NewTicker(100 * time.Millisecond)
 	defer retry.Stop()
 	for {
-		id, again, err := s.try(ctx, body, key)
-		if err == nil || !again {
-			return id, err
+		answer, err := s.Ask(ctx, wish, key)
+		if err == nil && answer.Status == http.StatusAccepted {
+			return answer.ReservationID()
+		}
+		if err == nil {
+			err = fmt.Errorf("place %s: %d: %s", key, answer.Status, answer.Body)
+			if answer.Status != http.StatusServiceUnavailable {
+				return "", err
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -52,29 +55,39 @@ func (s *Stack) Place(ctx context.Context, wish Wish, key string) (string, error
 	}
 }
 
-// try sends the request once; again says whether it may be repeated.
-func (s *Stack) try(ctx context.Context, body []byte, key string) (id string, again bool, err error) {
+// Answer is what the reservation service says to a request.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// ReservationID is the id in the answer to a reservation that was taken.
+func (a Answer) ReservationID() (string, error) {
+	var placed struct {
+		ReservationID string `json:"reservationId"`
+	}
+	err := json.Unmarshal(a.Body, &placed)
+	return placed.ReservationID, err
+}
+
+// Ask sends the request once. An error means that there was no whole answer.
+func (s *Stack) Ask(ctx context.Context, wish Wish, key string) (Answer, error) {
+	body, err := json.Marshal(wish)
+	if err != nil {
+		return Answer{}, err
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"/api/v1/reservations", bytes.NewReader(body))
 	if err != nil {
-		return "", false, err
+		return Answer{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", key)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", true, err
+		return Answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return "", true, err
-	}
-	if res.StatusCode != http.StatusAccepted {
-		return "", res.StatusCode >= http.StatusInternalServerError, fmt.Errorf("place %s: %s: %s", key, res.Status, text)
-	}
-	var placed struct {
-		ReservationID string `json:"reservationId"`
-	}
-	err = json.Unmarshal(text, &placed)
-	return placed.ReservationID, false, err
+	return Answer{Status: res.StatusCode, Header: res.Header, Body: text}, err
 }

@@ -21,15 +21,26 @@ import (
 // Stack is the running daemons and the pools of their databases.
 type Stack struct {
 	*stack.Stack
+	// The pools lead to the databases directly, proxies or not.
 	Reservation, Hotel, Payment *pgxpool.Pool
-	// AMQP is the URL of the virtual host.
+	// AMQP is the URL of the virtual host, leading there directly.
 	AMQP string
 }
 
-// Start builds the daemons once a process and starts them. They stop when the
-// test ends; one that does not stop in order fails the test. When the test has
-// failed, the ends of the logs are printed.
+// Start builds the daemons once a process, starts them and waits until they are
+// ready. They stop when the test ends; one that does not stop in order fails the
+// test. When the test has failed, the ends of the logs are printed.
 func Start(t *testing.T) *Stack {
+	t.Helper()
+	s, settings := prepare(t)
+	s.launch(t, settings)
+	require.NoError(t, s.Ready(t.Context()))
+	return s
+}
+
+// prepare makes the databases and the virtual host, and what the daemons need to
+// know of them.
+func prepare(t *testing.T) (*Stack, stack.Settings) {
 	t.Helper()
 	bin, err := built()
 	require.NoError(t, err)
@@ -41,12 +52,18 @@ func Start(t *testing.T) *Stack {
 		Payment:     testenv.Database(t),
 		AMQP:        testenv.Vhost(t),
 	}
-	s.Stack, err = stack.Start(t.Context(), stack.Settings{
+	return s, stack.Settings{
 		Root: root, BinDir: bin, LogDir: t.TempDir(), LogFormat: "console", AMQP: s.AMQP,
 		Reservation: s.Reservation.Config().ConnString(),
 		Hotel:       s.Hotel.Config().ConnString(),
 		Payment:     s.Payment.Config().ConnString(),
-	})
+	}
+}
+
+func (s *Stack) launch(t *testing.T, settings stack.Settings) {
+	t.Helper()
+	var err error
+	s.Stack, err = stack.Launch(t.Context(), settings)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
@@ -56,7 +73,6 @@ func Start(t *testing.T) *Stack {
 			s.printLogs(t)
 		}
 	})
-	return s
 }
 
 // built compiles the daemons into a directory that is kept between runs.
