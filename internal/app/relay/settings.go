@@ -32,7 +32,7 @@ type Settings struct {
 
 // DefaultSettings are what holds where nothing else is said.
 func DefaultSettings() Settings {
-	return Settings{Window: 1024, Page: 1024, Lease: 10 * time.Second}
+	return Settings{Window: 1024, Page: 1024, Lease: 5 * time.Second}
 }
 
 const (

@@ -20,7 +20,7 @@ const rootHelp = `Publish the committed messages of one or more outboxes to Rabb
 Settings come from the environment, over those of the --config file:
 DATABASE_URLS (separated by white space or commas), DATABASE_SCHEMA (public),
 AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT, RELAY_WINDOW (1024 unconfirmed
-messages), RELAY_PAGE (1024 rows a read), RELAY_LEASE (10s).
+messages), RELAY_PAGE (1024 rows a read), RELAY_LEASE (5s).
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments or settings.`
 

@@ -23,7 +23,7 @@ type Config struct {
 	Open func(ctx context.Context) (Publisher, error)
 	// Holder names this relay in the lease; no two processes may share it.
 	Holder string
-	// Lease is how long a silent relay keeps the others out; default 10 s, at
+	// Lease is how long a silent relay keeps the others out; default 5 s, at
 	// least 1 s. It is renewed three times as often.
 	Lease time.Duration
 	// Window is how many messages may be unconfirmed; default 1024.
@@ -35,7 +35,7 @@ type Config struct {
 }
 
 const (
-	defaultLease  = 10 * time.Second
+	defaultLease  = 5 * time.Second
 	minLease      = time.Second
 	defaultWindow = 1024
 	defaultPage   = 1024
