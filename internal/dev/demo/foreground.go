@@ -55,7 +55,7 @@ func Foreground(ctx context.Context, out io.Writer) (err error) {
 
 func invitation(env environment) string {
 	return fmt.Sprintf(`
-The reservation service listens on http://%s (API description: /openapi.json, pages: /docs).
+The reservation service listens on http://%s (API description: /openapi.json).
   curl -i http://%[1]s/api/v1/reservations -H 'Content-Type: application/json' -d '{"hotelId":1,"roomId":1,"startDate":"2028-05-01","endDate":"2028-05-03","guestId":"me","paymentDue":49900,"creditCardNo":"************7999"}'
   psql %[2]s -c 'SELECT * FROM saga_overview'
 Ctrl-C stops the daemons.

@@ -43,9 +43,7 @@ func (d *daemon) start() error {
 	defer func() { _ = log.Close() }() // the process has its own copy
 	cmd := exec.Command(d.path, d.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = d.env, log, log
-	// Its own process group: an interrupt at the terminal reaches only us, and we
-	// stop the daemons in order.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = attributes()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", d.name, err)
 	}

@@ -1,0 +1,10 @@
+package stack
+
+import "syscall"
+
+// attributes of a daemon's process. Its own process group: an interrupt at the
+// terminal reaches only us, and we stop the daemons in order. If we are killed,
+// they are told to stop.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}
