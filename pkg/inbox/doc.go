@@ -26,6 +26,10 @@
 //     instance can try, and opened again after a pause. A session is only opened
 //     while the database answers: an outage must not use up the queue's
 //     x-delivery-limit.
+//     A batch that ran out of time or lost its connection inside of the transaction
+//     may do so for ever, for one of its messages or for their number. After a
+//     few tries it is halved; a message that still fails so alone stays in the queue,
+//     and the others commit.
 //   - Permanent: the message's fault, also a panic of the handler. The batch is
 //     halved until the bad message stands alone. It goes to the quarantine with
 //     its reason, the others commit.

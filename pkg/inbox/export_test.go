@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// RunFast is Run with short pauses.
-func RunFast(ctx context.Context, cfg Config) error {
+// RunFast is Run with short pauses, and attempt for one transaction.
+func RunFast(ctx context.Context, cfg Config, attempt time.Duration) error {
 	return run(ctx, cfg, timing{
 		firstPause: time.Millisecond,
 		maxPause:   20 * time.Millisecond,
 		patience:   200 * time.Millisecond,
-		attempt:    20 * time.Second,
+		attempt:    attempt,
 		grace:      20 * time.Second,
 		tries:      3,
 	})

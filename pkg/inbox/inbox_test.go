@@ -42,14 +42,17 @@ func setUp(t *testing.T, deliveries ...inbox.Delivery) *bench {
 	return &bench{t: t, db: db, queue: newQueue(deliveries...)}
 }
 
-func (b *bench) start(handle inbox.Handler) {
+func (b *bench) start(handle inbox.Handler) { b.startHasty(handle, 20*time.Second) }
+
+// startHasty gives a transaction no more than attempt.
+func (b *bench) startHasty(handle inbox.Handler, attempt time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop, b.ended = cancel, make(chan error, 1)
 	cfg := inbox.Config{
 		Name: "test", DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50,
 		Connected: b.connected.Store, Log: zaptest.NewLogger(b.t),
 	}
-	go func() { b.ended <- inbox.RunFast(ctx, cfg) }()
+	go func() { b.ended <- inbox.RunFast(ctx, cfg, attempt) }()
 	b.t.Cleanup(func() {
 		cancel()
 		if b.ended != nil {
@@ -105,6 +108,41 @@ func TestWorkIsCommittedThenAcknowledged(t *testing.T) {
 	require.NoError(t, <-b.ended)
 	b.ended = nil
 	require.False(t, b.connected.Load())
+}
+
+// A batch whose work takes longer than a transaction may is done in smaller ones.
+func TestABatchThatTakesTooLongIsSplit(t *testing.T) {
+	b := setUp(t, numbers(50)...)
+	b.startHasty(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
+		if _, err := tx.Exec(ctx, `SELECT pg_sleep($1 * 0.02)`, len(ds)); err != nil {
+			return nil, err
+		}
+		return store(ctx, tx, ds)
+	}, 600*time.Millisecond)
+	b.awaitAcked(50)
+	require.Equal(t, 50, b.count(`SELECT count(*) FROM work`))
+	require.Zero(t, b.count(`SELECT count(*) FROM inbox_quarantine`))
+}
+
+// A message whose handling costs the connection stays in the queue, for nothing is
+// known against it; its neighbours do not wait until it heals.
+func TestAMessageThatCostsTheConnectionHoldsUpNobody(t *testing.T) {
+	b := setUp(t, numbers(50)...)
+	var healed atomic.Bool
+	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
+		for _, d := range ds {
+			if d.MessageID == "m007" && !healed.Load() {
+				_, err := tx.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
+				return nil, err
+			}
+		}
+		return store(ctx, tx, ds)
+	})
+	require.Eventually(t, func() bool { return b.count(`SELECT count(*) FROM work`) == 49 }, soon, often)
+	healed.Store(true)
+	b.awaitAcked(50)
+	require.Equal(t, 50, b.count(`SELECT count(*) FROM work`))
+	require.Zero(t, b.count(`SELECT count(*) FROM inbox_quarantine`))
 }
 
 func TestABadMessageIsFoundByHalving(t *testing.T) {

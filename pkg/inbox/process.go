@@ -15,7 +15,15 @@ import (
 type failure struct {
 	class Class
 	err   error
+	// inside: the time ran out or the connection was lost after the transaction
+	// had begun.
+	inside bool
 }
+
+// splits says whether smaller batches may help: when a message is to blame, and
+// also when it happened inside of the transaction. One message can cause that, or
+// all of them by their number, and then the same batch would fail for ever.
+func (f *failure) splits() bool { return f.class != Transient || f.inside }
 
 func (f *failure) Error() string { return fmt.Sprintf("%s error: %s", f.class, f.err) }
 func (f *failure) Unwrap() error { return f.err }
@@ -25,20 +33,31 @@ func (f *failure) Unwrap() error { return f.err }
 func (c *consumer) process(ctx context.Context, ds []Delivery) error {
 	err := c.repeat(ctx, ds, c.Handle)
 	var f *failure
-	if err == nil || !errors.As(err, &f) || f.class == Transient {
+	if err == nil || !errors.As(err, &f) || ctx.Err() != nil || !f.splits() {
 		return err
 	}
 	if len(ds) > 1 {
-		half := len(ds) / 2
-		if err := c.process(ctx, ds[:half]); err != nil {
-			return err
-		}
-		return c.process(ctx, ds[half:])
+		return c.split(ctx, ds)
+	}
+	if f.class == Transient {
+		return err
 	}
 	// It stands alone, so the fault is its own.
 	return c.repeat(ctx, ds, func(context.Context, pgx.Tx, []Delivery) ([]Rejection, error) {
 		return []Rejection{{Index: 0, Reason: f.err.Error()}}, nil
 	})
+}
+
+// split processes the halves, the second one also when a message in the first has
+// cost the connection: its neighbours are not to wait for it.
+func (c *consumer) split(ctx context.Context, ds []Delivery) error {
+	half := len(ds) / 2
+	first := c.process(ctx, ds[:half])
+	var f *failure
+	if errors.As(first, &f) && !f.splits() {
+		return first
+	}
+	return errors.Join(first, c.process(ctx, ds[half:]))
 }
 
 // repeat attempts the deliveries until they commit, fail for good, or patience
@@ -50,8 +69,7 @@ func (c *consumer) repeat(ctx context.Context, ds []Delivery, handle Handler) er
 		if f == nil {
 			return nil
 		}
-		again := f.class == Transient || (f.class == Unknown && len(ds) == 1 && try < c.tries)
-		if !again || ctx.Err() != nil || time.Now().After(end) {
+		if !c.again(f, len(ds), try) || ctx.Err() != nil || time.Now().After(end) {
 			return f
 		}
 		pause := pauses.NextBackOff()
@@ -61,30 +79,46 @@ func (c *consumer) repeat(ctx context.Context, ds []Delivery, handle Handler) er
 	}
 }
 
+// again says whether to repeat a batch of n after the failure.
+func (c *consumer) again(f *failure, n, try int) bool {
+	switch {
+	case f.class == Permanent:
+		return false
+	case f.class == Unknown:
+		return n == 1 && try < c.tries
+	case f.inside && n > 1:
+		return try < c.tries // then it is split
+	default:
+		return true
+	}
+}
+
 // attempt is one transaction: work, quarantine, commit.
 func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) *failure {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.attempt)
 	defer cancel()
 	conn, err := c.DB.Acquire(ctx)
 	if err != nil {
-		return &failure{Transient, fmt.Errorf("get a connection: %w", err)}
+		return &failure{class: Transient, err: fmt.Errorf("get a connection: %w", err)}
 	}
 	defer conn.Release()
+	begun := false
 	fail := func(err error) *failure {
 		if conn.Conn().IsClosed() || ctx.Err() != nil {
 			// Lost, and if it was lost during the commit the outcome is unknown.
-			return &failure{Transient, err}
+			return &failure{class: Transient, err: err, inside: begun}
 		}
-		return &failure{Classify(err), err}
+		return &failure{class: Classify(err), err: err}
 	}
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return fail(fmt.Errorf("begin: %w", err))
 	}
+	begun = true
 	defer rollback(ctx, tx)
 	rejections, err := c.guard(ctx, tx, ds, handle)
 	if errors.Is(err, errPanic) {
-		return &failure{Permanent, err}
+		return &failure{class: Permanent, err: err}
 	}
 	if err != nil {
 		return fail(err)

@@ -21,13 +21,16 @@ type Command = protocol.Command
 // through tx alone and must not end it; ctx ends with the transaction. They return
 // nil, [Refuse], or an error that says: try again later.
 //
-// A bound on a statement belongs into the database (SET LOCAL statement_timeout):
-// a context that ends during a statement costs the connection and with it the
-// whole batch.
+// A bound on a statement belongs into the settings of the pool's connections
+// (statement_timeout, lock_timeout): a context that ends during a statement costs
+// the connection and with it the whole batch. SET LOCAL holds until the batch's
+// transaction ends, so a handler that uses it has to set the value back, or the
+// commands behind it run under it too.
 type Step struct {
 	// Request does the step's work. The output is given to later steps and to the
-	// saga's event; nil is an empty one. At most 1 MiB of JSON as
-	// PostgreSQL prints it.
+	// saga's event; nil is an empty one. With the saga's payload and the outputs
+	// of other steps it has at most [protocol.MaxContent] bytes, as PostgreSQL
+	// prints them.
 	Request func(ctx context.Context, tx pgx.Tx, cmd Command) (output jsonmap.JSONMap, err error)
 	// Cancel undoes a Request that succeeded. It is nil for a step that cannot be
 	// undone, a pivot or a retriable one.

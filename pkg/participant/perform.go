@@ -72,8 +72,8 @@ func (p *Participant) work(ctx context.Context, tx pgx.Tx, cmd Command) (protoco
 	if err != nil {
 		return protocol.Reply{}, fmt.Errorf("the handler's output cannot be stored: %w", err)
 	}
-	if size > protocol.MaxBody {
-		return protocol.Reply{}, fmt.Errorf("the handler's output has %d bytes, at most %d are allowed", size, protocol.MaxBody)
+	if size > protocol.MaxContent {
+		return protocol.Reply{}, fmt.Errorf("the handler's output has %d bytes, at most %d are allowed", size, protocol.MaxContent)
 	}
 	return reply, p.barrier.succeed(ctx, tx, cmd, body)
 }

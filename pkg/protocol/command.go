@@ -41,7 +41,7 @@ type commandBody struct {
 }
 
 // CommandMessage is the message for the decision c of the saga st. It fails
-// where the saga's payload or outputs are not JSON.
+// where the saga's payload and outputs are not JSON or above [MaxContent].
 func CommandMessage(st saga.State, c saga.SendCommand) (outbox.Message, error) {
 	cmd := Command{
 		MessageID: CommandID(st.ID, c.Step, c.Operation, c.Attempt),
@@ -51,6 +51,9 @@ func CommandMessage(st saga.State, c saga.SendCommand) (outbox.Message, error) {
 	}
 	body, err := json.Marshal(commandBody{object(cmd.Payload), object(cmd.Outputs)})
 	if err != nil {
+		return outbox.Message{}, fmt.Errorf("encode the command %s: %w", cmd.Key(), err)
+	}
+	if err := checkContent(body); err != nil {
 		return outbox.Message{}, fmt.Errorf("encode the command %s: %w", cmd.Key(), err)
 	}
 	m := cmd.envelope()

@@ -67,7 +67,7 @@ func EventMessage(st saga.State, e saga.EmitEvent) (outbox.Message, error) {
 		ParkReason: st.ParkReason, Payload: object(st.Payload), Outputs: object(st.Outputs),
 	}
 	if f := st.Failure; f != nil {
-		body.Failure = &failureBody{Step: f.Step, Class: f.Class, Problem: f.Problem}
+		body.Failure = &failureBody{Step: f.Step, Class: f.Class, Problem: tellable(f.Problem)}
 	}
 	payload, err := json.Marshal(body)
 	if err != nil {

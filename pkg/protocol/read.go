@@ -21,6 +21,12 @@ const (
 	// MaxText is the largest property or header value in bytes: what an AMQP
 	// short string holds.
 	MaxText = 255
+	// MaxContent is what a saga's payload and outputs may have together, as the
+	// body of a command. The rest of MaxBody is for what an event says besides: a
+	// saga that could begin must never be unable to tell its end.
+	MaxContent = MaxBody - 64<<10
+	// MaxProblemText is where each text of a problem is cut, in bytes.
+	MaxProblemText = 2000
 )
 
 // Media types of the bodies.

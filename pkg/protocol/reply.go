@@ -40,7 +40,7 @@ func ReplyMessage(cmd Command, reply Reply) (outbox.Message, error) {
 	case saga.OutcomeCompensated:
 		m.Payload = []byte("{}")
 	default:
-		m.Payload, err = json.Marshal(storable(reply.Problem))
+		m.Payload, err = json.Marshal(tellable(reply.Problem))
 	}
 	if err != nil {
 		return outbox.Message{}, fmt.Errorf("encode the answer to %s: %w", cmd.Key(), err)
@@ -65,7 +65,8 @@ func mediaType(outcome saga.Outcome) string {
 //
 // The correlation id is not looked at: RPC helpers of AMQP clients like to put
 // the request's message id there. Members of a problem that have the wrong type
-// are ignored, as RFC 9457, section 3.1, wants it.
+// are ignored, as RFC 9457, section 3.1, wants it; texts above [MaxProblemText]
+// are cut.
 func DecodeReply(d inbox.Delivery) (saga.ID, saga.Reply, error) {
 	r := reader{d: d}
 	cmd := r.envelope()
@@ -99,5 +100,5 @@ func problem(body jsonmap.JSONMap) saga.Problem {
 		s, _ := body[name].(string)
 		return s
 	}
-	return saga.Problem{Type: member("type"), Title: member("title"), Detail: member("detail")}
+	return tellable(saga.Problem{Type: member("type"), Title: member("title"), Detail: member("detail")})
 }

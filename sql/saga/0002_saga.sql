@@ -26,7 +26,7 @@ CREATE TABLE public.saga (
         REFERENCES public.saga_definition (name, version),
     CONSTRAINT saga_status_known CHECK (status IN ('STARTED', 'COMPLETED', 'ABORTING', 'ABORTED', 'PARKED')),
     CONSTRAINT saga_version_positive CHECK (version > 0),
-    CONSTRAINT saga_business_key_given CHECK (business_key <> ''),
+    CONSTRAINT saga_business_key_fits CHECK (octet_length(business_key) BETWEEN 1 AND 255),
     -- What is over has an end and waits for nothing; what is not waits for a reply.
     CONSTRAINT saga_terminal_has_ended CHECK ((status IN ('COMPLETED', 'ABORTED')) = (ended_at IS NOT NULL)),
     CONSTRAINT saga_terminal_waits_for_nothing CHECK ((status IN ('COMPLETED', 'ABORTED')) = (current_step IS NULL)),

@@ -22,8 +22,8 @@
 // # The place and the lease
 //
 // The table outbox_position has one row: S1, S2, the last id, and the lease of the
-// one relay that may publish. [Log.Acquire] takes a free or expired lease and
-// raises its epoch; each write names the epoch, so a former holder that wakes up
+// one relay that may publish. [Log.Acquire] takes a lease that is free, expired or
+// the caller's own and raises its epoch; each write names the epoch, so a former holder that wakes up
 // late changes nothing and gets [ErrLost]. Only the database's clock decides.
 // There is no session state (no advisory lock, no LISTEN, no transaction longer
 // than a statement), so a pooler in transaction mode is no obstacle.

@@ -26,11 +26,12 @@ func New(pool *pgxpool.Pool, schema string) *Log {
 
 func (l *Log) query(name string) string { return sagasql.Query(l.schema, "outbox/"+name+".sql") }
 
-// Acquire takes the lease for holder, a name that no other relay uses. It fails
-// with a [HeldError] while another relay has it, with [ErrNotInstalled] and with
-// [ErrForeign]. After any error it can be tried again.
+// Acquire takes the lease for holder, a name that nobody else uses, and ends the
+// holder's own former tenure, if there is one. It fails with a [HeldError] while
+// another relay has the lease, with [ErrNotInstalled] and with [ErrForeign]. After
+// any error it can be tried again.
 func (l *Log) Acquire(ctx context.Context, holder string, lease time.Duration) (*Tenure, error) {
-	t := &Tenure{log: l, lease: lease}
+	t := &Tenure{log: l, lease: lease, ask: firstAsk}
 	row := l.pool.QueryRow(ctx, l.query("acquire"), holder, lease.Seconds())
 	err := row.Scan(&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID)
 	switch {

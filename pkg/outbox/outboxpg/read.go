@@ -34,18 +34,38 @@ func (t *Tenure) Read(ctx context.Context, from Position, max int) (Page, error)
 	if after < w.first {
 		after = w.first - 1
 	}
-	rows, err := t.log.pool.Query(ctx, t.log.query(name), w.settled, w.ends, after, w.last, max)
+	asked := min(t.ask, max)
+	rows, err := t.log.pool.Query(ctx, t.log.query(name), w.settled, w.ends, after, w.last, asked)
+	if err == nil {
+		page.Records, err = scan(rows, asked)
+	}
 	if err != nil {
+		t.ask = (asked + 1) / 2 // it may have been too much for the time there was
 		return Page{}, fmt.Errorf("read a page of the outbox: %w", explain(err))
 	}
-	page.Records, err = scan(rows, max)
-	if err != nil {
-		return Page{}, fmt.Errorf("read a page of the outbox: %w", explain(err))
-	}
+	t.learn(page.Records, asked)
 	if n := len(page.Records); n > 0 && page.Records[n-1].Position < w.last {
 		page.end = Position{settled: w.settled, window: w.ends, lastID: page.Records[n-1].Position}
 	}
 	return page, nil
+}
+
+// firstAsk is how many rows the first page of a tenure asks for.
+const firstAsk = 64
+
+// learn sets how many rows the next page asks for. What a query returns beyond
+// pageBytes has come over the network for nothing, and may be a gigabyte.
+func (t *Tenure) learn(records []*outbox.Record, asked int) {
+	size := 0
+	for _, r := range records {
+		size += len(r.Payload)
+	}
+	switch {
+	case len(records) < asked && size >= pageBytes/2:
+		t.ask = max(len(records), 1)
+	case len(records) == asked && size < pageBytes/2:
+		t.ask = max(t.ask, 2*asked)
+	}
 }
 
 // scan reads the rows of a page, up to pageBytes.

@@ -16,6 +16,7 @@ type Tenure struct {
 	epoch  int64
 	from   Position
 	window window
+	ask    int // rows that the next page asks for
 }
 
 // Progress is what a holder writes about itself.

@@ -39,6 +39,19 @@ func TestExpiredLeaseIsTakenAndFenced(t *testing.T) {
 	require.Equal(t, []string{"m"}, got, "the zombie's late write moved nothing")
 }
 
+// A relay whose connection broke, so that it could not release its lease, need not
+// wait for it.
+func TestHolderTakesItsOwnLeaseBack(t *testing.T) {
+	b := setup(t)
+	former := b.acquire("one")
+	again := b.acquire("one")
+	require.ErrorIs(t, former.Save(b.ctx, Progress{Position: former.Position()}), ErrLost)
+	require.NoError(t, again.Save(b.ctx, Progress{Position: again.Position()}))
+	_, err := b.log.Acquire(b.ctx, "other", time.Minute)
+	var held *HeldError
+	require.ErrorAs(t, err, &held)
+}
+
 func TestExpiredLeaseThatNobodyTookIsStillItsOwn(t *testing.T) {
 	b := setup(t)
 	tenure := b.acquire("one")

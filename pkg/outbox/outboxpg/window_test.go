@@ -1,6 +1,7 @@
 package outboxpg
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -158,6 +159,35 @@ func TestLargeMessagesEndAPageEarly(t *testing.T) {
 	page, err := tenure.Read(b.ctx, tenure.Position(), 100)
 	require.NoError(t, err)
 	require.Len(t, page.Records, 8)
-	rest, _ := b.drain(tenure, page.End(), 100)
+	require.Equal(t, 8, tenure.ask, "the next page would bring more than it keeps")
+	rest, from := b.drain(tenure, page.End(), 100)
 	require.Len(t, rest, 4)
+
+	for _, name := range numbered("small", 100) {
+		b.insert(b.pool, "k", name)
+	}
+	rest, _ = b.drain(tenure, from, 100)
+	require.Equal(t, numbered("small", 100), rest)
+	require.Greater(t, tenure.ask, 16, "small messages are asked for in numbers again")
+}
+
+// A page that failed may have been too much for the time there was.
+func TestAPageThatFailedIsAskedForInPieces(t *testing.T) {
+	b := setup(t)
+	want := numbered("m", 10)
+	for _, name := range want {
+		b.insert(b.pool, "k", name)
+	}
+	tenure := b.acquire("one")
+	page, err := tenure.Read(b.ctx, tenure.Position(), 2) // opens the window
+	require.NoError(t, err)
+	over, cancel := context.WithCancel(b.ctx)
+	cancel()
+	for _, ask := range []int{32, 16, 8, 4, 2, 1, 1} {
+		_, err = tenure.Read(over, page.End(), 100)
+		require.Error(t, err)
+		require.Equal(t, ask, tenure.ask)
+	}
+	rest, _ := b.drain(tenure, page.End(), 100)
+	require.Equal(t, want[2:], rest)
 }

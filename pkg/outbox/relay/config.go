@@ -21,7 +21,8 @@ type Config struct {
 	// Open starts a session with the broker that takes Window unconfirmed
 	// messages. Each engine has its own.
 	Open func(ctx context.Context) (Publisher, error)
-	// Holder names this relay in the lease; no two processes may share it.
+	// Holder names this engine in the lease. No two engines may share it: each
+	// would take the lease from the other.
 	Holder string
 	// Lease is how long a silent relay keeps the others out; default 5 s, at
 	// least 1 s. It is renewed three times as often.

@@ -13,7 +13,7 @@
 //
 // Streaming is a pipeline of three goroutines: one reads the next page while the
 // second publishes, and the third takes the confirms in the order of publishing.
-// At most Window messages are unconfirmed. Beside them a keeper writes the
+// At most Window messages and 64 MiB of them are unconfirmed. Beside them a keeper writes the
 // position, for many messages at once, and that renews the lease.
 //
 // # Invariants

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/outbox/outboxpg"
@@ -29,7 +30,14 @@ type stream struct {
 	pages  chan outboxpg.Page
 	flight chan sent
 	slots  chan struct{} // one for each unconfirmed message
+	room   *semaphore.Weighted
 }
+
+// maxFlight bounds the payloads of the unconfirmed messages, in bytes: a window of
+// large ones would be a gigabyte.
+const maxFlight = 64 << 20
+
+func weight(r *outbox.Record) int64 { return min(int64(len(r.Payload)), maxFlight) }
 
 // stream runs a pipeline from the confirmed position on, until it is stopped or
 // fails. All that is in flight has had its confirm or its error when it returns.
@@ -39,6 +47,7 @@ func (h *hold) stream() error {
 		pages:  make(chan outboxpg.Page, 1),
 		flight: make(chan sent, h.cfg.Window),
 		slots:  make(chan struct{}, h.cfg.Window),
+		room:   semaphore.NewWeighted(maxFlight),
 	}
 	s.ctx, s.abort = context.WithCancel(h.ctx)
 	defer s.abort()
@@ -117,6 +126,9 @@ func (s *stream) publish() {
 			case <-s.front.Done():
 				return
 			}
+			if s.room.Acquire(s.front, weight(r)) != nil {
+				return
+			}
 			wait, err := s.publisher.Publish(s.front, r)
 			if err != nil && s.front.Err() != nil {
 				return
@@ -145,6 +157,7 @@ func (s *stream) confirm() error {
 		}
 		err := s.await(s.ctx, it.wait)
 		<-s.slots
+		s.room.Release(weight(it.record))
 		switch {
 		case failed != nil:
 			s.suspects++

@@ -66,7 +66,12 @@ func (s *sweeper) fire(ctx context.Context, except []saga.ID) (ids []saga.ID, er
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	defer func() { _ = tx.Rollback(ctx) }() // does nothing after the commit
+	defer func() {
+		if tx.Conn().IsClosed() && err != nil {
+			err = fmt.Errorf("%w: %w", errLost, err)
+		}
+		_ = tx.Rollback(ctx) // does nothing after the commit
+	}()
 	due, now, err := s.Store.Due(ctx, tx, s.limit, except)
 	if err != nil {
 		return nil, err
@@ -89,6 +94,8 @@ func (s *sweeper) fire(ctx context.Context, except []saga.ID) (ids []saga.ID, er
 	return b.order, nil
 }
 
+var errLost = errors.New("the connection was lost")
+
 // failed makes the next batch smaller, or leaves the one saga in it out.
 func (s *sweeper) failed(ids []saga.ID, err error) time.Duration {
 	s.failures++
@@ -98,9 +105,13 @@ func (s *sweeper) failed(ids []saga.ID, err error) time.Duration {
 		ids = []saga.ID{alone.ID}
 	}
 	if len(ids) == 1 {
-		s.postponed[ids[0]] = time.Now().Add(s.timing.postpone)
+		leave := s.timing.postpone
+		if errors.Is(err, errLost) {
+			leave = 2 * s.timing.sweep // hardly the saga's fault, but let others go first
+		}
+		s.postponed[ids[0]] = time.Now().Add(leave)
 		s.Log.Error("the timer of a saga fails, leaving it out for a while", zap.Error(err),
-			zap.Stringer("saga", uuid.UUID(ids[0])), zap.Duration("for", s.timing.postpone))
+			zap.Stringer("saga", uuid.UUID(ids[0])), zap.Duration("for", leave))
 		return 0
 	}
 	pause := min(s.timing.sweep<<min(s.failures-1, 8), s.timing.maxPause)

@@ -26,7 +26,7 @@ var violations = map[string]string{
 	"saga_definition_stored":          `UPDATE saga SET definition_version = 7 WHERE id = $1`,
 	"saga_status_known":               `UPDATE saga SET status = 'DONE', wake_at = NULL WHERE id = $1`,
 	"saga_version_positive":           `UPDATE saga SET version = 0 WHERE id = $1`,
-	"saga_business_key_given":         `UPDATE saga SET business_key = '' WHERE id = $1`,
+	"saga_business_key_fits":          `UPDATE saga SET business_key = '' WHERE id = $1`,
 	"saga_terminal_has_ended":         `UPDATE saga SET ended_at = now() WHERE id = $1`,
 	"saga_terminal_waits_for_nothing": `UPDATE saga SET step_status = '{}', status = 'COMPLETED', ended_at = now(), wake_at = NULL WHERE id = $1`,
 	"saga_command_whole":              `UPDATE saga SET operation = NULL WHERE id = $1`,

@@ -13,16 +13,18 @@ import (
 
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
 )
 
 // StartRequest is what distinguishes one saga of a definition from another.
 type StartRequest struct {
 	// BusinessKey makes the start idempotent: a second one of the same definition's
-	// name with the same key finds the first saga. Empty means none.
+	// name with the same key finds the first saga. Empty means none; at most 255
+	// bytes.
 	BusinessKey string
 	// Payload goes with every command and event of the saga, and is kept in its row:
-	// no secrets.
+	// no secrets. What is left of [protocol.MaxContent] is for the steps' outputs.
 	Payload jsonmap.JSONMap
 }
 
@@ -54,6 +56,11 @@ type callerTx interface {
 func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r StartRequest) (saga.ID, bool, error) {
 	fail := func(err error) (saga.ID, bool, error) {
 		return saga.ID{}, false, fmt.Errorf("start saga %s, business key %q: %w", def.Name, r.BusinessKey, err)
+	}
+	if n := len(r.BusinessKey); n > protocol.MaxText {
+		// It travels with the events of the saga's end.
+		return saga.ID{}, false, fmt.Errorf("start saga %s: the business key has %d bytes, at most %d are allowed",
+			def.Name, n, protocol.MaxText)
 	}
 	now, id, found, err := s.started(ctx, tx, def.Name, r.BusinessKey)
 	if err != nil {
