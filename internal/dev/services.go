@@ -101,7 +101,7 @@ func servicesEnv(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	for _, variable := range set.Environment() {
+	for _, variable := range set.Environment(cmd.Context()) {
 		name, value, _ := strings.Cut(variable, "=")
 		fmt.Fprintf(cmd.OutOrStdout(), "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 	}

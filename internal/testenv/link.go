@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"context"
 	"net"
 	"sync"
 )
@@ -8,12 +9,18 @@ import (
 // link is one client's connection through a proxy.
 type link struct {
 	proxy *Proxy
+	ctx   context.Context // done when the link has ended
+	leave context.CancelFunc
 
 	mu     sync.Mutex
 	client *net.TCPConn
-	server *net.TCPConn  // nil until it is connected
-	gone   chan struct{} // closed when the link has ended
-	speech sync.Mutex    // one voice at a time speaks to the client
+	server *net.TCPConn // nil until it is connected
+	speech sync.Mutex   // one voice at a time speaks to the client
+}
+
+func newLink(p *Proxy, client net.Conn) *link {
+	ctx, leave := context.WithCancel(context.Background())
+	return &link{proxy: p, ctx: ctx, leave: leave, client: client.(*net.TCPConn)}
 }
 
 // run connects to the server and forwards until one side ends or the link is
@@ -23,7 +30,7 @@ func (l *link) run() {
 	if !l.pass() {
 		return
 	}
-	server, err := net.Dial("tcp", l.proxy.upstream)
+	server, err := (&net.Dialer{}).DialContext(l.ctx, "tcp", l.proxy.upstream)
 	if err != nil {
 		l.reset()
 		return
@@ -77,7 +84,7 @@ func (l *link) pass() bool {
 	select {
 	case <-flowing:
 		return true
-	case <-l.gone:
+	case <-l.ctx.Done():
 		return false
 	}
 }
@@ -87,7 +94,7 @@ func (l *link) pass() bool {
 func (l *link) join(server *net.TCPConn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if isClosed(l.gone) {
+	if l.ctx.Err() != nil {
 		_ = server.Close()
 		return false
 	}
@@ -101,10 +108,10 @@ func (l *link) reset() { l.end(true) }
 func (l *link) end(reset bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if isClosed(l.gone) {
+	if l.ctx.Err() != nil {
 		return
 	}
-	close(l.gone)
+	l.leave()
 	for _, conn := range []*net.TCPConn{l.client, l.server} {
 		if conn == nil {
 			continue

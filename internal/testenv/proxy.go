@@ -134,7 +134,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		l := &link{proxy: p, client: client.(*net.TCPConn), gone: make(chan struct{})}
+		l := newLink(p, client)
 		p.mu.Lock()
 		if p.down {
 			p.refused++

@@ -79,7 +79,7 @@ func (c client) isReset() {
 	c.Helper()
 	require.NoError(c, c.SetReadDeadline(time.Now().Add(10*time.Second)))
 	_, err := c.lines.ReadByte()
-	require.True(c, errors.Is(err, syscall.ECONNRESET), "%v", err)
+	require.ErrorIs(c, err, syscall.ECONNRESET)
 }
 
 func TestProxyCutsAndRefuses(t *testing.T) {

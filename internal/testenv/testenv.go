@@ -32,7 +32,7 @@ const staleAfter = time.Hour
 // adminTime bounds one administrative act on a busy machine.
 const adminTime = 60 * time.Second
 
-// located is the search for the servers, made once a process, when first needed.
+// located is the search for the servers, made once a process.
 var located = sync.OnceValues(func() (services.Set, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
 	defer cancel()
@@ -42,6 +42,7 @@ var located = sync.OnceValues(func() (services.Set, error) {
 // Main is the body of a TestMain: it runs the tests, fails the run when
 // goroutines are left, drops what the run made and exits.
 func Main(m *testing.M) {
+	isolate()
 	code := m.Run()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
@@ -54,6 +55,18 @@ func Main(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// isolate keeps the settings in the developer's environment away from the
+// programs under test, after they have told where the servers are.
+func isolate() {
+	_, _ = located() // a test that needs the servers reports the error
+	for _, name := range []string{
+		"DATABASE_URL", "DATABASE_URLS", "DATABASE_SCHEMA", "AMQP_URL", "REPLY_QUEUE", "BATCH_SIZE",
+		"RELAY_WINDOW", "RELAY_PAGE", "RELAY_LEASE", "LISTEN_ADDR", "HEALTH_ADDR", "LOG_LEVEL", "LOG_FORMAT", "CARD_NUMBER",
+	} {
+		_ = os.Unsetenv(name) // fails only on a name that is none
+	}
 }
 
 func removeAll() error {

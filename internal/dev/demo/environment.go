@@ -37,7 +37,7 @@ func prepare(ctx context.Context, report services.Report) (environment, error) {
 		Reservation: servers.Postgres.Database(services.ReservationDatabase),
 		Hotel:       servers.Postgres.Database(services.HotelDatabase),
 		Payment:     servers.Postgres.Database(services.PaymentDatabase),
-		AMQP:        servers.Broker.Vhost(services.DemoVhost),
+		AMQP:        servers.DemoBroker(ctx),
 		LogFormat:   "console",
 	}}
 	began := time.Now()

@@ -46,8 +46,20 @@ func (s Set) Prepare(ctx context.Context, report Report) error {
 		return nil
 	}
 	report("creating virtual host %s", DemoVhost)
-	_, err = s.Broker.ChangeVhosts(ctx, []string{DemoVhost}, nil)
-	return err
+	if _, err := s.Broker.ChangeVhosts(ctx, []string{DemoVhost}, nil); err != nil {
+		report("%v", err)
+		report("using the virtual host in %s instead", Redact(s.Broker.URL))
+	}
+	return nil
+}
+
+// DemoBroker is the URL of the sample's virtual host, or of the one that the
+// broker was found with where another could not be created.
+func (s Set) DemoBroker(ctx context.Context) string {
+	if _, err := ping(ctx, s.Broker.Vhost(DemoVhost)); err != nil {
+		return s.Broker.URL
+	}
+	return s.Broker.Vhost(DemoVhost)
 }
 
 // Drop drops the sample's databases and virtual host and those of tests, running
@@ -93,11 +105,11 @@ func Down(ctx context.Context, report Report) error {
 
 // Environment holds the variables that the sample's daemons read, as NAME=value:
 // DATABASE_URL is the server's own database, and each service has another.
-func (s Set) Environment() []string {
+func (s Set) Environment(ctx context.Context) []string {
 	reservation, hotel, payment := s.Postgres.Database(ReservationDatabase), s.Postgres.Database(HotelDatabase), s.Postgres.Database(PaymentDatabase)
 	return []string{
 		"DATABASE_URL=" + s.Postgres.URL,
-		"AMQP_URL=" + s.Broker.Vhost(DemoVhost),
+		"AMQP_URL=" + s.DemoBroker(ctx),
 		"RESERVATION_DATABASE_URL=" + reservation,
 		"HOTEL_DATABASE_URL=" + hotel,
 		"PAYMENT_DATABASE_URL=" + payment,
