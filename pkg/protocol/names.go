@@ -13,6 +13,10 @@ const (
 	// ExchangeDead and QueueDead take what a queue gave up delivering.
 	ExchangeDead = "saga.dead"
 	QueueDead    = "saga.dead"
+	// ExchangeUnheard and QueueUnheard keep the events that nobody listens to,
+	// the newest 100,000.
+	ExchangeUnheard = "saga.unheard"
+	QueueUnheard    = "saga.unheard"
 	// QueueReplies is the queue of replies when a definition names no other.
 	QueueReplies = "saga.replies"
 )

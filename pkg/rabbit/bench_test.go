@@ -1,4 +1,4 @@
-package rabbit
+package rabbit_test
 
 import (
 	"context"
@@ -7,14 +7,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/rabbit"
 )
 
 // BenchmarkPublish sends the same command through a window of 1024 to a quorum
 // queue, as the relay does.
 func BenchmarkPublish(b *testing.B) {
 	url := testenv.Vhost(b)
-	require.NoError(b, Declare(b.Context(), at(url), ReplyTopology(replies)))
-	p, err := OpenPublisher(b.Context(), at(url), 1024)
+	require.NoError(b, rabbit.Declare(b.Context(), at(url), rabbit.ReplyTopology(replies)))
+	p, err := rabbit.OpenPublisher(b.Context(), at(url), 1024)
 	require.NoError(b, err)
 	record := to(replies, 1)
 	record.Headers = map[string]string{"cloudEvents_sagaid": "s", "cloudEvents_sagastep": "payment", "cloudEvents_sagaop": "REQUEST"}

@@ -1,7 +1,8 @@
-package rabbit
+package rabbit_test
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"strings"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/rabbit"
 )
 
 // A connection that neither side can write to: no publish and no close waits
@@ -20,13 +22,13 @@ func TestStalledSocket(t *testing.T) {
 	t.Parallel()
 	broker := testenv.Vhost(t)
 	declareReplies(t, broker)
-	proxy, url := startProxy(t, broker)
-	cfg := at(url)
+	proxy := testenv.StartProxy(t, broker)
+	cfg := at(proxy.URL)
 	cfg.Heartbeat = time.Minute // so that only the write deadline can help
 	cfg.WriteTimeout = 500 * time.Millisecond
 	p := publisher(t, cfg, 1000)
 	c := consumer(t, cfg, replies, 10)
-	proxy.stalled.Store(true)
+	proxy.Stall()
 
 	big := json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)
 	var waits []func(context.Context) error
@@ -50,18 +52,18 @@ func TestStalledSocket(t *testing.T) {
 	for _, end := range []func() error{p.Close, c.Close} {
 		start := time.Now()
 		_ = end()
-		require.Less(t, time.Since(start), closeTimeout+time.Second)
+		require.Less(t, time.Since(start), rabbit.CloseTimeout+time.Second)
 	}
 }
 
 func TestCloseWhilePublishIsStuck(t *testing.T) {
 	t.Parallel()
 	broker := testenv.Vhost(t)
-	proxy, url := startProxy(t, broker)
-	cfg := at(url)
+	proxy := testenv.StartProxy(t, broker)
+	cfg := at(proxy.URL)
 	cfg.Heartbeat, cfg.WriteTimeout = time.Minute, time.Minute
 	p := publisher(t, cfg, 1000)
-	proxy.stalled.Store(true)
+	proxy.Stall()
 	stuck := make(chan error)
 	go func() {
 		r := to(replies, 1)
@@ -72,10 +74,10 @@ func TestCloseWhilePublishIsStuck(t *testing.T) {
 		}
 		stuck <- err
 	}()
-	require.Eventually(t, func() bool { return len(p.slots) > 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return p.Unsettled() > 0 }, patience, time.Millisecond)
 	start := time.Now()
 	_ = p.Close()
-	require.Less(t, time.Since(start), closeTimeout+time.Second)
+	require.Less(t, time.Since(start), rabbit.CloseTimeout+time.Second)
 	require.Error(t, <-stuck)
 }
 
@@ -84,11 +86,11 @@ func TestLostConfirm(t *testing.T) {
 	t.Parallel()
 	broker := testenv.Vhost(t)
 	declareReplies(t, broker)
-	proxy, url := startProxy(t, broker)
-	cfg := at(url)
+	proxy := testenv.StartProxy(t, broker)
+	cfg := at(proxy.URL)
 	cfg.Heartbeat = time.Second
 	p := publisher(t, cfg, 10)
-	proxy.muted.Store(true)
+	proxy.Mute()
 	start := time.Now()
 	requireUnknown(t, publishAll(t, p, []*outbox.Record{to(replies, 1)})[0])
 	require.Less(t, time.Since(start), 5*time.Second)
@@ -104,16 +106,25 @@ func requireUnknown(t *testing.T, err error) {
 	require.NotErrorIs(t, err, outbox.ErrUnpublishable)
 }
 
+// tell sends a method of the connection class, as if the broker had.
+func tell(t *testing.T, proxy *testenv.Proxy, method uint16, arguments string) {
+	t.Helper()
+	payload := binary.BigEndian.AppendUint16([]byte{0, 10}, method)
+	payload = append(payload, arguments...)
+	frame := binary.BigEndian.AppendUint32([]byte{1, 0, 0}, uint32(len(payload)))
+	proxy.Tell(t, append(append(frame, payload...), 0xCE))
+}
+
 func TestBlocked(t *testing.T) {
 	t.Parallel()
 	broker := testenv.Vhost(t)
 	declareReplies(t, broker)
-	proxy, url := startProxy(t, broker)
-	p := publisher(t, at(url), 10)
+	proxy := testenv.StartProxy(t, broker)
+	p := publisher(t, at(proxy.URL), 10)
 	const blocked, unblocked = 60, 61
 	isBlocked := func() bool { _, yes := p.Blocked(); return yes }
 
-	proxy.tell(t, blocked, "\x0alow memory")
+	tell(t, proxy, blocked, "\x0alow memory")
 	require.Eventually(t, isBlocked, patience, time.Millisecond)
 	reason, _ := p.Blocked()
 	require.Equal(t, "low memory", reason)
@@ -122,7 +133,7 @@ func TestBlocked(t *testing.T) {
 	defer cancel()
 	_, err := p.Publish(short, to(replies, 1))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Empty(t, p.slots, "a publish that gave up holds no place in the window")
+	require.Zero(t, p.Unsettled(), "a publish that gave up holds no place in the window")
 
 	published := make(chan error)
 	go func() {
@@ -132,20 +143,20 @@ func TestBlocked(t *testing.T) {
 		}
 		published <- err
 	}()
-	require.Eventually(t, func() bool { return len(p.slots) == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return p.Unsettled() == 1 }, patience, time.Millisecond)
 	require.Zero(t, depth(t, broker, replies))
-	proxy.tell(t, unblocked, "")
+	tell(t, proxy, unblocked, "")
 	require.NoError(t, <-published)
 	require.False(t, isBlocked())
 	require.Equal(t, 1, depth(t, broker, replies))
 
-	proxy.tell(t, blocked, "\x08low disk")
+	tell(t, proxy, blocked, "\x08low disk")
 	require.Eventually(t, isBlocked, patience, time.Millisecond)
 	go func() {
 		_, err := p.Publish(context.Background(), to(replies, 3))
 		published <- err
 	}()
-	proxy.cut()
+	proxy.Cut()
 	require.ErrorContains(t, <-published, "lost", "the end of the session wakes who waits at the gate")
 }
 
@@ -155,21 +166,21 @@ func TestReconnects(t *testing.T) {
 	t.Parallel()
 	broker := testenv.Vhost(t)
 	declareReplies(t, broker)
-	proxy, url := startProxy(t, broker)
+	proxy := testenv.StartProxy(t, broker)
 	const rounds = 50
 	var asked atomic.Int64
-	cfg := Config{Name: "again", URL: func(context.Context) (string, error) {
+	cfg := rabbit.Config{Name: "again", URL: func(context.Context) (string, error) {
 		asked.Add(1)
-		return url, nil
+		return proxy.URL, nil
 	}}
 	for i := range rounds {
-		p, err := OpenPublisher(testContext(t), cfg, 10)
+		p, err := rabbit.OpenPublisher(testContext(t), cfg, 10)
 		require.NoError(t, err)
 		require.NoError(t, publishAll(t, p, []*outbox.Record{to(replies, i)})[0])
-		c, err := OpenConsumer(testContext(t), cfg, Topology{}, replies, 10)
+		c, err := rabbit.OpenConsumer(testContext(t), cfg, rabbit.Topology{}, replies, 10)
 		require.NoError(t, err)
 		if i%2 == 0 {
-			proxy.cut()
+			proxy.Cut()
 			<-p.Done()
 			<-c.Done()
 		}

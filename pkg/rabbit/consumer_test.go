@@ -1,4 +1,4 @@
-package rabbit
+package rabbit_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/rabbit"
 )
 
 // fill publishes n messages to the queue of replies.
@@ -34,7 +35,7 @@ func TestBatchesUnderLoad(t *testing.T) {
 	c := consumer(t, at(url), replies, 2*max)
 	for range n / max {
 		// The time that the work on the previous batch takes.
-		require.Eventually(t, func() bool { return len(c.arrived) >= max }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { return c.Arrived() >= max }, patience, time.Millisecond)
 		batch := receive(t, c, max)
 		require.Len(t, batch.Deliveries(), max)
 		require.NoError(t, batch.Ack())
@@ -50,7 +51,7 @@ func TestNoLingerWhenIdle(t *testing.T) {
 	for range 3 {
 		fill(t, url, 1)
 		require.Len(t, receive(t, c, 100).Deliveries(), 1)
-		require.False(t, c.busy)
+		require.False(t, c.Busy())
 	}
 }
 
@@ -61,17 +62,17 @@ func TestLingerUnderLoad(t *testing.T) {
 	url := testenv.Vhost(t)
 	c := consumer(t, at(url), replies, 4)
 	fill(t, url, 3)
-	require.Eventually(t, func() bool { return len(c.arrived) == 3 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return c.Arrived() == 3 }, patience, time.Millisecond)
 	batch := receive(t, c, 4)
-	require.True(t, c.busy, "3 of 4 is more than half")
+	require.True(t, c.Busy(), "3 of 4 is more than half")
 	require.NoError(t, batch.Ack())
 
 	fill(t, url, 1)
-	require.Eventually(t, func() bool { return len(c.arrived) == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return c.Arrived() == 1 }, patience, time.Millisecond)
 	start := time.Now()
 	require.Len(t, receive(t, c, 4).Deliveries(), 1)
-	require.GreaterOrEqual(t, time.Since(start), linger)
-	require.False(t, c.busy)
+	require.GreaterOrEqual(t, time.Since(start), rabbit.Linger)
+	require.False(t, c.Busy())
 }
 
 func TestPrefetchBoundsWhatIsHeld(t *testing.T) {
@@ -99,22 +100,22 @@ func TestLateAck(t *testing.T) {
 	broker := testenv.Vhost(t)
 	declareReplies(t, broker)
 	fill(t, broker, 10)
-	proxy, url := startProxy(t, broker)
-	old := consumer(t, at(url), replies, 10)
+	proxy := testenv.StartProxy(t, broker)
+	old := consumer(t, at(proxy.URL), replies, 10)
 	late := receive(t, old, 1)
-	proxy.cut()
+	proxy.Cut()
 	<-old.Done()
 
-	next := consumer(t, at(url), replies, 10)
+	next := consumer(t, at(proxy.URL), replies, 10)
 	first := receive(t, next, 1)
 	require.ErrorContains(t, late.Ack(), "they will come again")
 	_, err := old.Receive(testContext(t), 1)
 	require.ErrorContains(t, err, "lost")
 	require.NoError(t, next.Err())
 	require.NoError(t, next.Close())
-	require.ErrorIs(t, first.Ack(), ErrClosed)
+	require.ErrorIs(t, first.Ack(), rabbit.ErrClosed)
 	require.Eventually(t, func() bool { return depth(t, broker, replies) == 10 }, patience, 50*time.Millisecond)
-	require.True(t, receive(t, consumer(t, at(url), replies, 10), 1).Deliveries()[0].Redelivered)
+	require.True(t, receive(t, consumer(t, at(proxy.URL), replies, 10), 1).Deliveries()[0].Redelivered)
 }
 
 func TestAckOutOfOrder(t *testing.T) {
@@ -173,7 +174,7 @@ func TestReceiveEndsWithItsContextAndWithClose(t *testing.T) {
 		failed <- err
 	}()
 	require.NoError(t, c.Close())
-	require.ErrorIs(t, <-failed, ErrClosed)
+	require.ErrorIs(t, <-failed, rabbit.ErrClosed)
 }
 
 func TestOnlyStringHeadersAreKept(t *testing.T) {

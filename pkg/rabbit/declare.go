@@ -26,7 +26,7 @@ func declare(l *link, topology Topology) error {
 		return fmt.Errorf("open a channel for the topology: %w", err)
 	}
 	for _, e := range topology.Exchanges {
-		if err := channel.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, nil); err != nil {
+		if err := channel.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, e.arguments()); err != nil {
 			return l.exchangeError(e, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package rabbit
+package rabbit_test
 
 import (
 	"context"
@@ -12,11 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/rabbit"
 )
 
 func TestPing(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, Ping(testContext(t), at(testenv.Vhost(t))))
+	version, err := rabbit.Ping(testContext(t), at(testenv.Vhost(t)))
+	require.NoError(t, err)
+	require.Regexp(t, `^\d+\.\d+`, version)
 }
 
 func TestDenied(t *testing.T) {
@@ -37,9 +40,9 @@ func TestDenied(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
-			err := Ping(testContext(t), at(u))
-			require.ErrorIs(t, err, ErrDenied)
-			require.NotErrorIs(t, err, ErrUnreachable)
+			_, err := rabbit.Ping(testContext(t), at(u))
+			require.ErrorIs(t, err, rabbit.ErrDenied)
+			require.NotErrorIs(t, err, rabbit.ErrUnreachable)
 			require.NotContains(t, err.Error(), secret)
 			require.Less(t, time.Since(start), 2*time.Second, "the broker was asked to say why at once")
 		})
@@ -61,9 +64,9 @@ func TestUnreachable(t *testing.T) {
 				cfg := at(scheme + "://u:hushhush@" + address + "/")
 				cfg.DialTimeout = 200 * time.Millisecond
 				start := time.Now()
-				err := Ping(testContext(t), cfg)
-				require.ErrorIs(t, err, ErrUnreachable)
-				require.NotErrorIs(t, err, ErrDenied)
+				_, err := rabbit.Ping(testContext(t), cfg)
+				require.ErrorIs(t, err, rabbit.ErrUnreachable)
+				require.NotErrorIs(t, err, rabbit.ErrDenied)
 				require.NotContains(t, err.Error(), "hushhush")
 				require.Less(t, time.Since(start), 2*time.Second)
 			})
@@ -72,7 +75,7 @@ func TestUnreachable(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
-		err := Ping(ctx, at("amqp://"+silent.Addr().String()))
+		_, err := rabbit.Ping(ctx, at("amqp://"+silent.Addr().String()))
 		require.ErrorIs(t, err, context.Canceled)
 	})
 }
@@ -89,8 +92,8 @@ func TestURLNeverShows(t *testing.T) {
 		"amqp://svc:s3crtPW@127.0.0.1/?heartbeat=s3crtPW",
 		"http://svc:s3crtPW@127.0.0.1/",
 	} {
-		err := Ping(testContext(t), at(text))
-		require.ErrorIs(t, err, ErrURL, text)
+		_, err := rabbit.Ping(testContext(t), at(text))
+		require.ErrorIs(t, err, rabbit.ErrURL, text)
 		require.NotContains(t, err.Error(), "s3cr", text)
 		require.NotContains(t, err.Error(), "123", text)
 	}
@@ -99,29 +102,29 @@ func TestURLNeverShows(t *testing.T) {
 func TestURLProviderFails(t *testing.T) {
 	t.Parallel()
 	gone := errors.New("the secret's file is gone")
-	err := Ping(testContext(t), Config{URL: func(context.Context) (string, error) { return "", gone }})
+	_, err := rabbit.Ping(testContext(t), rabbit.Config{URL: func(context.Context) (string, error) { return "", gone }})
 	require.ErrorIs(t, err, gone)
 }
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	for name, cfg := range map[string]Config{
+	for name, cfg := range map[string]rabbit.Config{
 		"no URL":            {},
 		"heartbeat too low": {URL: at("").URL, Heartbeat: time.Millisecond},
 		"negative timeout":  {URL: at("").URL, WriteTimeout: -1},
 		"long name":         {URL: at("").URL, Name: string(make([]byte, 256))},
 	} {
-		require.ErrorContains(t, Ping(t.Context(), cfg), "rabbit: Config.", name)
+		_, err := rabbit.Ping(t.Context(), cfg)
+		require.ErrorContains(t, err, "rabbit: Config.", name)
 	}
-	_, err := OpenPublisher(t.Context(), at(""), 0)
+	_, err := rabbit.OpenPublisher(t.Context(), at(""), 0)
 	require.ErrorContains(t, err, "window")
-	_, err = OpenConsumer(t.Context(), at(""), Topology{}, "q", 1<<16)
+	_, err = rabbit.OpenConsumer(t.Context(), at(""), rabbit.Topology{}, "q", 1<<16)
 	require.ErrorContains(t, err, "prefetch")
 }
 
 func TestRecoveryOfTheLibraryIsOff(t *testing.T) {
 	t.Parallel()
 	p := publisher(t, at(testenv.Vhost(t)), 1)
-	require.Nil(t, p.session.link.Config.Recovery)
-	require.False(t, p.session.link.IsRecoveryEnabled())
+	require.False(t, p.Recovers())
 }

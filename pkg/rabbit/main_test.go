@@ -1,4 +1,4 @@
-package rabbit
+package rabbit_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/rabbit"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -29,8 +30,8 @@ func testContext(t *testing.T) context.Context {
 }
 
 // at is a configuration for a URL.
-func at(url string) Config {
-	return Config{Name: "rabbit-test", URL: func(context.Context) (string, error) { return url, nil }}
+func at(url string) rabbit.Config {
+	return rabbit.Config{Name: "rabbit-test", URL: func(context.Context) (string, error) { return url, nil }}
 }
 
 // rawChannel is a channel of the client library, to prepare and to look.
@@ -57,7 +58,7 @@ const replies = "test.replies"
 
 func declareReplies(t *testing.T, url string) {
 	t.Helper()
-	require.NoError(t, Declare(testContext(t), at(url), ReplyTopology(replies)))
+	require.NoError(t, rabbit.Declare(testContext(t), at(url), rabbit.ReplyTopology(replies)))
 }
 
 // to is a record for a queue.
@@ -76,17 +77,17 @@ func to(queue string, n int) *outbox.Record {
 	}
 }
 
-func publisher(t *testing.T, cfg Config, window int) *Publisher {
+func publisher(t *testing.T, cfg rabbit.Config, window int) *rabbit.Publisher {
 	t.Helper()
-	p, err := OpenPublisher(testContext(t), cfg, window)
+	p, err := rabbit.OpenPublisher(testContext(t), cfg, window)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close() })
 	return p
 }
 
-func consumer(t *testing.T, cfg Config, queue string, prefetch int) *Consumer {
+func consumer(t *testing.T, cfg rabbit.Config, queue string, prefetch int) *rabbit.Consumer {
 	t.Helper()
-	c, err := OpenConsumer(testContext(t), cfg, ReplyTopology(queue), queue, prefetch)
+	c, err := rabbit.OpenConsumer(testContext(t), cfg, rabbit.ReplyTopology(queue), queue, prefetch)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
@@ -94,7 +95,7 @@ func consumer(t *testing.T, cfg Config, queue string, prefetch int) *Consumer {
 
 // publishAll publishes the records in one window and returns their outcomes. It
 // stops publishing when the session ends; the rest has errNotSent.
-func publishAll(t *testing.T, p *Publisher, records []*outbox.Record) []error {
+func publishAll(t *testing.T, p *rabbit.Publisher, records []*outbox.Record) []error {
 	t.Helper()
 	ctx := testContext(t)
 	waits := make([]func(context.Context) error, 0, len(records))
@@ -117,7 +118,7 @@ func publishAll(t *testing.T, p *Publisher, records []*outbox.Record) []error {
 var errNotSent = errors.New("not sent")
 
 // receive takes one batch.
-func receive(t *testing.T, c *Consumer, max int) inbox.Batch {
+func receive(t *testing.T, c *rabbit.Consumer, max int) inbox.Batch {
 	t.Helper()
 	batch, err := c.Receive(testContext(t), max)
 	require.NoError(t, err)
@@ -125,7 +126,7 @@ func receive(t *testing.T, c *Consumer, max int) inbox.Batch {
 }
 
 // drain receives and acknowledges until it has n deliveries.
-func drain(t *testing.T, c *Consumer, n int) []inbox.Delivery {
+func drain(t *testing.T, c *rabbit.Consumer, n int) []inbox.Delivery {
 	t.Helper()
 	var all []inbox.Delivery
 	for len(all) < n {

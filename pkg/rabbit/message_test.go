@@ -1,4 +1,4 @@
-package rabbit
+package rabbit_test
 
 import (
 	"encoding/json"
@@ -14,6 +14,7 @@ import (
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/rabbit"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -99,7 +100,7 @@ func TestUnpublishable(t *testing.T) {
 		"CC":            func(r *outbox.Record) { r.Headers = map[string]string{"CC": "q"} },
 		"BCC":           func(r *outbox.Record) { r.Headers = map[string]string{"BCC": "q"} },
 		"headers' size": func(r *outbox.Record) { r.Headers = map[string]string{"h": strings.Repeat("x", 1<<17)} },
-		"payload":       func(r *outbox.Record) { r.Payload = make(json.RawMessage, MaxBody+1) },
+		"payload":       func(r *outbox.Record) { r.Payload = make(json.RawMessage, rabbit.MaxBody+1) },
 	} {
 		bad := to(replies, 1)
 		spoil(bad)
@@ -109,7 +110,7 @@ func TestUnpublishable(t *testing.T) {
 		require.NoError(t, outcomes[2], name)
 	}
 	require.NoError(t, p.Err())
-	require.Empty(t, p.slots)
+	require.Zero(t, p.Unsettled())
 }
 
 // The headers that just fit into a frame are published, one byte more is not.
@@ -133,11 +134,11 @@ func TestHeadersThatJustFit(t *testing.T) {
 }
 
 // largest finds the largest n whose record passes the check.
-func largest(p *Publisher, record func(n int) *outbox.Record) int {
+func largest(p *rabbit.Publisher, record func(n int) *outbox.Record) int {
 	fits, tooBig := 0, 1<<20
 	for fits+1 < tooBig {
 		n := (fits + tooBig) / 2
-		if _, err := p.builder.build(record(n)); err == nil {
+		if p.Check(record(n)) == nil {
 			fits = n
 		} else {
 			tooBig = n
@@ -163,7 +164,7 @@ func TestWhatPassesTheCheckKeepsTheSession(t *testing.T) {
 		r.AggregateType = text.Draw(rt, "aggregate type")
 		r.AggregateID = text.Draw(rt, "aggregate id")
 		r.CorrelationID = text.Draw(rt, "correlation id")
-		r.ReplyTo = rapid.OneOf(rapid.SampledFrom([]string{directReply, directReply + ".x"}), text).Draw(rt, "reply to")
+		r.ReplyTo = rapid.OneOf(rapid.SampledFrom([]string{rabbit.DirectReply, rabbit.DirectReply + ".x"}), text).Draw(rt, "reply to")
 		r.ContentType = text.Draw(rt, "content type")
 		r.Headers = rapid.MapOfN(key, text, 0, 5).Draw(rt, "headers")
 		r.Payload = json.RawMessage(text.Draw(rt, "payload"))

@@ -2,13 +2,17 @@ package rabbit
 
 import "context"
 
-// Ping opens a connection, logs in to the virtual host and closes it again. Nil
-// means that the broker is there and accepts us; [ErrURL], [ErrDenied] and
-// [ErrUnreachable] tell the other cases apart.
-func Ping(ctx context.Context, cfg Config) error {
-	s, err := open(ctx, cfg, func(*session) error { return nil })
+// Ping opens a connection, logs in to the virtual host, closes it again and
+// returns the broker's version. No error means that the broker is there and
+// accepts us; [ErrURL], [ErrDenied] and [ErrUnreachable] tell the other cases
+// apart.
+func Ping(ctx context.Context, cfg Config) (version string, err error) {
+	s, err := open(ctx, cfg, func(s *session) error {
+		version, _ = s.link.Properties["version"].(string)
+		return nil
+	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	return s.close()
+	return version, s.close()
 }

@@ -51,7 +51,7 @@ func OpenPublisher(ctx context.Context, cfg Config, window int) (*Publisher, err
 }
 
 func (p *Publisher) setup(s *session) error {
-	if err := declare(s.link, Topology{Exchanges: protocolExchanges}); err != nil {
+	if err := declare(s.link, protocolTopology); err != nil {
 		return err
 	}
 	s.channel.NotifyReturn(p.returned)

@@ -1,4 +1,4 @@
-package rabbit
+package rabbit_test
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func TestReturnsOfAWholeWindow(t *testing.T) {
 		waits[i] = wait
 	}
 	// The worst order: nobody takes a return before all have come.
-	require.Eventually(t, func() bool { return len(p.returned) == window }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return p.Returned() == window }, patience, time.Millisecond)
 	for i, wait := range waits {
 		require.ErrorIs(t, wait(testContext(t)), outbox.ErrUnroutable, "message %d", i)
 	}
@@ -60,7 +60,7 @@ func TestReturnedAndRoutedInOneWindow(t *testing.T) {
 		routed++
 	}
 	require.Len(t, drain(t, consumer(t, at(url), replies, 100), routed), routed)
-	require.Empty(t, p.unroutable)
+	require.Zero(t, p.Unroutable())
 }
 
 func TestSameMessageTwiceInOneWindow(t *testing.T) {
@@ -70,7 +70,7 @@ func TestSameMessageTwiceInOneWindow(t *testing.T) {
 	for _, err := range publishAll(t, p, []*outbox.Record{r, r}) {
 		require.ErrorIs(t, err, outbox.ErrUnroutable)
 	}
-	require.Empty(t, p.unroutable)
+	require.Zero(t, p.Unroutable())
 }
 
 func TestCommandBeforeItsParticipantIsUnroutable(t *testing.T) {

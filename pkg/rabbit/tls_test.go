@@ -1,4 +1,4 @@
-package rabbit
+package rabbit_test
 
 import (
 	"crypto/tls"
@@ -14,6 +14,7 @@ import (
 
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/rabbit"
 )
 
 func TestTLS(t *testing.T) {
@@ -30,8 +31,8 @@ func TestTLS(t *testing.T) {
 	require.Empty(t, cfg.TLS.ServerName, "the caller's configuration stays as it is")
 
 	cfg.TLS = nil
-	err := Ping(testContext(t), cfg)
-	require.ErrorIs(t, err, ErrUnreachable)
+	_, err := rabbit.Ping(testContext(t), cfg)
+	require.ErrorIs(t, err, rabbit.ErrUnreachable)
 	require.ErrorContains(t, err, "certificate")
 }
 

@@ -17,6 +17,9 @@ type Topology struct {
 type Exchange struct {
 	Name string
 	Kind string // topic, fanout, …
+	// Unrouted is the exchange that takes what no binding matches. Empty: such
+	// messages are returned to a publisher that asks for it.
+	Unrouted string
 }
 
 // Queue is a quorum queue.
@@ -28,7 +31,9 @@ type Queue struct {
 	// DeadLetter is the exchange that takes what leaves the queue undone. Empty:
 	// such messages are dropped.
 	DeadLetter string
-	Bindings   []Binding
+	// MaxLength bounds the queue by dropping its oldest messages; 0 is unbounded.
+	MaxLength int
+	Bindings  []Binding
 }
 
 // Binding routes messages of an exchange to the queue.
@@ -48,14 +53,30 @@ const (
 	// deadDeliveryLimit is as good as none: nothing may leave the last queue but
 	// by an operator's hand.
 	deadDeliveryLimit = 1 << 30
+	// unheardLength bounds what is kept of events that nobody listens to.
+	unheardLength = 100_000
 )
 
 var (
-	commands = Exchange{protocol.ExchangeCommands, amqp.ExchangeTopic}
-	events   = Exchange{protocol.ExchangeEvents, amqp.ExchangeTopic}
-	dead     = Exchange{protocol.ExchangeDead, amqp.ExchangeFanout}
+	commands = Exchange{Name: protocol.ExchangeCommands, Kind: amqp.ExchangeTopic}
+	dead     = Exchange{Name: protocol.ExchangeDead, Kind: amqp.ExchangeFanout}
+	unheard  = Exchange{Name: protocol.ExchangeUnheard, Kind: amqp.ExchangeFanout}
+	// An event may have no listener, and must then not hold up the outbox as a
+	// command without its participant does. It is kept aside instead.
+	events = Exchange{Name: protocol.ExchangeEvents, Kind: amqp.ExchangeTopic, Unrouted: protocol.ExchangeUnheard}
 
-	protocolExchanges = []Exchange{commands, events}
+	// protocolTopology is what a publisher needs.
+	protocolTopology = Topology{
+		Exchanges: []Exchange{commands, unheard, events},
+		Queues:    []Queue{aside},
+	}
+
+	aside = Queue{
+		Name:          protocol.QueueUnheard,
+		DeliveryLimit: deadDeliveryLimit,
+		MaxLength:     unheardLength,
+		Bindings:      []Binding{{Exchange: protocol.ExchangeUnheard}},
+	}
 
 	// graveyard is first in every topology: a dead-letter exchange without a
 	// queue drops what it is given.
@@ -80,8 +101,8 @@ func CommandTopology(destinations ...string) Topology {
 // come through the default exchange, so it has no bindings.
 func ReplyTopology(queue string) Topology {
 	return Topology{
-		Exchanges: []Exchange{commands, events, dead},
-		Queues:    []Queue{graveyard, work(queue)},
+		Exchanges: []Exchange{commands, unheard, events, dead},
+		Queues:    []Queue{graveyard, aside, work(queue)},
 	}
 }
 
@@ -92,7 +113,7 @@ func EventTopology(queue string, patterns ...string) Topology {
 	for _, p := range patterns {
 		q.Bindings = append(q.Bindings, Binding{protocol.ExchangeEvents, p})
 	}
-	return Topology{Exchanges: []Exchange{events, dead}, Queues: []Queue{graveyard, q}}
+	return Topology{Exchanges: []Exchange{unheard, events, dead}, Queues: []Queue{graveyard, aside, q}}
 }
 
 func work(name string, bindings ...Binding) Queue {
@@ -112,5 +133,16 @@ func (q Queue) arguments() amqp.Table {
 		table["x-dead-letter-strategy"] = "at-least-once"
 		table[amqp.QueueOverflowArg] = amqp.QueueOverflowRejectPublish
 	}
+	if q.MaxLength != 0 {
+		table[amqp.QueueMaxLenArg] = int64(q.MaxLength)
+	}
 	return table
+}
+
+// arguments are the exchange's optional arguments.
+func (e Exchange) arguments() amqp.Table {
+	if e.Unrouted == "" {
+		return nil
+	}
+	return amqp.Table{"alternate-exchange": e.Unrouted}
 }

@@ -1,4 +1,4 @@
-package rabbit
+package rabbit_test
 
 import (
 	"testing"
@@ -10,14 +10,15 @@ import (
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/rabbit"
 )
 
 func TestDeclareAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	url := testenv.Vhost(t)
-	topology := CommandTopology("room-booking", "payment")
-	require.NoError(t, Declare(testContext(t), at(url), topology))
-	require.NoError(t, Declare(testContext(t), at(url), topology))
+	topology := rabbit.CommandTopology("room-booking", "payment")
+	require.NoError(t, rabbit.Declare(testContext(t), at(url), topology))
+	require.NoError(t, rabbit.Declare(testContext(t), at(url), topology))
 	for _, q := range []string{protocol.QueueDead, protocol.CommandQueue("room-booking"), protocol.CommandQueue("payment")} {
 		require.Zero(t, depth(t, url, q))
 	}
@@ -28,14 +29,27 @@ func TestRouting(t *testing.T) {
 	url := testenv.Vhost(t)
 	command, event := to("payment", 1), to("room-reservation.completed", 2)
 	command.Exchange, event.Exchange = protocol.ExchangeCommands, protocol.ExchangeEvents
-	for _, topology := range []Topology{CommandTopology("payment"), EventTopology("watch", "room-reservation.*")} {
-		require.NoError(t, Declare(testContext(t), at(url), topology))
+	for _, topology := range []rabbit.Topology{rabbit.CommandTopology("payment"), rabbit.EventTopology("watch", "room-reservation.*")} {
+		require.NoError(t, rabbit.Declare(testContext(t), at(url), topology))
 	}
 	for _, err := range publishAll(t, publisher(t, at(url), 2), []*outbox.Record{command, event}) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, depth(t, url, protocol.CommandQueue("payment")))
 	require.Equal(t, 1, depth(t, url, "watch"))
+}
+
+// An event that nobody listens to is published and kept, and does not stop what
+// comes behind it; a command that nobody carries out does.
+func TestEventWithoutAListener(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	event, command := to("room-reservation.completed", 1), to("payment", 2)
+	event.Exchange, command.Exchange = protocol.ExchangeEvents, protocol.ExchangeCommands
+	errs := publishAll(t, publisher(t, at(url), 2), []*outbox.Record{event, command})
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], outbox.ErrUnroutable)
+	require.Equal(t, 1, depth(t, url, protocol.QueueUnheard))
 }
 
 func TestWhatAQueueGivesUpGoesToTheDead(t *testing.T) {
@@ -60,29 +74,29 @@ func TestDrift(t *testing.T) {
 		amqp.QueueTypeArg: amqp.QueueTypeQuorum, "x-delivery-limit": 3,
 	})
 	require.NoError(t, err)
-	_, err = OpenConsumer(testContext(t), at(url), ReplyTopology(replies), replies, 1)
-	require.ErrorIs(t, err, ErrDrift)
+	_, err = rabbit.OpenConsumer(testContext(t), at(url), rabbit.ReplyTopology(replies), replies, 1)
+	require.ErrorIs(t, err, rabbit.ErrDrift)
 	for _, part := range []string{replies, "x-dead-letter", "rabbitmqctl list_queues -p", "delete_queue"} {
 		require.ErrorContains(t, err, part)
 	}
 
 	require.NoError(t, rawChannel(t, url).ExchangeDeclare("odd", "direct", true, false, false, false, nil))
-	err = Declare(testContext(t), at(url), Topology{Exchanges: []Exchange{{"odd", "topic"}}})
-	require.ErrorIs(t, err, ErrDrift)
+	err = rabbit.Declare(testContext(t), at(url), rabbit.Topology{Exchanges: []rabbit.Exchange{{Name: "odd", Kind: "topic"}}})
+	require.ErrorIs(t, err, rabbit.ErrDrift)
 	require.ErrorContains(t, err, `exchange "odd"`)
 	require.ErrorContains(t, err, "rabbitmqctl list_exchanges")
 }
 
 func TestBindingToAMissingExchange(t *testing.T) {
 	t.Parallel()
-	queue := Queue{Name: "q", DeliveryLimit: 1, Bindings: []Binding{{Exchange: "missing", Key: "k"}}}
-	err := Declare(testContext(t), at(testenv.Vhost(t)), Topology{Queues: []Queue{queue}})
+	queue := rabbit.Queue{Name: "q", DeliveryLimit: 1, Bindings: []rabbit.Binding{{Exchange: "missing", Key: "k"}}}
+	err := rabbit.Declare(testContext(t), at(testenv.Vhost(t)), rabbit.Topology{Queues: []rabbit.Queue{queue}})
 	require.ErrorContains(t, err, `bind to exchange "missing"`)
-	require.NotErrorIs(t, err, ErrDrift)
+	require.NotErrorIs(t, err, rabbit.ErrDrift)
 }
 
 func TestConsumeFromAMissingQueue(t *testing.T) {
 	t.Parallel()
-	_, err := OpenConsumer(testContext(t), at(testenv.Vhost(t)), Topology{}, "missing", 1)
+	_, err := rabbit.OpenConsumer(testContext(t), at(testenv.Vhost(t)), rabbit.Topology{}, "missing", 1)
 	require.ErrorContains(t, err, "no queue 'missing'")
 }

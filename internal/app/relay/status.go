@@ -75,7 +75,7 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 	if s.AMQPURL != "" {
 		looks.Go(func() {
 			status.Broker = BrokerReachable
-			if err := rabbit.Ping(ctx, broker(s.AMQPURL)); err != nil {
+			if _, err := rabbit.Ping(ctx, broker(s.AMQPURL)); err != nil {
 				status.Broker = err.Error()
 			}
 		})

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"go.example/saga/pkg/rabbit/probe"
+	"go.example/saga/pkg/rabbit"
 )
 
 // Broker is a RabbitMQ server.
@@ -92,7 +92,10 @@ func (b Broker) Vhosts(ctx context.Context) ([]string, error) { return b.ChangeV
 func ping(ctx context.Context, address string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	return probe.Version(ctx, address)
+	return rabbit.Ping(ctx, rabbit.Config{
+		Name: "services",
+		URL:  func(context.Context) (string, error) { return address, nil },
+	})
 }
 
 // older compares the first two numbers of versions; what does not parse is not older.

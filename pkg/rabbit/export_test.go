@@ -1,0 +1,29 @@
+package rabbit
+
+import "go.example/saga/pkg/outbox"
+
+// What the tests need to see of the inside.
+
+const (
+	CloseTimeout = closeTimeout
+	Linger       = linger
+	DirectReply  = directReply
+)
+
+func (p *Publisher) Unsettled() int  { return len(p.slots) }
+func (p *Publisher) Returned() int   { return len(p.returned) }
+func (p *Publisher) Unroutable() int { return len(p.unroutable) }
+
+// Check is what a record has to pass before it touches the socket.
+func (p *Publisher) Check(record *outbox.Record) error {
+	_, err := p.builder.build(record)
+	return err
+}
+
+// Recovers tells whether the library would reconnect by itself.
+func (p *Publisher) Recovers() bool {
+	return p.session.link.Config.Recovery != nil || p.session.link.IsRecoveryEnabled()
+}
+
+func (c *Consumer) Arrived() int { return len(c.arrived) }
+func (c *Consumer) Busy() bool   { return c.busy }
