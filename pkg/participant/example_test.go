@@ -1,0 +1,31 @@
+package participant_test
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/participant"
+	"go.example/saga/pkg/saga"
+)
+
+// A step is two functions inside a transaction that the participant opens.
+func Example() {
+	_ = participant.Step{
+		Request: func(ctx context.Context, tx pgx.Tx, cmd participant.Command) (jsonmap.JSONMap, error) {
+			seats, err := tx.Exec(ctx, `UPDATE seat SET saga_id = $1 WHERE id = (SELECT id FROM seat WHERE saga_id IS NULL LIMIT 1 FOR UPDATE SKIP LOCKED)`, [16]byte(cmd.SagaID))
+			if err != nil {
+				return nil, err // a technical error: asked again later
+			}
+			if seats.RowsAffected() == 0 {
+				return nil, participant.Refuse(saga.Problem{Title: "No seat left"}) // a business no: the saga goes back
+			}
+			return jsonmap.JSONMap{"seats": 1}, nil
+		},
+		Cancel: func(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
+			_, err := tx.Exec(ctx, `UPDATE seat SET saga_id = NULL WHERE saga_id = $1`, [16]byte(cmd.SagaID))
+			return err
+		},
+	}
+}
