@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,6 +16,8 @@ const (
 	connectTimeout = 5 * time.Second
 	// connMaxLifetime lets a pool move to another server after a failover.
 	connMaxLifetime = 30 * time.Minute
+	// closeTimeout bounds the farewell to a database at the end of the process.
+	closeTimeout = 2 * time.Second
 )
 
 // sessionLimits hold where the URL does not say otherwise. They are sent at
@@ -56,4 +59,22 @@ func OpenPool(ctx context.Context, url config.Secret, name string, maxConns int3
 		return nil, fmt.Errorf("make the pool for database %s: %w", cfg.ConnConfig.Database, err)
 	}
 	return pool, nil
+}
+
+// ClosePools closes the pools at the end of the process. It does not wait long for
+// a database that has fallen silent, as a pool's own Close does.
+func ClosePools(pools ...*pgxpool.Pool) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		var all sync.WaitGroup
+		for _, pool := range pools {
+			all.Go(pool.Close)
+		}
+		all.Wait()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+	}
 }

@@ -27,6 +27,7 @@ func (c Class) String() string {
 var byState = map[string]Class{
 	"08":    Transient, // connection exception
 	"25006": Transient, // read-only transaction: a standby, a failover
+	"25P03": Transient, // the session idled too long in a transaction: we were cut off
 	"28":    Transient, // invalid authorization: a rotated password
 	"3D":    Transient, // the database does not exist, yet
 	"3F":    Transient, // nor does the schema

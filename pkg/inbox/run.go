@@ -23,7 +23,7 @@ type timing struct {
 
 var standard = timing{
 	firstPause: 100 * time.Millisecond,
-	maxPause:   10 * time.Second,
+	maxPause:   3 * time.Second,
 	patience:   time.Minute,
 	attempt:    time.Minute,
 	grace:      5 * time.Second,
@@ -68,7 +68,7 @@ func run(ctx context.Context, cfg Config, t timing) error {
 // session opens one session and works until it fails. It reports whether at
 // least one batch was done.
 func (c *consumer) session(ctx context.Context) (progress bool, err error) {
-	if err := c.DB.Ping(ctx); err != nil {
+	if err := c.ping(ctx); err != nil {
 		return false, fmt.Errorf("the database does not answer: %w", err)
 	}
 	source, err := c.Open(ctx)
@@ -91,6 +91,15 @@ func (c *consumer) session(ctx context.Context) (progress bool, err error) {
 		progress = true
 	}
 	return progress, nil
+}
+
+// pingTime bounds the wait for a database that may have fallen silent.
+const pingTime = 5 * time.Second
+
+func (c *consumer) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	return c.DB.Ping(ctx)
 }
 
 // round is one batch from receive to acknowledgement.

@@ -1,5 +1,5 @@
-// Package fault kills what runs and checks, with SQL, that nothing was lost,
-// doubled or left standing.
+// Package fault kills what runs, takes its servers away, and checks with SQL that
+// nothing was lost, doubled or left standing.
 package fault
 
 import (

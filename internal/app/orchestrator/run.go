@@ -42,7 +42,7 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer app.ClosePools(pool)
 	e, err := engine.New(engine.Config{DB: pool, Store: sagapg.New(s.DatabaseSchema), MaxBatch: s.BatchSize, Log: log})
 	if err != nil {
 		return err

@@ -33,9 +33,11 @@ type database struct {
 func openDatabases(ctx context.Context, s Settings, application string) ([]database, func(), error) {
 	var databases []database
 	closeAll := func() {
+		var pools []*pgxpool.Pool
 		for _, d := range databases {
-			d.pool.Close()
+			pools = append(pools, d.pool)
 		}
+		app.ClosePools(pools...)
 	}
 	names := map[string]bool{}
 	for i, url := range config.List(s.DatabaseURLs.Reveal()) {

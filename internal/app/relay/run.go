@@ -33,10 +33,13 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer closeAll()
-	holder := newHolder()
+	process := newHolder()
 	var engines []*engine.Engine
 	var tasks []func(context.Context) error
-	for _, d := range databases {
+	for i, d := range databases {
+		// Numbered, because a database that is listed under two addresses has two
+		// engines, and one of them has to stand by.
+		holder := fmt.Sprintf("%s/%d", process, i+1)
 		e, err := engine.New(engine.Config{
 			Name: d.name, Log: d.log, Open: open(s), Holder: holder,
 			Lease: s.Lease, Window: s.Window, Page: s.Page, Logger: log,
@@ -47,7 +50,7 @@ func Run(ctx context.Context, s Settings) error {
 		engines = append(engines, e)
 		tasks = append(tasks, e.Run)
 	}
-	log.Info("relaying", zap.Int("databases", len(engines)), zap.String("holder", holder))
+	log.Info("relaying", zap.Int("databases", len(engines)), zap.String("holder", process))
 	tasks = append(tasks, func(ctx context.Context) error {
 		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(engines) }, log)
 	})

@@ -2,7 +2,10 @@ package sample
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -44,13 +47,16 @@ func unlessEnded(ctx context.Context, err error) error {
 	}
 }
 
-// unreachable tells the errors that starting or creating the database heals.
+// unreachable tells the errors that starting or creating the database heals, also
+// those of a database that went away in the middle of a migration.
 func unreachable(err error) bool {
 	var connect *pgconn.ConnectError
+	var network net.Error
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
 		class := server.Code[:min(2, len(server.Code))]
 		return class == "57" || class == "53" || class == "08" || class == "3D"
 	}
-	return errors.As(err, &connect) || pgconn.SafeToRetry(err)
+	return errors.As(err, &connect) || errors.As(err, &network) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
 }

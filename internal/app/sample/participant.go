@@ -35,7 +35,7 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer app.ClosePools(pool)
 	var connected atomic.Bool
 	p, err := participant.New(participant.Config{
 		Name:      name,

@@ -2,13 +2,12 @@ package sample
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/config"
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/internal/sample/reservation/api"
@@ -42,26 +41,42 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer app.ClosePools(pool)
 	service := reservation.NewService(pool)
-	var connected atomic.Bool
 	listener := inbox.Config{
-		Name:      name,
-		DB:        pool,
-		Open:      open(s.AMQPURL, name, rabbit.EventTopology(reservation.EventQueue, reservation.EventKey), reservation.EventQueue),
-		Handle:    reservation.Listen(log),
-		Connected: connected.Store,
-		Log:       log,
+		Name:   name,
+		DB:     pool,
+		Open:   listen(s.AMQPURL, name, service),
+		Handle: reservation.Listen(log),
+		Log:    log,
 	}
-	ready := func() error { return errors.Join(service.Ready(), consuming(&connected)()) }
 	return app.Run(ctx,
 		func(ctx context.Context) error { return awaitDefinition(ctx, service, log) },
 		func(ctx context.Context) error { return inbox.Run(ctx, listener) },
 		func(ctx context.Context) error {
 			return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, log), log)
 		},
-		func(ctx context.Context) error { return app.ServeHealth(ctx, s.HealthAddr, ready, log) },
+		// Ready means that reservations are accepted. That needs no broker, so the
+		// service must not be taken out of reach when the broker is away.
+		func(ctx context.Context) error { return app.ServeHealth(ctx, s.HealthAddr, service.Ready, log) },
 	)
+}
+
+// listen opens sessions that hear every event from now on, and catches up with
+// those that came before the queue was there.
+func listen(url config.Secret, name string, service *reservation.Service) func(context.Context) (inbox.Source, error) {
+	events := open(url, name, rabbit.EventTopology(reservation.EventQueue, reservation.EventKey), reservation.EventQueue)
+	return func(ctx context.Context) (inbox.Source, error) {
+		source, err := events(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := service.CatchUp(ctx); err != nil {
+			_ = source.Close() // that it failed is said already
+			return nil, err
+		}
+		return source, nil
+	}
 }
 
 // awaitDefinition returns when the service can start sagas.

@@ -3,6 +3,7 @@ package sample_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -65,15 +67,20 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	require.Eventually(t, ok, 30*time.Second, 20*time.Millisecond, what)
 }
 
+// publish publishes as soon as there is a queue for the message.
 func publish(t *testing.T, vhost string, m outbox.Message) {
 	t.Helper()
 	ctx := context.Background()
 	p, err := rabbit.OpenPublisher(ctx, rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return vhost, nil }}, 8)
 	require.NoError(t, err)
 	defer func() { _ = p.Close() }()
-	wait, err := p.Publish(ctx, &outbox.Record{Message: m})
-	require.NoError(t, err)
-	require.NoError(t, wait(ctx))
+	eventually(t, "published", func() bool {
+		wait, err := p.Publish(ctx, &outbox.Record{Message: m})
+		require.NoError(t, err)
+		err = wait(ctx)
+		require.True(t, err == nil || errors.Is(err, outbox.ErrUnroutable), "%v", err)
+		return err == nil
+	})
 }
 
 // From an empty database to a reply in the outbox, over the real broker.
@@ -143,6 +150,57 @@ func TestReservationDaemon(t *testing.T) {
 	})
 }
 
+// A saga can end, and its event go past, before the service first reaches the
+// broker and has a queue there.
+func TestReservationHearsOfSagasThatEndedBefore(t *testing.T) {
+	t.Parallel()
+	db, vhost := testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation), testenv.Vhost(t)
+	ctx, store, service := context.Background(), sagapg.New(""), reservation.NewService(db)
+	policy := saga.Policy{Timeout: time.Second, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
+	_, err := store.ApplyDefinition(ctx, db, saga.Definition{
+		Name: reservation.SagaType, Version: 1, ReplyTo: protocol.QueueReplies,
+		Steps: []saga.StepDefinition{{Name: hotel.StepName, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
+	})
+	require.NoError(t, err)
+	_, err = service.LoadDefinition(ctx)
+	require.NoError(t, err)
+	card, err := reservation.ParseCardNumber("************7999")
+	require.NoError(t, err)
+	place := func(outcomes ...saga.Outcome) uuid.UUID {
+		placed, err := service.Place(ctx, reservation.Request{
+			HotelID: 1, RoomID: 1, GuestID: "g", Start: time.Unix(0, 0), End: time.Unix(86400, 0), Card: card,
+		}, "")
+		require.NoError(t, err)
+		var id uuid.UUID
+		require.NoError(t, db.QueryRow(ctx, `SELECT saga_id FROM reservation WHERE id = $1`, placed.ID).Scan(&id))
+		require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+			for _, outcome := range outcomes {
+				loaded, now, err := store.Load(ctx, tx, []saga.ID{saga.ID(id)})
+				require.NoError(t, err)
+				next := saga.Step(loaded[0].Definition, loaded[0].State, saga.Reply{
+					Step: hotel.StepName, Operation: saga.Request, Outcome: outcome, Problem: saga.Problem{Detail: "taken"},
+				}, now)
+				require.NoError(t, store.Save(ctx, tx, []sagapg.Change{{next}}))
+			}
+			return nil
+		}))
+		return placed.ID
+	}
+	granted, refused, open := place(saga.OutcomeSucceeded), place(saga.OutcomeFailed), place()
+
+	s := sample.ReservationSettings{Settings: settings(t, db, vhost), ListenAddr: freeAddr(t)}
+	daemon(t, func(ctx context.Context) error { return sample.ServeReservation(ctx, s) })
+	for id, want := range map[uuid.UUID]reservation.Status{granted: reservation.Succeed, refused: reservation.Failed} {
+		eventually(t, string(want), func() bool { r, err := service.Get(ctx, id); return err == nil && r.Status == want })
+	}
+	r, err := service.Get(ctx, refused)
+	require.NoError(t, err)
+	require.Equal(t, "taken", r.FailureReason)
+	r, err = service.Get(ctx, open)
+	require.NoError(t, err)
+	require.Equal(t, reservation.Pending, r.Status)
+}
+
 // A database that is not there yet is waited for; SIGTERM meanwhile is no error.
 func TestDaemonWaitsForItsDatabase(t *testing.T) {
 	t.Parallel()
@@ -157,6 +215,34 @@ func TestDaemonWaitsForItsDatabase(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Error(t, ctx.Err(), "%s: it gave up by itself", name)
 	}
+}
+
+// A connection that breaks in the middle of the migration ends no daemon.
+func TestDaemonMigratesAgainAfterALostConnection(t *testing.T) {
+	t.Parallel()
+	db := testenv.Database(t)
+	proxy := testenv.StartProxy(t, db.Config().ConnString())
+	s := settings(t, db, testenv.Vhost(t))
+	s.DatabaseURL = config.Secret(proxy.URL)
+	ctx := context.Background()
+	other, err := db.Acquire(ctx) // another migration, at work
+	require.NoError(t, err)
+	defer other.Release()
+	_, err = other.Exec(ctx, sagasql.Query("", "migration/lock.sql"))
+	require.NoError(t, err)
+	daemon(t, func(ctx context.Context) error {
+		return sample.ServeParticipant(ctx, s, "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+	})
+	eventually(t, "the daemon waits for the other migration", func() bool {
+		var waiting bool
+		err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+		return err == nil && waiting
+	})
+	require.Positive(t, proxy.Cut())
+	_, err = other.Exec(ctx, sagasql.Query("", "migration/unlock.sql"))
+	require.NoError(t, err)
+	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
 }
 
 func withDatabase(t *testing.T, db *pgxpool.Pool, name string) string {

@@ -3,7 +3,10 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -12,6 +15,7 @@ import (
 
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
+	"go.example/saga/pkg/inbox"
 )
 
 // Path is where the reservations are.
@@ -19,6 +23,10 @@ const Path = "/api/v1/reservations"
 
 // pollAfter tells clients how many seconds to wait before they look for the end.
 const pollAfter = "1"
+
+// requestTime bounds the work on one request. A database that has fallen silent
+// must not keep the client waiting, nor the end of the process.
+const requestTime = 5 * time.Second
 
 type api struct {
 	service *reservation.Service
@@ -47,6 +55,8 @@ func Handler(service *reservation.Service, log *zap.Logger) http.Handler {
 }
 
 func (a api) place(ctx context.Context, in *placeInput) (*placeOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
 	placed, err := a.service.Place(ctx, in.Body.request(), in.IdempotencyKey)
 	if err != nil {
 		return nil, a.problem(err, "header.Idempotency-Key")
@@ -64,6 +74,8 @@ func (a api) get(ctx context.Context, in *getInput) (*getOutput, error) {
 		return nil, huma.Error400BadRequest("the reservation's id is not a UUID",
 			&huma.ErrorDetail{Location: "path.id", Message: "expected a UUID such as 01234567-89ab-7cde-8f01-23456789abcd"})
 	}
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
 	found, err := a.service.Get(ctx, id)
 	if err != nil {
 		return nil, a.problem(err, "path.id")
@@ -82,15 +94,25 @@ func (a api) problem(err error, location string) error {
 		return huma.Error409Conflict(err.Error(), detail)
 	case errors.Is(err, reservation.ErrNotReady):
 		return tryLater(err.Error())
-	case errors.As(err, &unreachable):
+	case errors.As(err, &unreachable), pgconn.SafeToRetry(err):
 		a.log.Warn("a request failed: the database cannot be reached", zap.Error(err))
 		return tryLater("the database cannot be reached; nothing was stored")
 	case errors.Is(err, context.Canceled):
 		return tryLater("the request was given up before it was done")
+	case interrupted(err):
+		a.log.Warn("a request failed: the database went away", zap.Error(err))
+		return tryLater("the database went away during the request; repeat it with the same Idempotency-Key")
 	default:
 		a.log.Error("a request failed", zap.Error(err))
 		return huma.Error500InternalServerError("the request failed; repeat it with the same Idempotency-Key")
 	}
+}
+
+// interrupted tells the errors of a database that was lost, or gave up, with the
+// request under way. Whether the request was stored is unknown.
+func interrupted(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || inbox.Classify(err) == inbox.Transient
 }
 
 func tryLater(detail string) error {

@@ -1,0 +1,8 @@
+-- Reservations that wait for the end of a saga that has ended: its event is on its
+-- way, or was published before the service had its queue. Few, the oldest first.
+SELECT r.saga_id
+FROM public.reservation AS r
+JOIN public.saga AS s ON s.id = r.saga_id
+WHERE r.status = 'PENDING' AND s.status IN ('COMPLETED', 'ABORTED')
+ORDER BY r.saga_id
+LIMIT 1000
