@@ -28,9 +28,6 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 		return err
 	}
 	log = log.Named(name)
-	if err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, line); err != nil || ctx.Err() != nil {
-		return err
-	}
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {
 		return err
@@ -48,9 +45,19 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 	if err != nil {
 		return err
 	}
-	return app.Run(ctx, p.Run, func(ctx context.Context) error {
-		return app.ServeHealth(ctx, s.HealthAddr, consuming(&connected), log)
-	})
+	return app.Run(ctx,
+		func(ctx context.Context) error {
+			err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, line)
+			if err != nil || ctx.Err() != nil {
+				return err
+			}
+			return p.Run(ctx)
+		},
+		// From the first moment: a process that waits for its database is alive.
+		func(ctx context.Context) error {
+			return app.ServeHealth(ctx, s.HealthAddr, consuming(&connected), log)
+		},
+	)
 }
 
 // consuming is readiness: without a session with the broker nothing is done.

@@ -34,9 +34,6 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		return err
 	}
 	log = log.Named(name)
-	if err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation); err != nil || ctx.Err() != nil {
-		return err
-	}
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, requestPoolSize)
 	if err != nil {
 		return err
@@ -51,13 +48,21 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		Log:    log,
 	}
 	return app.Run(ctx,
-		func(ctx context.Context) error { return awaitDefinition(ctx, service, log) },
-		func(ctx context.Context) error { return inbox.Run(ctx, listener) },
 		func(ctx context.Context) error {
-			return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, log), log)
+			err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation)
+			if err != nil || ctx.Err() != nil {
+				return err
+			}
+			return app.Run(ctx,
+				func(ctx context.Context) error { return awaitDefinition(ctx, service, log) },
+				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
+				func(ctx context.Context) error {
+					return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, log), log)
+				})
 		},
-		// Ready means that reservations are accepted. That needs no broker, so the
-		// service must not be taken out of reach when the broker is away.
+		// Alive from the first moment. Ready means that reservations are accepted;
+		// that needs no broker, so the service must not be taken out of reach when
+		// the broker is away.
 		func(ctx context.Context) error { return app.ServeHealth(ctx, s.HealthAddr, service.Ready, log) },
 	)
 }

@@ -201,20 +201,33 @@ func TestReservationHearsOfSagasThatEndedBefore(t *testing.T) {
 	require.Equal(t, reservation.Pending, r.Status)
 }
 
-// A database that is not there yet is waited for; SIGTERM meanwhile is no error.
+// A database that is not there yet is waited for: the daemon is alive and not
+// ready. SIGTERM meanwhile is no error.
 func TestDaemonWaitsForItsDatabase(t *testing.T) {
 	t.Parallel()
 	for name, address := range map[string]config.Secret{
 		"nobody listens":   "postgres://postgres@127.0.0.1:1/saga_x",
 		"no such database": config.Secret(withDatabase(t, testenv.Database(t), "saga_test_absent")),
 	} {
-		ctx, stop := context.WithTimeout(context.Background(), 300*time.Millisecond)
-		defer stop()
-		err := sample.ServeParticipant(ctx, sample.Settings{DatabaseURL: address, AMQPURL: "amqp://127.0.0.1:1/", LogLevel: "error"},
-			"hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
-		require.NoError(t, err, name)
-		require.Error(t, ctx.Err(), "%s: it gave up by itself", name)
+		ctx, stop := context.WithCancel(context.Background())
+		s := sample.Settings{DatabaseURL: address, AMQPURL: "amqp://127.0.0.1:1/", LogLevel: "error", HealthAddr: freeAddr(t)}
+		ended := make(chan error, 1)
+		go func() { ended <- sample.ServeParticipant(ctx, s, "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel) }()
+		eventually(t, name+": alive", func() bool { return alive(s.HealthAddr) })
+		require.Error(t, app.CheckHealth(ctx, s.HealthAddr), "%s: not ready", name)
+		require.Empty(t, ended, "%s: it gave up by itself", name)
+		stop()
+		require.NoError(t, <-ended, name)
 	}
+}
+
+func alive(addr string) bool {
+	res, err := http.Get("http://" + addr + "/livez")
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK
 }
 
 // A connection that breaks in the middle of the migration ends no daemon.

@@ -48,8 +48,8 @@ func TestStopFinishesTheWindow(t *testing.T) {
 
 func TestStandbyTakesOver(t *testing.T) {
 	b := setup(t)
-	cable, url := proxyOf(t, b.pool.Config().ConnString())
-	pool, err := pgxpool.New(t.Context(), url)
+	cable := testenv.StartProxy(t, b.pool.Config().ConnString())
+	pool, err := pgxpool.New(t.Context(), cable.URL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	got := b.consumeQueue()
@@ -62,13 +62,13 @@ func TestStandbyTakesOver(t *testing.T) {
 	b.insert(0, 100)
 	b.awaitFirsts(got, names(0, 100))
 
-	cable.cut()
+	cable.Down()
 	b.insert(100, 200)
 	b.awaitState(second, Active)
 	b.awaitFirsts(got, names(0, 200))
 	b.awaitState(first, DatabaseDown)
 
-	cable.heal()
+	cable.Heal()
 	b.awaitState(first, Standby)
 	second.stop()
 	b.awaitState(first, Active)
@@ -80,8 +80,8 @@ func TestStandbyTakesOver(t *testing.T) {
 // could say so has crashed there.
 func TestCrashBetweenPublishAndSaveOnlyRepeats(t *testing.T) {
 	b := setup(t)
-	cable, url := proxyOf(t, b.pool.Config().ConnString())
-	pool, err := pgxpool.New(t.Context(), url)
+	cable := testenv.StartProxy(t, b.pool.Config().ConnString())
+	pool, err := pgxpool.New(t.Context(), cable.URL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	got := b.consumeQueue()
@@ -93,7 +93,7 @@ func TestCrashBetweenPublishAndSaveOnlyRepeats(t *testing.T) {
 	const rows = 20 // too few to hurry the next one
 	b.insert(10, rows)
 	b.eventually("published", func() bool { return len(got.all()) == rows })
-	cable.cut()
+	cable.Down()
 	pending := b.lag().Pending
 	require.Positive(t, pending, "published and not saved")
 	first.stop()
@@ -107,27 +107,26 @@ func TestCrashBetweenPublishAndSaveOnlyRepeats(t *testing.T) {
 
 func TestBrokerThatGoesAwayComesBack(t *testing.T) {
 	b := setup(t)
-	cable, url := proxyOf(t, b.amqp)
-	cable.cut() // down at start
+	cable := testenv.StartProxy(t, b.amqp)
+	cable.Down() // down at start
 	cfg := b.config("one")
-	cfg.Open = opener(url, cfg.Window)
+	cfg.Open = opener(cable.URL, cfg.Window)
 	got := b.consumeQueue()
 	b.insert(0, 50)
 	e := b.start(cfg)
 	b.awaitState(e, BrokerDown)
 	b.eventually("the reason stands in the database", func() bool { return b.lag().LastError != "" })
-	cable.heal()
+	cable.Heal()
 	b.awaitFirsts(got, names(0, 50))
 	b.awaitState(e, Active)
 
 	b.drained()
-	cable.cut() // away while idle: noticed without a message
+	cable.Down() // away while idle: noticed without a message
 	b.awaitState(e, BrokerDown)
 	b.insert(50, 500)
-	cable.heal()
+	cable.Heal()
 	b.eventually("busy", func() bool { return len(got.firsts()) > 100 })
-	cable.cut() // away in the middle
-	cable.heal()
+	require.Positive(t, cable.Cut()) // away in the middle
 	b.awaitFirsts(got, names(0, 500))
 	b.drained()
 	b.eventually("the reason is cleared", func() bool { return b.lag().LastError == "" })
