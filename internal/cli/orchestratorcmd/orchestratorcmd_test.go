@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/cli"
@@ -214,20 +213,6 @@ func TestWrongUse(t *testing.T) {
 	b.fails(cli.ExitUsage, "BATCH_SIZE is 0", "saga", "list")
 	t.Setenv("DATABASE_URL", "")
 	b.fails(cli.ExitUsage, "DATABASE_URL", "migrate")
-}
-
-// Every command explains itself, with an example.
-func TestHelp(t *testing.T) {
-	t.Parallel()
-	var visit func(cmd *cobra.Command)
-	visit = func(cmd *cobra.Command) {
-		require.NotEmpty(t, cmd.Short, cmd.CommandPath())
-		require.NotEmpty(t, cmd.Example, cmd.CommandPath())
-		for _, sub := range cmd.Commands() {
-			visit(sub)
-		}
-	}
-	visit(orchestratorcmd.New())
 }
 
 // The settings of a file hold where the environment says nothing.

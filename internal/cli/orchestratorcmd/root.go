@@ -5,7 +5,6 @@ package orchestratorcmd
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
@@ -50,7 +49,7 @@ func New() *cobra.Command {
 		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list",
 	}
 	definitions.AddCommand(newDefinitionApply(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
-	root.AddCommand(newRun(&o), newMigrate(&o), newHealthcheck(), sagas, definitions)
+	root.AddCommand(newRun(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), sagas, definitions)
 	return root
 }
 
@@ -121,17 +120,4 @@ func newMigrate(o *options) *cobra.Command {
 			return err
 		},
 	}
-}
-
-func newHealthcheck() *cobra.Command {
-	var addr string
-	cmd := &cobra.Command{
-		Use:     "healthcheck",
-		Short:   "Ask the running orchestrator whether it is ready",
-		Example: "  orchestrator healthcheck --addr 127.0.0.1:9091",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return app.CheckHealth(cmd.Context(), addr) },
-	}
-	cmd.Flags().StringVar(&addr, "addr", os.Getenv("HEALTH_ADDR"), "where it serves /readyz; default HEALTH_ADDR")
-	return cmd
 }

@@ -5,11 +5,9 @@ package relaycmd
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
-	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/relay"
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/config"
@@ -36,7 +34,7 @@ func New() *cobra.Command {
   relay status`,
 	}
 	root.PersistentFlags().StringVar(&o.config, "config", "", "YAML file with settings")
-	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), newHealthcheck())
+	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), cli.Healthcheck("relay"))
 	return root
 }
 
@@ -100,17 +98,4 @@ func newMigrate(o *options) *cobra.Command {
 			}))
 		},
 	}
-}
-
-func newHealthcheck() *cobra.Command {
-	var addr string
-	cmd := &cobra.Command{
-		Use:     "healthcheck",
-		Short:   "Ask the running relay whether it is ready",
-		Example: "  relay healthcheck --addr 127.0.0.1:9090",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return app.CheckHealth(cmd.Context(), addr) },
-	}
-	cmd.Flags().StringVar(&addr, "addr", os.Getenv("HEALTH_ADDR"), "where it serves /readyz; default HEALTH_ADDR")
-	return cmd
 }

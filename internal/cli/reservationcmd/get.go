@@ -10,8 +10,9 @@ func newGet() *cobra.Command {
 	var c client
 	var o output
 	cmd := &cobra.Command{
-		Use:   "get ID",
-		Short: "Show what became of a reservation",
+		Use:     "get ID",
+		Short:   "Show what became of a reservation",
+		Example: "  reservation get 0193c0de-0000-7000-8000-000000000001 --wait",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return cli.Usagef("give one reservation id")

@@ -23,12 +23,14 @@ func New() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "reservation",
 		Short: "The sample's reservation service, and a client for it",
+		Example: `  reservation serve
+  reservation place --room 1 --from 2027-01-10 --to 2027-01-12 --guest ada --amount 49900 --card-last4 1111 --wait`,
 	}
 	root.AddCommand(
-		samplecmd.Serve("Serve the HTTP interface", serveHelp, serve),
+		samplecmd.Serve("reservation", "Serve the HTTP interface", serveHelp, serve),
 		newPlace(),
 		newGet(),
-		samplecmd.Healthcheck(),
+		cli.Healthcheck("reservation"),
 	)
 	return root
 }

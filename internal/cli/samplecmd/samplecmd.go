@@ -3,11 +3,9 @@ package samplecmd
 
 import (
 	"context"
-	"os"
 
 	"github.com/spf13/cobra"
 
-	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/config"
@@ -20,44 +18,33 @@ DATABASE_URL, AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.`
 
 // Participant is the command of a service that carries out one step of the saga.
 func Participant(name, short string, serve func(context.Context, sample.Settings) error) *cobra.Command {
-	root := &cobra.Command{Use: name, Short: short}
+	root := &cobra.Command{Use: name, Short: short, Example: "  " + name + " serve"}
 	root.AddCommand(
-		Serve("Carry out the commands of the saga", short+"."+settingsHelp, func(ctx context.Context, file string) error {
+		Serve(name, "Carry out the commands of the saga", short+"."+settingsHelp, func(ctx context.Context, file string) error {
 			var settings sample.Settings
 			if err := config.Load(file, &settings); err != nil {
 				return cli.Usagef("%w", err)
 			}
 			return serve(ctx, settings)
 		}),
-		Healthcheck(),
+		cli.Healthcheck(name),
 	)
 	return root
 }
 
 // Serve is the command that runs a daemon with the settings of a file, which may
 // be "".
-func Serve(short, long string, serve func(ctx context.Context, file string) error) *cobra.Command {
+func Serve(name, short, long string, serve func(ctx context.Context, file string) error) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: short,
 		Long:  long,
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), file) },
+		Example: "  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_" + name + " \\\n" +
+			"  AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ " + name + " serve",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), file) },
 	}
 	cmd.Flags().StringVar(&file, "config", "", "YAML file with settings")
-	return cmd
-}
-
-// Healthcheck is the command that a container's health check runs.
-func Healthcheck() *cobra.Command {
-	var addr string
-	cmd := &cobra.Command{
-		Use:   "healthcheck",
-		Short: "Ask the running service whether it is ready",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return app.CheckHealth(cmd.Context(), addr) },
-	}
-	cmd.Flags().StringVar(&addr, "addr", os.Getenv("HEALTH_ADDR"), "where it serves /readyz; default HEALTH_ADDR")
 	return cmd
 }

@@ -28,11 +28,10 @@ func TestPrivateInstances(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starting servers takes seconds")
 	}
-	if _, err := newestPostgres(); err != nil {
-		t.Skip(err)
-	}
-	if _, err := os.Stat(rabbitServer); errors.Is(err, os.ErrNotExist) {
-		t.Skip("the package rabbitmq-server is not installed")
+	_, noPostgres := newestPostgres()
+	_, noRabbit := os.Stat(rabbitServer)
+	if missing := errors.Join(noPostgres, noRabbit); missing != nil && os.Getenv("CI") == "" {
+		t.Skipf("install PostgreSQL and rabbitmq-server to run this: %v", missing)
 	}
 	closed := filepath.Join(t.TempDir(), "closed")
 	require.NoError(t, os.Mkdir(closed, 0o700))
