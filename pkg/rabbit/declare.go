@@ -26,7 +26,7 @@ func declare(l *link, topology Topology) error {
 		return fmt.Errorf("open a channel for the topology: %w", err)
 	}
 	for _, e := range topology.Exchanges {
-		if err := channel.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, e.arguments()); err != nil {
+		if channel, err = l.declareExchange(channel, e); err != nil {
 			return l.exchangeError(e, err)
 		}
 	}
@@ -39,6 +39,25 @@ func declare(l *link, topology Topology) error {
 		return fmt.Errorf("close the channel of the topology: %w", err)
 	}
 	return nil
+}
+
+// declareExchange also accepts an exchange that somebody made without a place for
+// unrouted messages: a listener in another language that came first must not stop
+// everybody else. It returns the channel to go on with, because the broker closes
+// the one on which it refuses.
+func (l *link) declareExchange(channel *amqp.Channel, e Exchange) (*amqp.Channel, error) {
+	err := channel.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, e.arguments())
+	if err == nil || e.Unrouted == "" || !drifted(err) {
+		return channel, err
+	}
+	next, openErr := l.Channel()
+	if openErr != nil {
+		return nil, openErr
+	}
+	if next.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, nil) != nil {
+		return nil, err // which says what differs
+	}
+	return next, nil
 }
 
 func declareQueue(channel *amqp.Channel, q Queue) error {

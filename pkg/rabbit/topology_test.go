@@ -52,6 +52,20 @@ func TestEventWithoutAListener(t *testing.T) {
 	require.Equal(t, 1, depth(t, url, protocol.QueueUnheard))
 }
 
+// A listener in another language came first and declared the exchange plainly.
+func TestEventsExchangeThatSomebodyElseMade(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	require.NoError(t, rawChannel(t, url).ExchangeDeclare(protocol.ExchangeEvents, "topic", true, false, false, false, nil))
+	event := to("room-reservation.completed", 1)
+	event.Exchange = protocol.ExchangeEvents
+	p := publisher(t, at(url), 1)
+	require.ErrorIs(t, publishAll(t, p, []*outbox.Record{event})[0], outbox.ErrUnroutable, "nothing is lost: it waits")
+	require.NoError(t, rabbit.Declare(testContext(t), at(url), rabbit.EventTopology("watch", "#")))
+	require.NoError(t, publishAll(t, p, []*outbox.Record{event})[0])
+	require.Equal(t, 1, depth(t, url, "watch"))
+}
+
 func TestWhatAQueueGivesUpGoesToTheDead(t *testing.T) {
 	t.Parallel()
 	url := testenv.Vhost(t)

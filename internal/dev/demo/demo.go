@@ -30,7 +30,7 @@ func Run(ctx context.Context, out io.Writer) (err error) {
 	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
 	daemons, err := stack.Start(ctx, env.stack)
 	if err != nil {
-		return err
+		return notStarted(err)
 	}
 	defer func() {
 		report("stopping the daemons")
@@ -55,6 +55,12 @@ func Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	fmt.Fprint(out, further(env))
 	return tale.check(ctx, daemons.URL(), everyone)
+}
+
+// notStarted adds what helps when another version of the project was tried before.
+func notStarted(err error) error {
+	return fmt.Errorf("%w\nIf %s, %s, %s or %s are left from another version, remove them with: make drop", err,
+		services.ReservationDatabase, services.HotelDatabase, services.PaymentDatabase, services.DemoVhost)
 }
 
 func reporter(out io.Writer) services.Report {
