@@ -5,7 +5,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -68,9 +67,6 @@ func (s Secret) Reveal() string { return string(s) }
 func Required(field, variable, example string) error {
 	return fmt.Errorf("%s is not set: set %s, for example %s", field, variable, example)
 }
-
-// Join gathers the errors of a Validate.
-func Join(errs ...error) error { return errors.Join(errs...) }
 
 // List is a setting of several values, separated by white space or commas.
 func List(s string) []string {

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"errors"
 	"fmt"
 
 	"go.example/saga/internal/config"
@@ -45,7 +46,7 @@ func (s *Settings) Validate() error {
 	if s.BatchSize < 1 || s.BatchSize > maxBatchSize {
 		batch = fmt.Errorf("BATCH_SIZE is %d, want 1 to %d", s.BatchSize, maxBatchSize)
 	}
-	return config.Join(database, queue, batch)
+	return errors.Join(database, queue, batch)
 }
 
 // RequireBroker is nil if the broker's address is set.

@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,7 +58,7 @@ func (s *Settings) Validate() error {
 	if s.Lease < minLease || s.Lease > maxLease {
 		lease = fmt.Errorf("RELAY_LEASE is %v, want %v to %v", s.Lease, minLease, maxLease)
 	}
-	return config.Join(databases, window, page, lease)
+	return errors.Join(databases, window, page, lease)
 }
 
 // RequireBroker is nil if the broker's address is set.

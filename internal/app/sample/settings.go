@@ -1,6 +1,8 @@
 package sample
 
 import (
+	"errors"
+
 	"go.example/saga/internal/config"
 )
 
@@ -23,7 +25,7 @@ func (s *Settings) Validate() error {
 	if s.AMQPURL == "" {
 		broker = config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
 	}
-	return config.Join(database, broker)
+	return errors.Join(database, broker)
 }
 
 // ReservationSettings are those of the reservation service.
@@ -44,5 +46,5 @@ func (s *ReservationSettings) Validate() error {
 	if s.ListenAddr == "" {
 		listen = config.Required("the address of the HTTP interface", "LISTEN_ADDR", "127.0.0.1:8080")
 	}
-	return config.Join(s.Settings.Validate(), listen)
+	return errors.Join(s.Settings.Validate(), listen)
 }
