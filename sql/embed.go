@@ -22,9 +22,12 @@ import (
 // Line names a line of migrations: a folder of this package.
 type Line string
 
-// The lines. They do not depend on one another.
+// The lines. They do not depend on one another, but for Outbox, which brings Relay
+// along. Relay alone is for a table that somebody else made: a view called outbox
+// has to be there before.
 const (
 	Outbox      Line = "outbox"
+	Relay       Line = "relay"
 	Saga        Line = "saga"
 	Inbox       Line = "inbox"
 	Participant Line = "participant"

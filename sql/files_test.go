@@ -20,13 +20,13 @@ func TestEverythingHasAComment(t *testing.T) {
 	for what, query := range map[string]string{
 		"table or view": `
 			SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			 WHERE n.nspname IN ('public', 'order') AND c.relkind IN ('r', 'p', 'v', 'm')
+			 WHERE n.nspname IN ('public', 'order') AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
 			   AND obj_description(c.oid, 'pg_class') IS NULL`,
 		"column": `
 			SELECT c.oid::regclass || '.' || a.attname
 			  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 			  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-			 WHERE n.nspname IN ('public', 'order') AND c.relkind IN ('r', 'p', 'v', 'm')
+			 WHERE n.nspname IN ('public', 'order') AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
 			   AND col_description(c.oid, a.attnum) IS NULL`,
 		"function": `
 			SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -66,12 +67,24 @@ func upLines(ctx context.Context, db *sql.DB, schema string, lines []Line) error
 	if err := ensureSchema(ctx, conn, schema); err != nil {
 		return err
 	}
-	for _, line := range lines {
+	for _, line := range withCompanions(lines) {
 		if err := upLine(ctx, db, schema, line); err != nil {
 			return fmt.Errorf("line %s: %w", line, err)
 		}
 	}
 	return nil
+}
+
+// withCompanions puts the relay's line behind the outbox's.
+func withCompanions(lines []Line) []Line {
+	var all []Line
+	for _, line := range lines {
+		all = append(all, line)
+		if line == Outbox && !slices.Contains(lines, Relay) {
+			all = append(all, Relay)
+		}
+	}
+	return all
 }
 
 // prepareSession empties search_path, so that a migration that forgets to name its

@@ -13,4 +13,10 @@ var (
 	// ErrUnpublishable: the protocol cannot carry the message, so it was not sent.
 	// Trying again gives the same.
 	ErrUnpublishable = errors.New("the message can never be published")
+	// ErrFatal: the broker ended the session because of a message. It says nothing
+	// about the messages that were in flight: one of them is the cause.
+	ErrFatal = errors.New("the broker ended the session because of a message")
+	// ErrNoExchange comes with ErrFatal when the cause is an exchange that does not
+	// exist: each message to it would end a session.
+	ErrNoExchange = errors.New("the exchange does not exist")
 )

@@ -19,47 +19,61 @@ type Log struct {
 }
 
 // New makes the log of the pool's database; the empty schema is public. It does
-// not connect. Two connections are enough.
+// not connect. Three connections for each shard that is held are enough.
+//
+// Give the pool the mode [pgx.QueryExecModeCacheDescribe]: it works behind a pooler
+// in transaction mode, and it lets the planner see the bounds of each page.
 func New(pool *pgxpool.Pool, schema string) *Log {
 	return &Log{pool: pool, schema: schema}
 }
 
-func (l *Log) query(name string) string { return sagasql.Query(l.schema, "outbox/"+name+".sql") }
+func (l *Log) query(name string) string { return sagasql.Query(l.schema, "relay/"+name+".sql") }
 
-// Acquire takes the lease for holder, a name that nobody else uses, and ends the
-// holder's own former tenure, if there is one. It fails with a [HeldError] while
-// another relay has the lease, with [ErrNotInstalled] and with [ErrForeign]. After
+// Acquire takes a shard's lease for holder, a name that nobody else uses, and ends
+// the holder's own former tenure of it, if there is one. It fails with a [HeldError] while
+// another relay has the lease, with [ErrNoShard] when there are fewer shards by now,
+// with [ErrNotInstalled], and with [ErrForeign], which [Log.Rebase] cures. After
 // any error it can be tried again.
-func (l *Log) Acquire(ctx context.Context, holder string, lease time.Duration) (*Tenure, error) {
-	t := &Tenure{log: l, lease: lease, ask: firstAsk}
-	row := l.pool.QueryRow(ctx, l.query("acquire"), holder, lease.Seconds())
-	err := row.Scan(&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID)
+func (l *Log) Acquire(ctx context.Context, shard int, holder string, lease time.Duration) (*Tenure, error) {
+	t := &Tenure{log: l, shard: shard, lease: lease, ask: firstAsk}
+	row := l.pool.QueryRow(ctx, l.query("acquire"), shard, holder, lease.Seconds())
+	err := row.Scan(&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards)
 	switch {
 	case err == nil:
 		return t, nil
 	case errors.Is(err, pgx.ErrNoRows):
-		return nil, l.whyNot(ctx)
+		return nil, l.whyNot(ctx, shard)
 	default:
-		return nil, fmt.Errorf("take the lease of the outbox: %w", explain(err))
+		return nil, fmt.Errorf("take the lease of the outbox's shard %d: %w", shard, explain(err))
 	}
 }
 
 // whyNot finds out what kept Acquire from the lease.
-func (l *Log) whyNot(ctx context.Context) error {
+func (l *Log) whyNot(ctx context.Context, shard int) error {
 	var holder string
-	var sameCluster, fromFuture bool
-	err := l.pool.QueryRow(ctx, l.query("standing")).Scan(&holder, &sameCluster, &fromFuture)
+	var foreign, exists bool
+	err := l.pool.QueryRow(ctx, l.query("standing"), shard).Scan(&foreign, &exists, &holder)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return foreign("table outbox_position is empty, as after a restore without data")
 	case err != nil:
-		return fmt.Errorf("read the position of the outbox: %w", explain(err))
-	case !sameCluster:
-		return foreign("the system identifier in outbox_position is not this cluster's")
-	case fromFuture:
-		return foreign("the snapshot in outbox_position lies in the future of this cluster")
+		return fmt.Errorf("read the position of the outbox's shard %d: %w", shard, explain(err))
+	case foreign:
+		return ErrForeign
+	case !exists:
+		return fmt.Errorf("%w: %d", ErrNoShard, shard)
 	default:
 		// Held, or just given up by another: either way, ask again.
 		return &HeldError{Holder: holder}
 	}
+}
+
+// Rebase makes a log whole whose position or rows came by a dump, see [ErrForeign].
+// Rows that the dump counts as published stay so, and the number of the others,
+// which get published, is returned: none that was published before the dump was
+// made. A log that is whole is left alone. It rewrites every row, in one transaction
+// that keeps writers waiting. It can be repeated after an error.
+func (l *Log) Rebase(ctx context.Context) (pending int64, err error) {
+	if err := l.pool.QueryRow(ctx, l.query("rebase")).Scan(&pending); err != nil {
+		return 0, fmt.Errorf("rebase the restored outbox: %w", explain(err))
+	}
+	return pending, nil
 }

@@ -59,9 +59,30 @@ func (b *bundle) begin() pgx.Tx {
 
 func (b *bundle) acquire(holder string) *Tenure {
 	b.Helper()
-	t, err := b.log.Acquire(b.ctx, holder, time.Minute)
+	t, err := b.log.Acquire(b.ctx, 0, holder, time.Minute)
 	require.NoError(b, err)
 	return t
+}
+
+func (b *bundle) lag() Lag {
+	b.Helper()
+	lags, err := b.log.Lag(b.ctx)
+	require.NoError(b, err)
+	require.Len(b, lags, 1)
+	return lags[0]
+}
+
+func (b *bundle) save(t *Tenure, p Progress) Saved {
+	b.Helper()
+	saved, err := t.Save(b.ctx, p)
+	require.NoError(b, err)
+	return saved
+}
+
+func (b *bundle) isLost(t *Tenure, p Progress) {
+	b.Helper()
+	_, err := t.Save(b.ctx, p)
+	require.ErrorIs(b, err, ErrLost)
 }
 
 // drain reads pages until there is nothing new, and returns the rows' types and

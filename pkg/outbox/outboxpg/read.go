@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,7 +36,7 @@ func (t *Tenure) Read(ctx context.Context, from Position, max int) (Page, error)
 		after = w.first - 1
 	}
 	asked := min(t.ask, max)
-	rows, err := t.log.pool.Query(ctx, t.log.query(name), w.settled, w.ends, after, w.last, asked)
+	rows, err := t.log.pool.Query(ctx, t.log.query(name), w.settled, w.ends, after, w.last, asked, t.shard, t.shards)
 	if err == nil {
 		page.Records, err = scan(rows, asked)
 	}
@@ -73,21 +74,39 @@ func scan(rows pgx.Rows, max int) ([]*outbox.Record, error) {
 	defer rows.Close()
 	records := make([]*outbox.Record, 0, min(max, 1024))
 	for size := 0; size < pageBytes && rows.Next(); {
-		r := new(outbox.Record)
-		var headers, payload []byte
-		if err := rows.Scan(&r.Position, &r.ID, &r.AggregateType, &r.AggregateID, &r.Type, &r.Exchange, &r.RoutingKey,
-			&r.CorrelationID, &r.ReplyTo, &r.ContentType, &headers, &payload, &r.CreatedAt); err != nil {
+		r, err := scanRecord(rows)
+		if err != nil {
 			return nil, err
 		}
-		if string(headers) != "{}" {
-			if err := json.Unmarshal(headers, &r.Headers); err != nil {
-				return nil, fmt.Errorf("row %d, column headers: %w", r.Position, err)
-			}
-		}
-		r.Payload = payload
-		size += len(payload) + len(headers)
+		size += len(r.Payload)
 		records = append(records, r)
 	}
 	rows.Close()
 	return records, rows.Err()
+}
+
+// scanRecord reads the columns that page.sql and due.sql share, and after them the
+// further ones.
+func scanRecord(rows pgx.Rows, further ...any) (*outbox.Record, error) {
+	r := new(outbox.Record)
+	var headers, payload, payloadBytes []byte
+	var deliverAt *time.Time
+	dest := append([]any{&r.Position, &r.ID, &r.AggregateType, &r.AggregateID, &r.Type, &r.Exchange, &r.RoutingKey,
+		&r.CorrelationID, &r.ReplyTo, &r.ContentType, &headers, &payload, &payloadBytes, &r.CreatedAt, &deliverAt}, further...)
+	if err := rows.Scan(dest...); err != nil {
+		return nil, err
+	}
+	if string(headers) != "{}" {
+		if err := json.Unmarshal(headers, &r.Headers); err != nil {
+			return nil, fmt.Errorf("row %d, column headers: %w", r.Position, err)
+		}
+	}
+	r.Payload = payload
+	if payload == nil {
+		r.Payload = payloadBytes
+	}
+	if deliverAt != nil {
+		r.DeliverAt = *deliverAt
+	}
+	return r, nil
 }

@@ -2,16 +2,19 @@ package outboxpg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 )
 
-// Tenure is the time of one relay as the holder of the lease. Read may be called
-// by one goroutine at a time, Save and Release by another.
+// Tenure is the time of one relay as the holder of a shard's lease. Read may be
+// called by one goroutine at a time, Save and Release by another, the rest by any.
 type Tenure struct {
 	log    *Log
+	shard  int
+	shards int
 	lease  time.Duration
 	epoch  int64
 	from   Position
@@ -19,14 +22,32 @@ type Tenure struct {
 	ask    int // rows that the next page asks for
 }
 
-// Progress is what a holder writes about itself.
+// Progress is what a holder writes: about itself, and about the messages that left
+// the log's order. All of it is written or nothing.
 type Progress struct {
-	// Position is the place up to which everything is published.
+	// Position is the place up to which everything is published or parked.
 	Position Position
 	// PublishedID is the row published last, for people; 0 leaves it as it is.
 	PublishedID int64
 	// LastError says why the log stands still; empty while it does not.
 	LastError string
+	// Parked are messages to set aside, or failed attempts of such. Each once.
+	Parked []Parking
+	// Unparked are parked messages that the broker has confirmed.
+	Unparked []int64
+	// Recovered are destinations that took a message which they had refused before:
+	// their other messages become due.
+	Recovered []Destination
+	// Touched are the aggregates of what is in Parked or Unparked.
+	Touched []string
+}
+
+// Saved is what a holder learns by writing.
+type Saved struct {
+	// ParkedVersion changes when somebody else has changed the parked messages.
+	ParkedVersion int64
+	// Blocked are those of the touched aggregates whose later messages must wait.
+	Blocked []string
 }
 
 // Position is where the former holder stopped: the place to read from.
@@ -34,27 +55,43 @@ func (t *Tenure) Position() Position { return t.from }
 
 // Save writes the progress and renews the lease. It fails with [ErrLost] when
 // another relay has the lease. After any other error it can be tried again.
-func (t *Tenure) Save(ctx context.Context, p Progress) error {
-	tag, err := t.log.pool.Exec(ctx, t.log.query("save"), t.epoch,
-		p.Position.settled, p.Position.window, p.Position.lastID, p.PublishedID, p.LastError, t.lease.Seconds())
-	return written(tag, err, "save the position of the outbox")
+func (t *Tenure) Save(ctx context.Context, p Progress) (Saved, error) {
+	saved, err := t.write(ctx, "save", p, t.lease.Seconds())
+	if err != nil {
+		return Saved{}, fmt.Errorf("save the position of the outbox's shard %d: %w", t.shard, explain(err))
+	}
+	return saved, nil
 }
 
 // Release writes the progress and gives the lease up, so that a standby need not
 // wait for its end. Errors as for Save.
 func (t *Tenure) Release(ctx context.Context, p Progress) error {
-	tag, err := t.log.pool.Exec(ctx, t.log.query("release"), t.epoch,
-		p.Position.settled, p.Position.window, p.Position.lastID, p.PublishedID, p.LastError)
-	return written(tag, err, "release the lease of the outbox")
+	if _, err := t.write(ctx, "release", p); err != nil {
+		return fmt.Errorf("release the lease of the outbox's shard %d: %w", t.shard, explain(err))
+	}
+	return nil
 }
 
-func written(tag pgconn.CommandTag, err error, what string) error {
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", what, explain(err))
-	case tag.RowsAffected() == 0:
-		return fmt.Errorf("%s: %w", what, ErrLost)
-	default:
-		return nil
+func (t *Tenure) write(ctx context.Context, query string, p Progress, extra ...any) (saved Saved, err error) {
+	args := append([]any{t.shard, t.epoch,
+		p.Position.settled, p.Position.window, p.Position.lastID, p.PublishedID, p.LastError}, extra...)
+	if len(p.Touched) == 0 {
+		err = t.log.pool.QueryRow(ctx, t.log.query(query), args...).Scan(&saved.ParkedVersion)
+		return saved, lost(err)
 	}
+	err = pgx.BeginFunc(ctx, t.log.pool, func(tx pgx.Tx) error {
+		// First, because it locks the position and so keeps a former holder out.
+		if err := tx.QueryRow(ctx, t.log.query(query), args...).Scan(&saved.ParkedVersion); err != nil {
+			return lost(err)
+		}
+		return t.writeParked(ctx, tx, p, &saved)
+	})
+	return saved, err
+}
+
+func lost(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrLost
+	}
+	return err
 }

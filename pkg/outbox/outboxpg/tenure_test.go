@@ -12,16 +12,16 @@ import (
 func TestLeaseKeepsOthersOut(t *testing.T) {
 	b := setup(t)
 	first := b.acquire("first")
-	_, err := b.log.Acquire(b.ctx, "second", time.Minute)
+	_, err := b.log.Acquire(b.ctx, 0, "second", time.Minute)
 	var held *HeldError
 	require.ErrorAs(t, err, &held)
 	require.Equal(t, "first", held.Holder)
 
 	require.NoError(t, first.Release(b.ctx, Progress{Position: first.Position()}))
 	second := b.acquire("second")
-	require.ErrorIs(t, first.Save(b.ctx, Progress{Position: first.Position()}), ErrLost)
+	b.isLost(first, Progress{Position: first.Position()})
 	require.ErrorIs(t, first.Release(b.ctx, Progress{Position: first.Position()}), ErrLost)
-	require.NoError(t, second.Save(b.ctx, Progress{Position: second.Position()}))
+	b.save(second, Progress{Position: second.Position()})
 }
 
 func TestExpiredLeaseIsTakenAndFenced(t *testing.T) {
@@ -34,7 +34,7 @@ func TestExpiredLeaseIsTakenAndFenced(t *testing.T) {
 	require.NoError(t, err)
 
 	next := b.acquire("next")
-	require.ErrorIs(t, zombie.Save(b.ctx, Progress{Position: page.End()}), ErrLost)
+	b.isLost(zombie, Progress{Position: page.End()})
 	got, _ := b.drain(next, next.Position(), 10)
 	require.Equal(t, []string{"m"}, got, "the zombie's late write moved nothing")
 }
@@ -45,9 +45,9 @@ func TestHolderTakesItsOwnLeaseBack(t *testing.T) {
 	b := setup(t)
 	former := b.acquire("one")
 	again := b.acquire("one")
-	require.ErrorIs(t, former.Save(b.ctx, Progress{Position: former.Position()}), ErrLost)
-	require.NoError(t, again.Save(b.ctx, Progress{Position: again.Position()}))
-	_, err := b.log.Acquire(b.ctx, "other", time.Minute)
+	b.isLost(former, Progress{Position: former.Position()})
+	b.save(again, Progress{Position: again.Position()})
+	_, err := b.log.Acquire(b.ctx, 0, "other", time.Minute)
 	var held *HeldError
 	require.ErrorAs(t, err, &held)
 }
@@ -57,9 +57,8 @@ func TestExpiredLeaseThatNobodyTookIsStillItsOwn(t *testing.T) {
 	tenure := b.acquire("one")
 	_, err := b.pool.Exec(b.ctx, `UPDATE public.outbox_position SET lease_until = clock_timestamp() - interval '1 s'`)
 	require.NoError(t, err)
-	require.NoError(t, tenure.Save(b.ctx, Progress{Position: tenure.Position()}))
-	lag, err := b.log.Lag(b.ctx)
-	require.NoError(t, err)
+	b.save(tenure, Progress{Position: tenure.Position()})
+	lag := b.lag()
 	require.Equal(t, "one", lag.Holder)
 	require.Greater(t, lag.LeaseLeft, 50*time.Second)
 }
@@ -75,7 +74,7 @@ func TestNextHolderContinuesInsideTheWindow(t *testing.T) {
 	dead := b.acquire("dead")
 	page, err := dead.Read(b.ctx, dead.Position(), 6)
 	require.NoError(t, err)
-	require.NoError(t, dead.Save(b.ctx, Progress{Position: page.After(3), PublishedID: page.Records[3].Position}))
+	b.save(dead, Progress{Position: page.After(3), PublishedID: page.Records[3].Position})
 	_, err = dead.Read(b.ctx, page.End(), 6) // published, never saved
 	require.NoError(t, err)
 	for _, name := range want[10:] {
@@ -87,9 +86,8 @@ func TestNextHolderContinuesInsideTheWindow(t *testing.T) {
 	next := b.acquire("next")
 	got, end := b.drain(next, next.Position(), 3)
 	require.Equal(t, want[4:], got)
-	require.NoError(t, next.Save(b.ctx, Progress{Position: end}))
-	lag, err := b.log.Lag(b.ctx)
-	require.NoError(t, err)
+	b.save(next, Progress{Position: end})
+	lag := b.lag()
 	require.Equal(t, int64(4), lag.PublishedID)
 	require.Zero(t, lag.Pending)
 }
@@ -97,48 +95,11 @@ func TestNextHolderContinuesInsideTheWindow(t *testing.T) {
 func TestMissingTablesAreNamed(t *testing.T) {
 	t.Parallel()
 	log := New(testenv.Database(t), "")
-	_, err := log.Acquire(t.Context(), "one", time.Minute)
+	_, err := log.Acquire(t.Context(), 0, "one", time.Minute)
 	require.ErrorIs(t, err, ErrNotInstalled)
 	require.ErrorContains(t, err, "relay migrate")
 	_, err = log.Lag(t.Context())
 	require.ErrorIs(t, err, ErrNotInstalled)
-}
-
-func TestForeignPositionIsRefusedAndRebased(t *testing.T) {
-	for name, spoil := range map[string]string{
-		"other cluster":      `UPDATE public.outbox_position SET system_identifier = 42`,
-		"future snapshot":    `UPDATE public.outbox_position SET settled = '900000000000:900000000000:'`,
-		"restored with none": `DELETE FROM public.outbox_position`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := setup(t)
-			want := numbered("m", 5)
-			for _, name := range want {
-				b.insert(b.pool, "k", name)
-			}
-			// As in a dump of a cluster that was far ahead of this one.
-			_, err := b.pool.Exec(b.ctx, `UPDATE public.outbox SET xact = '800000000000'`)
-			require.NoError(t, err)
-			_, err = b.pool.Exec(b.ctx, spoil)
-			require.NoError(t, err)
-			running := b.begin()
-			_, err = running.Exec(b.ctx, `SELECT pg_current_xact_id()`)
-			require.NoError(t, err)
-
-			_, err = b.log.Acquire(b.ctx, "one", time.Minute)
-			require.ErrorIs(t, err, ErrForeign)
-			require.ErrorContains(t, err, "outbox_rebase")
-
-			var again int
-			require.NoError(t, b.pool.QueryRow(b.ctx, `SELECT public.outbox_rebase(3)`).Scan(&again))
-			require.Equal(t, 3, again)
-			b.insert(running, "k", "was running")
-			require.NoError(t, running.Commit(b.ctx))
-			tenure := b.acquire("one")
-			got, _ := b.drain(tenure, tenure.Position(), 10)
-			require.Equal(t, append(want[2:], "was running"), got)
-		})
-	}
 }
 
 func TestOverviewFollowsThePosition(t *testing.T) {
@@ -161,13 +122,12 @@ func TestOverviewFollowsThePosition(t *testing.T) {
 	tenure := b.acquire("one")
 	page, err := tenure.Read(b.ctx, tenure.Position(), 10)
 	require.NoError(t, err)
-	require.NoError(t, tenure.Save(b.ctx, Progress{Position: page.After(1), LastError: "why"}))
+	b.save(tenure, Progress{Position: page.After(1), LastError: "why"})
 	require.Equal(t, []string{"published", "published", "pending"}, states())
-	lag, err := b.log.Lag(b.ctx)
-	require.NoError(t, err)
+	lag := b.lag()
 	require.Equal(t, int64(1), lag.Pending)
 	require.Equal(t, "why", lag.LastError)
-	require.NoError(t, tenure.Save(b.ctx, Progress{Position: page.End()}))
+	b.save(tenure, Progress{Position: page.End()})
 	b.insert(b.pool, "k", "new")
 	require.Equal(t, []string{"published", "published", "published", "pending"}, states())
 }

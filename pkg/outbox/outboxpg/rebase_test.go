@@ -1,0 +1,106 @@
+package outboxpg
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// restore does to the outbox what a dump and its restoring do: the same values in new
+// rows, in a cluster whose numbers of transactions are others. Here these are shifted.
+const restore = `
+	CREATE TEMP TABLE o AS TABLE public.outbox;
+	CREATE TEMP TABLE p AS TABLE public.outbox_position;
+	DELETE FROM public.outbox;
+	DELETE FROM public.outbox_position;
+	CREATE FUNCTION pg_temp.shift(s pg_snapshot) RETURNS pg_snapshot LANGUAGE sql AS $$
+		SELECT (pg_snapshot_xmin(s)::text::bigint + 800000000000 || ':' || pg_snapshot_xmax(s)::text::bigint + 800000000000 || ':' ||
+			array_to_string(ARRAY(SELECT x::text::bigint + 800000000000 FROM pg_snapshot_xip(s) AS x), ','))::pg_snapshot $$;
+	UPDATE o SET xact = (xact::text::bigint + 800000000000)::text::xid8;
+	UPDATE p SET settled = pg_temp.shift(settled), window_end = pg_temp.shift(window_end);
+	INSERT INTO public.outbox OVERRIDING SYSTEM VALUE TABLE o;
+	INSERT INTO public.outbox_position TABLE p;`
+
+// published puts five rows into the log, two of them published, in the middle of a
+// window.
+func (b *bundle) published() (unpublished []string) {
+	b.Helper()
+	want := numbered("m", 5)
+	for _, name := range want {
+		b.insert(b.pool, "k", name)
+	}
+	tenure := b.acquire("one")
+	page, err := tenure.Read(b.ctx, tenure.Position(), 10)
+	require.NoError(b, err)
+	require.NoError(b, tenure.Release(b.ctx, Progress{Position: page.After(1)}))
+	return want[2:]
+}
+
+func TestRestoredDumpGoesOnWhereItWas(t *testing.T) {
+	for name, spoil := range map[string]string{
+		"whole, of a cluster that was ahead": restore,
+		"position alone":                     `CREATE TEMP TABLE p AS TABLE public.outbox_position; DELETE FROM public.outbox_position; INSERT INTO public.outbox_position TABLE p`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			want := b.published()
+			_, err := b.pool.Exec(b.ctx, spoil)
+			require.NoError(t, err)
+			running := b.begin()
+			_, err = running.Exec(b.ctx, `SELECT pg_current_xact_id()`)
+			require.NoError(t, err)
+
+			_, err = b.log.Acquire(b.ctx, 0, "one", time.Minute)
+			require.ErrorIs(t, err, ErrForeign)
+			pending, err := b.log.Rebase(b.ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, len(want), pending)
+			b.insert(running, "k", "was running")
+			require.NoError(t, running.Commit(b.ctx))
+			tenure := b.acquire("one")
+			got, end := b.drain(tenure, tenure.Position(), 10)
+			require.Equal(t, append(want, "was running"), got)
+			b.save(tenure, Progress{Position: end})
+
+			pending, err = b.log.Rebase(b.ctx)
+			require.NoError(t, err)
+			require.Zero(t, pending, "a log that is whole is left alone")
+		})
+	}
+}
+
+// Without a position nothing is known to be published.
+func TestRestoredRowsWithoutAPositionArePublished(t *testing.T) {
+	b := setup(t)
+	b.published()
+	_, err := b.pool.Exec(b.ctx, restore+`; DELETE FROM public.outbox_position`)
+	require.NoError(t, err)
+	_, err = b.log.Acquire(b.ctx, 0, "one", time.Minute)
+	require.ErrorIs(t, err, ErrForeign)
+	pending, err := b.log.Rebase(b.ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, pending)
+	tenure := b.acquire("one")
+	got, _ := b.drain(tenure, tenure.Position(), 2)
+	require.Equal(t, numbered("m", 5), got)
+}
+
+// A position that this cluster wrote is its own however it came here: a base backup,
+// a promoted standby and pg_upgrade keep the numbers and the rows' xmin. Nor does
+// VACUUM FULL or a person's UPDATE make it foreign.
+func TestOwnPositionIsNotForeign(t *testing.T) {
+	b := setup(t)
+	want := b.published()
+	for _, sql := range []string{
+		`VACUUM (FULL, FREEZE) public.outbox_position`,
+		`VACUUM (FULL, FREEZE) public.outbox`,
+		`UPDATE public.outbox_position SET last_error = 'by hand'`,
+	} {
+		_, err := b.pool.Exec(b.ctx, sql)
+		require.NoError(t, err, sql)
+	}
+	tenure := b.acquire("one")
+	got, _ := b.drain(tenure, tenure.Position(), 10)
+	require.Equal(t, want, got)
+}

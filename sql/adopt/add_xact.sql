@@ -1,0 +1,5 @@
+-- The inserting transaction, by which the relay finds new rows. The rows that are
+-- there get this one's number, so all of them will be published. No rewrite: readers
+-- and writers wait for a moment.
+ALTER TABLE :table ADD COLUMN outbox_xact xid8 NOT NULL DEFAULT pg_current_xact_id();
+COMMENT ON COLUMN :table.outbox_xact IS 'Inserting transaction, for the relay. Never give it a value.';

@@ -1,0 +1,79 @@
+-- For people: what has become of each message, and how far behind each shard is.
+
+-- +goose Up
+
+CREATE VIEW public.outbox_overview AS
+SELECT o.id,
+       date_trunc('second', o.created_at) AS created_at,
+       s.state,
+       CASE WHEN s.state NOT IN ('published', 'discarded')
+            THEN date_trunc('second', clock_timestamp() - o.created_at) END AS waiting,
+       o.type,
+       o.aggregate_type || ' ' || o.aggregate_id AS about,
+       CASE WHEN o.exchange = '' THEN 'queue ' || o.routing_key
+            ELSE o.exchange || ' ' || o.routing_key END AS destination,
+       s.reason,
+       o.event_id
+FROM public.outbox AS o
+LEFT JOIN public.outbox_parked AS k ON k.id = o.id
+LEFT JOIN public.outbox_position AS p
+       ON p.shard = public.outbox_shard(o.aggregate_id, (SELECT count(*)::integer FROM public.outbox_position))
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN NOT coalesce(pg_visible_in_snapshot(o.xact, p.settled)
+                     OR (p.window_end IS NOT NULL AND o.id <= p.last_id
+                         AND pg_visible_in_snapshot(o.xact, p.window_end)), false) THEN 'pending'
+                ELSE coalesce(k.state, 'published') END AS state,
+           CASE k.state WHEN 'waiting' THEN 'behind an earlier one of its aggregate'
+                        WHEN 'scheduled' THEN 'due at ' || date_trunc('second', k.next_at)
+                        WHEN 'discarded' THEN k.note
+                        ELSE k.error END AS reason
+) AS s
+ORDER BY o.id;
+
+COMMENT ON VIEW public.outbox_overview IS
+    'Every message of the outbox in order: has it been published, and if not, for how long has it waited and why.';
+COMMENT ON COLUMN public.outbox_overview.id IS 'Order of insertion.';
+COMMENT ON COLUMN public.outbox_overview.created_at IS 'Start of the inserting transaction, to the second.';
+COMMENT ON COLUMN public.outbox_overview.state IS 'published: the broker has confirmed it. pending: not yet, or confirmed within the last moments. Others are those of outbox_parked: retry, waiting, dead, scheduled, discarded.';
+COMMENT ON COLUMN public.outbox_overview.waiting IS 'Age of a message that is not published.';
+COMMENT ON COLUMN public.outbox_overview.type IS 'The event''s type.';
+COMMENT ON COLUMN public.outbox_overview.about IS 'Aggregate type and id: the thing the event is about.';
+COMMENT ON COLUMN public.outbox_overview.destination IS 'Exchange and routing key, or the queue.';
+COMMENT ON COLUMN public.outbox_overview.reason IS 'Why a parked message is parked.';
+COMMENT ON COLUMN public.outbox_overview.event_id IS 'AMQP message_id of the message.';
+
+CREATE VIEW public.outbox_lag AS
+SELECT p.shard,
+       w.pending,
+       date_trunc('second', clock_timestamp() - w.oldest) AS oldest_age,
+       p.published_id,
+       CASE WHEN p.lease_until > clock_timestamp() THEN p.holder END AS holder,
+       date_trunc('second', p.lease_until - clock_timestamp()) AS lease_left,
+       p.last_error
+FROM public.outbox_position AS p
+CROSS JOIN (SELECT count(*)::integer AS shards FROM public.outbox_position) AS n
+-- The two branches are disjoint and use the index on xact, so that
+-- the view stays cheap when millions of published rows are kept.
+CROSS JOIN LATERAL (
+    SELECT count(*) AS pending, min(r.created_at) AS oldest
+    FROM (
+        SELECT o.id, o.xact, o.created_at, o.aggregate_id FROM public.outbox AS o
+        WHERE o.xact >= pg_snapshot_xmax(p.settled)
+        UNION ALL
+        SELECT o.id, o.xact, o.created_at, o.aggregate_id FROM public.outbox AS o
+        WHERE o.xact = ANY (ARRAY(SELECT pg_snapshot_xip(p.settled)))
+    ) AS r
+    WHERE public.outbox_shard(r.aggregate_id, n.shards) = p.shard
+      AND (p.window_end IS NULL OR r.id > p.last_id
+           OR NOT pg_visible_in_snapshot(r.xact, p.window_end))
+) AS w
+ORDER BY p.shard;
+
+COMMENT ON VIEW public.outbox_lag IS 'One row a shard: how far behind the relay is, who holds the lease, and why it stands still if it does.';
+COMMENT ON COLUMN public.outbox_lag.shard IS 'Shard of the outbox, from 0.';
+COMMENT ON COLUMN public.outbox_lag.pending IS 'Committed messages that wait to be published; not those in outbox_parked.';
+COMMENT ON COLUMN public.outbox_lag.oldest_age IS 'Age of the oldest of them.';
+COMMENT ON COLUMN public.outbox_lag.published_id IS 'outbox.id of the message published last.';
+COMMENT ON COLUMN public.outbox_lag.holder IS 'The relay that publishes; null when none does.';
+COMMENT ON COLUMN public.outbox_lag.lease_left IS 'How long the holder''s lease still runs; negative when it ran out.';
+COMMENT ON COLUMN public.outbox_lag.last_error IS 'Why the relay does not get on; null while it does.';

@@ -1,0 +1,32 @@
+-- Parked messages that are due, oldest first. Behind one that is tried again come the
+-- next ones that wait for it, so that they can follow as soon as it is confirmed. The
+-- inner limit is on purpose small: the rows bring their payloads.
+-- $1 shard, $2 number of shards, $3 rows without their followers, $4 ids in work.
+WITH due AS MATERIALIZED (
+    SELECT p.id, p.aggregate_id, p.state, p.next_at
+    FROM public.outbox_parked AS p
+    WHERE p.next_at <= clock_timestamp()
+      AND ($2::integer = 1 OR public.outbox_shard(p.aggregate_id, $2) = $1::integer)
+      AND p.id <> ALL ($4::bigint[])
+    ORDER BY p.next_at, p.id
+    LIMIT $3
+), chain AS MATERIALIZED (
+    SELECT d.next_at, d.id AS head, d.id FROM due AS d
+    UNION ALL
+    SELECT d.next_at, d.id, f.id
+    FROM due AS d
+    CROSS JOIN LATERAL (
+        SELECT w.id FROM public.outbox_parked AS w
+        WHERE w.aggregate_id = d.aggregate_id AND w.state = 'waiting'
+        ORDER BY w.id LIMIT 16
+    ) AS f
+    WHERE d.state = 'retry'
+)
+SELECT o.id, o.event_id, o.aggregate_type, o.aggregate_id, o.type, o.exchange, o.routing_key,
+       COALESCE(o.correlation_id, ''), COALESCE(o.reply_to, ''), o.content_type,
+       o.headers::text, o.payload, o.payload_bytes, o.created_at, NULL::timestamptz,
+       p.state, COALESCE(p.reason, ''), p.attempts, extract(epoch FROM clock_timestamp() - p.parked_at)::float8
+FROM chain AS c
+JOIN public.outbox_parked AS p ON p.id = c.id
+JOIN public.outbox AS o ON o.id = c.id
+ORDER BY c.next_at, c.head, o.id

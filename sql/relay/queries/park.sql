@@ -1,0 +1,18 @@
+-- Sets messages aside, or writes down one more failed attempt. What an operator has
+-- discarded in the meantime stays so.
+-- $1 id, $2 aggregate_id, $3 exchange, $4 routing_key, $5 state, $6 reason, $7 error,
+-- $8 attempts, $9 seconds until the next one, $10 time when it is due: arrays, element
+-- n of each is message n.
+INSERT INTO public.outbox_parked AS p
+       (id, aggregate_id, exchange, routing_key, state, reason, error, attempts, next_at, tried_at)
+SELECT m.id, m.aggregate_id, m.exchange, m.routing_key, m.state, nullif(m.reason, ''), nullif(m.error, ''), m.attempts,
+       CASE m.state WHEN 'retry' THEN clock_timestamp() + make_interval(secs => m.delay)
+                    WHEN 'scheduled' THEN m.due END,
+       CASE WHEN m.attempts > 0 THEN clock_timestamp() END
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+              $8::integer[], $9::float8[], $10::timestamptz[])
+       AS m (id, aggregate_id, exchange, routing_key, state, reason, error, attempts, delay, due)
+ON CONFLICT (id) DO UPDATE
+   SET state = excluded.state, reason = excluded.reason, error = excluded.error,
+       attempts = excluded.attempts, next_at = excluded.next_at, tried_at = excluded.tried_at
+ WHERE p.state <> 'discarded'

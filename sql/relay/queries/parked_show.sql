@@ -1,0 +1,23 @@
+-- One parked message with everything that is known of it. The payload comes only where
+-- it is asked for, because it may hold personal data.
+-- $1 id, $2 with the payload.
+SELECT p.id, p.state, COALESCE(p.reason, '') AS reason, COALESCE(p.error, '') AS error, p.attempts,
+       p.parked_at, p.tried_at, p.next_at, COALESCE(p.note, '') AS note,
+       COALESCE(o.type, '') AS type, p.aggregate_id, p.exchange, p.routing_key,
+       COALESCE(o.event_id::text, '') AS event_id, COALESCE(o.aggregate_type, '') AS aggregate_type,
+       COALESCE(o.correlation_id, '') AS correlation_id, COALESCE(o.reply_to, '') AS reply_to,
+       COALESCE(o.content_type, '') AS content_type, COALESCE(o.headers, '{}') AS headers,
+       o.created_at, o.deliver_at,
+       COALESCE(octet_length(o.payload::text), octet_length(o.payload_bytes), 0) AS payload_size,
+       CASE WHEN $2::boolean THEN COALESCE(convert_to(o.payload::text, 'UTF8'), o.payload_bytes) END AS payload,
+       CASE WHEN p.state = 'waiting' THEN
+           (SELECT min(f.id) FROM public.outbox_parked AS f
+            WHERE f.aggregate_id = p.aggregate_id AND f.state IN ('retry', 'waiting', 'dead') AND f.id < p.id)
+           END AS waits_for,
+       CASE WHEN p.state IN ('retry', 'waiting', 'dead') THEN
+           (SELECT count(*) FROM public.outbox_parked AS f
+            WHERE f.aggregate_id = p.aggregate_id AND f.state IN ('retry', 'waiting', 'dead') AND f.id > p.id)
+           ELSE 0 END AS behind
+FROM public.outbox_parked AS p
+LEFT JOIN public.outbox AS o ON o.id = p.id
+WHERE p.id = $1
