@@ -6,10 +6,10 @@ FUZZTIME ?= 20s
 TESTFLAGS ?= -race -timeout=15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build services demo run test lint fmt fuzz down drop clean
+.PHONY: help build services demo run test lint fmt fuzz bench-relay down drop clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the five daemons into bin/, static
 	CGO_ENABLED=0 go build -trimpath -o bin/ $(addprefix ./cmd/,$(DAEMONS))
@@ -38,6 +38,9 @@ fuzz: ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 	    go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
 	  done; \
 	done
+
+bench-relay: services ## Measure the relay beside its peers, 20 minutes alone on the machine
+	cd bench && go run . -page ../docs/benchmarks.md $(BENCHFLAGS)
 
 down: ## Stop the services that make started, and no others
 	go run ./internal/dev services down

@@ -56,6 +56,9 @@ func servicesUp(cmd *cobra.Command, _ []string) error {
 	}
 	describe(set, report)
 	report("the project makes databases and virtual hosts named saga_* there, and no others; `make drop` removes them")
+	if err := services.InstallPooler(cmd.Context(), report); err != nil {
+		report("the tests that need pgbouncer will fail: %v", err)
+	}
 	return set.Prepare(cmd.Context(), report)
 }
 

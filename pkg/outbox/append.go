@@ -18,7 +18,9 @@ type Tx interface {
 
 // Append inserts messages into public.outbox within the caller's transaction, all in
 // one statement. They are published in the order of the arguments, once the
-// transaction has committed.
+// transaction has committed. The relay is told by a NOTIFY on [Channel]; of commits
+// that follow one another within 5 ms the first alone says so, because the relay looks
+// again by itself for a while after that.
 //
 // A [*ValidationError] means that nothing was sent to the database. Any other error
 // has ended the transaction: roll back, and repeat the whole transaction, not the call.
@@ -33,17 +35,17 @@ func AppendSQL(ctx context.Context, tx *sql.Tx, messages ...Message) error {
 }
 
 // Schema is where an outbox table lives. Make one with [In].
-type Schema struct{ insert string }
+type Schema struct{ insert, channel string }
 
 // In returns the outbox of a schema; the empty one is public. It panics where the name
 // is not one that sagasql.Up takes. A Schema is safe for concurrent use.
 func In(schema string) Schema {
-	return Schema{insert: sagasql.Query(schema, "outbox/append.sql")}
+	return Schema{insert: sagasql.Query(schema, "outbox/append.sql"), channel: Channel(schema)}
 }
 
 // Append is the function [Append] for this schema.
 func (s Schema) Append(ctx context.Context, tx Tx, messages ...Message) error {
-	return s.append(messages, func(args []any) error {
+	return s.append(ctx, tx, messages, func(args []any) error {
 		_, err := tx.Exec(ctx, s.insert, args...)
 		return err
 	})
@@ -51,42 +53,43 @@ func (s Schema) Append(ctx context.Context, tx Tx, messages ...Message) error {
 
 // AppendSQL is the function [AppendSQL] for this schema.
 func (s Schema) AppendSQL(ctx context.Context, tx *sql.Tx, messages ...Message) error {
-	return s.append(messages, func(args []any) error {
+	return s.append(ctx, tx, messages, func(args []any) error {
 		_, err := tx.ExecContext(ctx, s.insert, args...)
 		return err
 	})
 }
 
-func (s Schema) append(messages []Message, exec func(args []any) error) error {
+func (s Schema) append(ctx context.Context, tx any, messages []Message, exec func(args []any) error) error {
 	if len(messages) == 0 {
 		return nil
 	}
 	if err := validateAll(messages); err != nil {
 		return err
 	}
-	args, err := parameters(messages)
+	args, err := parameters(messages, traceHeaders(ctx))
 	if err != nil {
 		return err
 	}
-	if err := exec(args); err != nil {
+	if err := exec(append(args, s.announce(tx))); err != nil {
 		return fmt.Errorf("append %d messages to the outbox (roll back and repeat the transaction): %w",
 			len(messages), err)
 	}
 	return nil
 }
 
-// parameters are those of append.sql: one array for each column.
-func parameters(messages []Message) ([]any, error) {
-	columns := make([]array, 11)
+// parameters are those of append.sql but for the last: one array for each column.
+func parameters(messages []Message, trace map[string]string) ([]any, error) {
+	columns := make([]array, 13)
 	for i, m := range messages {
-		headers, err := headersJSON(m.Headers)
+		headers, err := headersJSON(m.Headers, trace)
 		if err != nil {
 			return nil, &ValidationError{Index: i, Field: "headers", Reason: err.Error()}
 		}
+		json, bytes := m.payloadTexts()
 		for c, value := range []string{
 			idText(m), m.AggregateType, m.AggregateID, m.Type, m.Exchange, m.RoutingKey,
 			m.CorrelationID, m.ReplyTo, cmp.Or(m.ContentType, defaultContentType),
-			headers, string(m.Payload),
+			headers, json, bytes, timeText(m.DeliverAt),
 		} {
 			columns[c].add(value)
 		}

@@ -3,10 +3,10 @@ package outbox_test
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -35,14 +35,17 @@ func stored(t *testing.T, pool *pgxpool.Pool, table string) []outbox.Message {
 	t.Helper()
 	rows, err := pool.Query(t.Context(), `
 		SELECT event_id, aggregate_type, aggregate_id, type, exchange, routing_key,
-		       coalesce(correlation_id, ''), coalesce(reply_to, ''), content_type, headers, payload::text
+		       coalesce(correlation_id, ''), coalesce(reply_to, ''), content_type, headers,
+		       deliver_at, coalesce(payload_bytes, convert_to(payload::text, 'UTF8'))
 		  FROM `+table+` ORDER BY id`)
 	require.NoError(t, err)
 	messages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m outbox.Message, err error) {
-		var payload string
+		var at *time.Time
 		err = row.Scan(&m.ID, &m.AggregateType, &m.AggregateID, &m.Type, &m.Exchange, &m.RoutingKey,
-			&m.CorrelationID, &m.ReplyTo, &m.ContentType, &m.Headers, &payload)
-		m.Payload = json.RawMessage(payload)
+			&m.CorrelationID, &m.ReplyTo, &m.ContentType, &m.Headers, &at, &m.Payload)
+		if at != nil {
+			m.DeliverAt = at.UTC()
+		}
 		return m, err
 	})
 	require.NoError(t, err)
@@ -54,7 +57,7 @@ func TestAppendStoresEveryField(t *testing.T) {
 	pool := testenv.Database(t, sagasql.Outbox)
 	require.NoError(t, sagasql.Up(t.Context(), pool.Config().ConnString(), "order", sagasql.Outbox))
 	full := message(func(m *outbox.Message) { m.ID = uuid.New() })
-	least := outbox.Message{AggregateType: "a", AggregateID: "b", Type: "c", RoutingKey: "q", Payload: json.RawMessage("null")}
+	least := outbox.Message{AggregateType: "a", AggregateID: "b", Type: "c", RoutingKey: "q", Payload: []byte("null")}
 
 	for _, c := range []struct {
 		table  string

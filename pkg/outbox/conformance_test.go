@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -40,6 +41,8 @@ func ways(t *testing.T, pool *pgxpool.Pool) map[string]way {
 // callFunction does what a writer in another language does.
 func callFunction(ctx context.Context, pool *pgxpool.Pool, m outbox.Message) error {
 	var id, headers, payload *string
+	var payloadBytes []byte
+	var at *time.Time
 	if m.ID != uuid.Nil {
 		id = ref(m.ID.String())
 	}
@@ -50,16 +53,23 @@ func callFunction(ctx context.Context, pool *pgxpool.Pool, m outbox.Message) err
 		}
 		headers = ref("{" + strings.Join(members, ",") + "}")
 	}
-	if m.Payload != nil {
+	switch {
+	case !isJSON(m):
+		payloadBytes = append([]byte{}, m.Payload...)
+	case m.Payload != nil:
 		payload = ref(string(m.Payload))
+	}
+	if !m.DeliverAt.IsZero() {
+		at = &m.DeliverAt
 	}
 	_, err := pool.Exec(ctx, `
 		SELECT public.outbox_append(
 			aggregate_type => $1, aggregate_id => $2, type => $3, exchange => $4, routing_key => $5,
 			payload => $6::text::jsonb, headers => $7::text::jsonb, event_id => $8::text::uuid,
-			correlation_id => $9, reply_to => $10, content_type => $11)`,
+			correlation_id => $9, reply_to => $10, content_type => $11,
+			payload_bytes => $12, deliver_at => $13)`,
 		m.AggregateType, m.AggregateID, m.Type, m.Exchange, m.RoutingKey, payload, headers, id,
-		m.CorrelationID, m.ReplyTo, m.ContentType)
+		m.CorrelationID, m.ReplyTo, m.ContentType, payloadBytes, at)
 	return err
 }
 
@@ -138,9 +148,13 @@ func requireSame(t require.TestingT, sent, row outbox.Message) {
 	if sent.Headers == nil {
 		sent.Headers = map[string]string{}
 	}
-	if len(sent.Payload) < 1000 { // the large ones take long to compare
+	switch {
+	case !isJSON(sent):
+		require.Equal(t, string(sent.Payload), string(row.Payload))
+	case len(sent.Payload) < 1000: // the large ones take long to compare
 		require.JSONEq(t, string(sent.Payload), string(row.Payload))
 	}
+	sent.DeliverAt = sent.DeliverAt.UTC().Truncate(time.Microsecond)
 	sent.Payload, row.Payload = nil, nil
 	require.Equal(t, sent, row)
 }
@@ -151,7 +165,7 @@ func TestEveryWayAgreesWithValidate(t *testing.T) {
 	pool := testenv.Database(t, sagasql.Outbox)
 	all := ways(t, pool)
 	text := rapid.OneOf(
-		rapid.SampledFrom([]string{"", "a", "NULL", `"`, `\`, `{a,"b"}`, "x-", "CC", "a\x00", "a\xff", "application/json", "é+json", "a/b+json; c"}),
+		rapid.SampledFrom([]string{"", "a", "NULL", `"`, `\`, `{a,"b"}`, "x-", "CC", "a\x00", "a\xff", "application/json", "é+json", "a/b+json; c", "a/json", "text/plain"}),
 		rapid.Map(rapid.IntRange(250, 260), long),
 		rapid.StringN(0, 6, -1),
 	)
@@ -165,7 +179,8 @@ func TestEveryWayAgreesWithValidate(t *testing.T) {
 			CorrelationID: usual("d").Draw(t, "correlation id"), ReplyTo: usual("").Draw(t, "reply to"),
 			ContentType: usual("").Draw(t, "content type"),
 			Headers:     rapid.MapOfN(usual("k"), usual("v"), 0, 2).Draw(t, "headers"),
-			Payload:     json.RawMessage(rapid.SampledFrom([]string{`{}`, `1`, `"\ud800"`, `{"a":`, `[null]`}).Draw(t, "payload")),
+			DeliverAt:   rapid.SampledFrom([]time.Time{{}, {}, time.Unix(1, 0), time.Unix(2e9, 1)}).Draw(t, "deliver at"),
+			Payload:     []byte(rapid.SampledFrom([]string{`{}`, `1`, `"\ud800"`, `{"a":`, `[null]`, "", "\x00"}).Draw(t, "payload")),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
@@ -206,15 +221,23 @@ func TestFunctionAlone(t *testing.T) {
 	require.Len(t, stored(t, pool, `public.outbox`), 1)
 
 	for rest, field := range map[string]string{
-		`exchange => NULL, routing_key => NULL, payload => '{}')`:                              "routing_key",
-		`exchange => 'e', routing_key => '', payload => NULL)`:                                 "payload",
-		`exchange => 'e', routing_key => '', payload => '{}', headers => '[]')`:                "headers",
-		`exchange => 'e', routing_key => '', payload => '{}', headers => '"x"')`:               "headers",
-		`exchange => 'e', routing_key => '', payload => '{}', headers => 'null')`:              "headers",
-		`exchange => 'e', routing_key => '', payload => '{}', headers => '{"a":1}')`:           "headers",
-		`exchange => 'e', routing_key => '', payload => '{}', headers => '{"a":null}')`:        "headers",
-		`exchange => 'e', routing_key => '', payload => '{}', headers => '{"a":{"b":"c"}}')`:   "headers",
-		`exchange => 'e', routing_key => '', payload => '{}', headers => '{"a":"b","x-c":1}')`: "headers",
+		`exchange => NULL, routing_key => NULL, payload => '{}')`:                                          "routing_key",
+		`exchange => 'e', routing_key => '', payload => NULL)`:                                             "payload",
+		`exchange => 'e', routing_key => '')`:                                                              "payload",
+		`exchange => 'e', routing_key => '', payload_bytes => '')`:                                         "payload_bytes",
+		`exchange => 'e', routing_key => '', payload => '{}', payload_bytes => '')`:                        "payload_bytes",
+		`exchange => 'e', routing_key => '', content_type => 'a/b', payload => '{}')`:                      "payload",
+		`exchange => 'e', routing_key => '', content_type => 'a/b', payload => '{}', payload_bytes => '')`: "payload",
+		`exchange => 'e', routing_key => '', content_type => 'a/b')`:                                       "payload_bytes",
+		`exchange => 'e', routing_key => '', payload => '{}', deliver_at => 'infinity')`:                   "deliver_at",
+		`exchange => 'e', routing_key => '', payload => '{}', deliver_at => '-infinity')`:                  "deliver_at",
+		`exchange => 'e', routing_key => '', payload => '{}', headers => '[]')`:                            "headers",
+		`exchange => 'e', routing_key => '', payload => '{}', headers => '"x"')`:                           "headers",
+		`exchange => 'e', routing_key => '', payload => '{}', headers => 'null')`:                          "headers",
+		`exchange => 'e', routing_key => '', payload => '{}', headers => '{"a":1}')`:                       "headers",
+		`exchange => 'e', routing_key => '', payload => '{}', headers => '{"a":null}')`:                    "headers",
+		`exchange => 'e', routing_key => '', payload => '{}', headers => '{"a":{"b":"c"}}')`:               "headers",
+		`exchange => 'e', routing_key => '', payload => '{}', headers => '{"a":"b","x-c":1}')`:             "headers",
 	} {
 		_, err := pool.Exec(t.Context(), `SELECT public.`+call+rest)
 		named, refused := refusedField(err)
@@ -227,34 +250,58 @@ func TestFunctionAlone(t *testing.T) {
 	require.Equal(t, "outbox message: aggregate_type: is empty", pgErr.Message)
 }
 
-// A plain INSERT is held to what would stop the relay.
-func TestTableRefusesWhatWouldStopTheRelay(t *testing.T) {
+// A plain INSERT is held to what would stop the relay or mislead a consumer.
+func TestTableRefusesWhatMustNotBePublished(t *testing.T) {
 	t.Parallel()
 	pool := testenv.Database(t, sagasql.Outbox)
-	insert := func(column, value string) error {
-		columns := map[string]string{
-			"aggregate_type": "a", "aggregate_id": "b", "type": "c", "exchange": "", "routing_key": "q",
-			"correlation_id": "d", "reply_to": "e", "content_type": "application/json", "headers": "{}", "payload": "{}",
+	insert := func(changes ...string) error {
+		columns := map[string]*string{
+			"aggregate_type": ref("a"), "aggregate_id": ref("b"), "type": ref("c"), "exchange": ref(""), "routing_key": ref("q"),
+			"correlation_id": ref("d"), "reply_to": ref("e"), "content_type": ref("application/json"),
+			"headers": ref("{}"), "payload": ref("{}"),
 		}
-		columns[column] = value
+		for i := 0; i < len(changes); i += 2 {
+			columns[changes[i]] = &changes[i+1]
+			if changes[i+1] == "NULL" {
+				columns[changes[i]] = nil
+			}
+		}
 		_, err := pool.Exec(t.Context(), `
-			INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key,
-			                           correlation_id, reply_to, content_type, headers, payload)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10::text::jsonb)`,
+			INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, correlation_id, reply_to,
+			                           content_type, headers, payload, payload_bytes, deliver_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10::text::jsonb, $11::text::bytea, $12::text::timestamptz)`,
 			columns["aggregate_type"], columns["aggregate_id"], columns["type"], columns["exchange"], columns["routing_key"],
-			columns["correlation_id"], columns["reply_to"], columns["content_type"], columns["headers"], columns["payload"])
+			columns["correlation_id"], columns["reply_to"], columns["content_type"], columns["headers"], columns["payload"],
+			columns["payload_bytes"], columns["deliver_at"])
 		return err
 	}
-	require.NoError(t, insert("", ""))
-	for _, column := range []string{"aggregate_type", "aggregate_id", "type", "exchange", "routing_key", "correlation_id", "reply_to", "content_type"} {
+	require.NoError(t, insert())
+	for _, column := range []string{"aggregate_type", "aggregate_id", "type", "exchange", "routing_key", "correlation_id", "reply_to"} {
 		require.NoError(t, insert(column, long(255)), column)
 		require.ErrorContains(t, insert(column, long(256)), "outbox_"+column)
 	}
+	require.NoError(t, insert("content_type", "a/json;"+long(248)))
+	require.ErrorContains(t, insert("content_type", "a/json;"+long(249)), "outbox_content_type")
 	for _, column := range []string{"aggregate_type", "aggregate_id", "type", "routing_key", "correlation_id", "reply_to", "content_type"} {
 		require.ErrorContains(t, insert(column, ""), "violates check constraint", column)
 	}
 	require.ErrorContains(t, insert("reply_to", "amq.rabbitmq.reply-to"), "outbox_reply_to_is_a_queue")
 	for _, headers := range []string{`[]`, `"x"`, `null`, `{"a":1}`, `{"a":"` + long(256) + `"}`, `{"` + long(256) + `":"v"}`, `{"":"v"}`, `{"CC":"q"}`, `{"BCC":"q"}`} {
 		require.ErrorContains(t, insert("headers", headers), "outbox_headers", "%.20s", headers)
+	}
+
+	require.NoError(t, insert("content_type", "a/b", "payload", "NULL", "payload_bytes", ""))
+	require.ErrorContains(t, insert("payload", "NULL"), "violates check constraint")
+	require.ErrorContains(t, insert("payload_bytes", ""), "outbox_one_payload")
+	require.ErrorContains(t, insert("payload", "NULL", "payload_bytes", "{}"), "outbox_payload_as_typed")
+	for _, contentType := range []string{"a/b", "a/jsonl", "a/b; c=a/json"} {
+		require.ErrorContains(t, insert("content_type", contentType), "outbox_payload_as_typed")
+	}
+	for _, contentType := range []string{"a/JSON", "a/b+json", "a/b+c+json ;d"} {
+		require.NoError(t, insert("content_type", contentType))
+	}
+	require.NoError(t, insert("deliver_at", "2033-05-18"))
+	for _, at := range []string{"infinity", "-infinity", "1970-01-20"} {
+		require.ErrorContains(t, insert("deliver_at", at), "outbox_deliver_at_fits")
 	}
 }

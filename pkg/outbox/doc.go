@@ -12,12 +12,29 @@
 // business row, so one waits for the other: append after that row is locked).
 // Between different aggregates no order is promised.
 //
+// A message with a DeliverAt in the future is published then, or soon after. It keeps no
+// place in its aggregate's order, and holds up no other message while it waits.
+//
 // Append never talks to the broker. The relay reads committed rows and publishes them.
 //
 // # What a crash can do
 //
 // Before the commit: nothing is left, neither the business change nor a message. After
 // it: both are there, and the relay publishes the message when it comes to it.
+//
+// # Payloads
+//
+// JSON is the default: a jsonb column, which people can query, and which refuses what
+// is no JSON. It does not keep white space, the order of members or the way a number
+// is written. A body that has to arrive byte for byte, signed JSON among them, has
+// another content type than JSON and goes into a column of bytes.
+//
+// # Traces
+//
+// With an OpenTelemetry span active in its context, Append puts the W3C headers
+// traceparent and tracestate into the row, so that the trace goes on where the message
+// is published and consumed. Without one it adds nothing. outbox_append has no context:
+// its callers give the headers themselves.
 //
 // # Checks
 //

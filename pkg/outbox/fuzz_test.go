@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -16,14 +17,15 @@ func FuzzValidate(f *testing.F) {
 	for _, c := range verdicts {
 		if m := message(c.change); len(m.Payload) < 10_000 && len(m.Headers) < 10 {
 			for name, value := range m.Headers {
-				f.Add(m.AggregateID, m.Exchange, m.RoutingKey, m.ReplyTo, m.ContentType, name, value, []byte(m.Payload))
+				f.Add(m.AggregateID, m.Exchange, m.RoutingKey, m.ReplyTo, m.ContentType, name, value, m.Payload, m.DeliverAt.Unix())
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, id, exchange, key, replyTo, contentType, name, value string, payload []byte) {
+	f.Fuzz(func(t *testing.T, id, exchange, key, replyTo, contentType, name, value string, payload []byte, at int64) {
 		m := outbox.Message{
 			AggregateType: "a", AggregateID: id, Type: "t", Exchange: exchange, RoutingKey: key,
 			ReplyTo: replyTo, ContentType: contentType, Headers: map[string]string{name: value}, Payload: payload,
+			DeliverAt: time.Unix(at, 0),
 		}
 		if err := outbox.Validate(m); err != nil {
 			var invalid *outbox.ValidationError
@@ -39,6 +41,11 @@ func FuzzValidate(f *testing.F) {
 			require.True(t, utf8.ValidString(text))
 			require.NotContains(t, text, "\x00")
 		}
-		require.NoError(t, jsonmap.Check(payload))
+		require.LessOrEqual(t, len(time.Unix(at, 0).UTC().Format(time.RFC3339)), len("2006-01-02T15:04:05Z"))
+		if isJSON(m) {
+			require.NoError(t, jsonmap.Check(payload))
+		} else {
+			require.LessOrEqual(t, len(payload), outbox.MaxPayload)
+		}
 	})
 }

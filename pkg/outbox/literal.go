@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -33,8 +34,22 @@ func idText(m Message) string {
 	return m.ID.String()
 }
 
-func headersJSON(headers map[string]string) (string, error) {
-	object := make(jsonmap.JSONMap, len(headers))
+// timeText is empty for the zero time. Digits beyond the microseconds are cut off.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.999999Z")
+}
+
+// headersJSON adds the trace to a message that has none of its own.
+func headersJSON(headers, trace map[string]string) (string, error) {
+	object := make(jsonmap.JSONMap, len(headers)+len(trace))
+	if !hasTrace(headers) {
+		for name, value := range trace {
+			object[name] = value
+		}
+	}
 	for name, value := range headers {
 		object[name] = value
 	}

@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,7 +16,8 @@ type Message struct {
 	// event.
 	ID uuid.UUID
 	// AggregateType and AggregateID name the thing the event is about.
-	// Messages of one AggregateID are published in the order of their commits.
+	// Messages of one AggregateID are published in the order of their commits, but
+	// for those with a DeliverAt.
 	AggregateType string
 	AggregateID   string
 	// Type is the event's type, CloudEvents type and AMQP type.
@@ -32,9 +32,16 @@ type Message struct {
 	// ContentType is the media type of the payload; empty means application/json.
 	ContentType string
 	// Headers become application headers. Values are strings of at most 255 bytes.
+	// Where neither traceparent nor tracestate is among them, [Append] adds those of
+	// the span that is active in its context.
 	Headers map[string]string
-	// Payload is the body: any JSON value that jsonb can store.
-	Payload json.RawMessage
+	// DeliverAt is when to publish, not before, by the database's clock and to the
+	// microsecond. The zero time, like one that has passed, is at once.
+	DeliverAt time.Time
+	// Payload is the body. Where ContentType is JSON (its subtype is json or ends in
+	// +json), a JSON value that jsonb can store, published as PostgreSQL prints it;
+	// else bytes that are published as they are, none at all being allowed.
+	Payload []byte
 }
 
 // Record is a committed Message as the relay reads it back from the log.

@@ -1,9 +1,9 @@
 package outbox_test
 
 import (
-	"encoding/json"
 	"maps"
 	"strings"
+	"time"
 
 	"go.example/saga/pkg/outbox"
 )
@@ -14,8 +14,9 @@ func message(changes ...func(*outbox.Message)) outbox.Message {
 		AggregateType: "reservation", AggregateID: "r-1", Type: "reservation.placed",
 		Exchange: "saga.events", RoutingKey: "reservation.placed",
 		CorrelationID: "c-1", ReplyTo: "replies", ContentType: "application/problem+json",
-		Headers: map[string]string{"cloudEvents_sagaid": "s-1", "empty": ""},
-		Payload: json.RawMessage(`{"n": 9007199254740993, "text": "<\"\\é😀>"}`),
+		Headers:   map[string]string{"cloudEvents_sagaid": "s-1", "empty": ""},
+		DeliverAt: time.Date(2033, 5, 18, 3, 33, 20, 123456000, time.UTC),
+		Payload:   []byte(`{"n": 9007199254740993, "text": "<\"\\é😀>"}`),
 	}
 	for _, change := range changes {
 		change(&m)
@@ -33,7 +34,23 @@ func header(name, value string) func(*outbox.Message) {
 }
 
 func payload(text string) func(*outbox.Message) {
-	return func(m *outbox.Message) { m.Payload = json.RawMessage(text) }
+	return func(m *outbox.Message) { m.Payload = []byte(text) }
+}
+
+// typed is a payload with its content type.
+func typed(contentType, text string) func(*outbox.Message) {
+	return func(m *outbox.Message) { m.ContentType, m.Payload = contentType, []byte(text) }
+}
+
+func deliverAt(at time.Time) func(*outbox.Message) {
+	return func(m *outbox.Message) { m.DeliverAt = at }
+}
+
+// isJSON says which column takes the payload of a message that is valid.
+func isJSON(m outbox.Message) bool {
+	mediaType, _, _ := strings.Cut(m.ContentType, ";")
+	mediaType = strings.ToLower(strings.TrimRight(mediaType, " "))
+	return m.ContentType == "" || strings.HasSuffix(mediaType, "/json") || strings.HasSuffix(mediaType, "+json")
 }
 
 func headersOf(count int) func(*outbox.Message) {
@@ -53,7 +70,7 @@ var verdicts = []struct {
 }{
 	{"all fields", "", func(*outbox.Message) {}},
 	{"required fields only", "", func(m *outbox.Message) {
-		*m = outbox.Message{AggregateType: "a", AggregateID: "b", Type: "c", RoutingKey: "q", Payload: json.RawMessage("null")}
+		*m = outbox.Message{AggregateType: "a", AggregateID: "b", Type: "c", RoutingKey: "q", Payload: []byte("null")}
 	}},
 	{"given id", "", func(m *outbox.Message) { m.ID[0] = 1 }},
 	{"awkward text", "", func(m *outbox.Message) { m.AggregateID = `{"a\,b"} '; DROP TABLE x; -- ` + "\n\t\x01é😀 NULL" }},
@@ -87,7 +104,11 @@ var verdicts = []struct {
 	{"no content type", "", func(m *outbox.Message) { m.ContentType = "" }},
 	{"content type with parameter", "", func(m *outbox.Message) { m.ContentType = "application/json; charset=utf-8" }},
 	{"content type in capitals", "", func(m *outbox.Message) { m.ContentType = "Application/VND.acme+JSON" }},
-	{"content type of text", "content_type", func(m *outbox.Message) { m.ContentType = "text/plain" }},
+	{"content type with two suffixes", "", func(m *outbox.Message) { m.ContentType = "application/a+b+json" }},
+	{"content type of text", "", func(m *outbox.Message) { m.ContentType = "text/plain" }},
+	{"content type that is none", "content_type", func(m *outbox.Message) { m.ContentType = "json" }},
+	{"content type without a subtype", "content_type", func(m *outbox.Message) { m.ContentType = "text/" }},
+	{"content type of two", "content_type", func(m *outbox.Message) { m.ContentType = "text/plain, application/json" }},
 	{"content type with line break", "content_type", func(m *outbox.Message) { m.ContentType = "application/json\n" }},
 	{"content type with long s", "content_type", func(m *outbox.Message) { m.ContentType = "application/jſon" }},
 	{"content type too long", "content_type", func(m *outbox.Message) { m.ContentType = "application/json;" + long(255) }},
@@ -113,6 +134,17 @@ var verdicts = []struct {
 	{"most headers", "", headersOf(256)},
 	{"too many headers", "headers", headersOf(257)},
 
+	{"at once", "", deliverAt(time.Time{})},
+	{"time that has passed", "", deliverAt(time.Date(2001, 9, 9, 1, 46, 40, 0, time.UTC))},
+	{"time of another zone", "", deliverAt(time.Date(2033, 5, 18, 3, 33, 20, 0, time.FixedZone("", -8*3600)))},
+	{"time finer than stored", "", deliverAt(time.Date(2033, 5, 18, 3, 33, 20, 123456999, time.UTC))},
+	{"time earliest", "", deliverAt(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))},
+	{"time too early", "deliver_at", deliverAt(time.Date(1999, 12, 31, 23, 59, 59, 999999999, time.UTC))},
+	{"time before Christ", "deliver_at", deliverAt(time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC))},
+	{"time latest", "", deliverAt(time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC))},
+	{"time too late", "deliver_at", deliverAt(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))},
+	{"time in milliseconds", "deliver_at", deliverAt(time.Unix(1_700_000_000_000, 0))},
+
 	{"payload missing", "payload", func(m *outbox.Message) { m.Payload = nil }},
 	{"payload null", "", payload(`null`)},
 	{"payload number", "", payload(` 1e5 `)},
@@ -128,4 +160,16 @@ var verdicts = []struct {
 	{"payload too large", "payload", payload(`"` + long(outbox.MaxPayload-1) + `"`)},
 	{"payload too large once stored", "payload", payload(`[1e131000,1e131000,1e131000,1e131000,1e131000,1e131000,1e131000,1e131000,1e5000]`)},
 	{"payload small once stored", "", payload(`[1` + strings.Repeat(" ", outbox.MaxPayload) + `]`)},
+	{"payload broken with a parameter", "payload", typed("application/json; charset=utf-8", `{`)},
+	{"payload broken with two suffixes", "payload", typed("application/a+b+json", `{`)},
+	{"payload broken in capitals", "payload", typed("TEXT/JSON", `{`)},
+
+	{"bytes of any kind", "", typed("application/octet-stream", "\x00\xff\\\"{},NULL")},
+	{"bytes that look like hex", "", typed("application/octet-stream", `\x41`)},
+	{"bytes that look like JSON", "", typed("application/jsonl", `{"a":`)},
+	{"bytes with JSON in a parameter", "", typed("text/plain; like=application/json", `{`)},
+	{"bytes none", "", typed("application/x-protobuf", "")},
+	{"bytes nil", "", func(m *outbox.Message) { m.ContentType, m.Payload = "application/x-protobuf", nil }},
+	{"bytes most", "", typed("image/png", long(outbox.MaxPayload))},
+	{"bytes too many", "payload_bytes", typed("image/png", long(outbox.MaxPayload+1))},
 }

@@ -2,11 +2,9 @@ package outbox
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
-
-	"go.example/saga/pkg/jsonmap"
 )
 
 // Bounds of a message, in bytes.
@@ -15,18 +13,19 @@ const (
 	// string (AMQP 0-9-1, 4.2.5.3) ends there.
 	MaxName = 255
 	// MaxHeaders bounds the names and values of all headers together. They travel in
-	// one frame, and RabbitMQ's frames have 128 KiB.
+	// one frame, and RabbitMQ's frames have 128 KiB, so that those of a trace find room
+	// above it.
 	MaxHeaders = 64 << 10
-	// MaxPayload bounds the payload as it is published: as PostgreSQL prints it.
+	// MaxPayload bounds the payload as it is published: JSON as PostgreSQL prints it.
 	MaxPayload = 1 << 20
 )
 
-const defaultContentType = "application/json"
-
-// The payload is jsonb, so no other kind of media type can be true. Written out for
-// both cases, so that it means the same here and in the SQL function.
-var jsonMediaType = regexp.MustCompile(
-	`^[A-Za-z0-9!#$&^_.+-]+/([A-Za-z0-9!#$&^_.-]+\+)?[Jj][Ss][Oo][Nn] *(;[ -~]*)?$`)
+// A time outside of these years comes of a wrong unit, and above them neither RFC 3339
+// nor every driver can write it.
+var (
+	minDeliverAt = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	endDeliverAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+)
 
 // directReplyTo is RabbitMQ's pseudo-queue. It works only for a consumer on the
 // publishing channel, which is the relay's: the broker would close that channel.
@@ -97,16 +96,16 @@ func (m Message) check() *ValidationError {
 	if m.ReplyTo == directReplyTo {
 		return &ValidationError{Field: "reply_to", Reason: "direct reply-to needs the publisher's own channel: name a queue"}
 	}
-	if m.ContentType != "" && !jsonMediaType.MatchString(m.ContentType) {
-		return &ValidationError{Field: "content_type", Reason: "want application/json or another JSON media type"}
+	if m.ContentType != "" && !mediaType.MatchString(m.ContentType) {
+		return &ValidationError{Field: "content_type", Reason: "want a media type, for example application/json or application/octet-stream"}
 	}
 	if reason := checkHeaders(m.Headers); reason != "" {
 		return &ValidationError{Field: "headers", Reason: reason}
 	}
-	if reason := checkPayload(m.Payload); reason != "" {
-		return &ValidationError{Field: "payload", Reason: reason}
+	if reason := checkTime(m.DeliverAt); reason != "" {
+		return &ValidationError{Field: "deliver_at", Reason: reason}
 	}
-	return nil
+	return m.checkPayload()
 }
 
 // checkName returns a reason, empty where there is nothing to say against the text.
@@ -144,13 +143,9 @@ func checkHeaders(headers map[string]string) string {
 	return ""
 }
 
-func checkPayload(payload []byte) string {
-	size, err := jsonmap.Size(payload)
-	if err != nil {
-		return err.Error()
-	}
-	if size > MaxPayload {
-		return fmt.Sprintf("has %d bytes as PostgreSQL prints it, more than %d", size, MaxPayload)
+func checkTime(at time.Time) string {
+	if !at.IsZero() && (at.Before(minDeliverAt) || !at.Before(endDeliverAt)) {
+		return "is not within the years 2000 to 9999, UTC"
 	}
 	return ""
 }

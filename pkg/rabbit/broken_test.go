@@ -45,7 +45,7 @@ func TestStalledSocket(t *testing.T) {
 		took = time.Since(start)
 	}
 	require.Less(t, took, 5*time.Second)
-	require.Error(t, p.Err())
+	require.ErrorContains(t, p.Err(), "timeout")
 	for _, wait := range waits {
 		requireUnknown(t, wait(testContext(t)))
 	}

@@ -26,9 +26,11 @@ type Config struct {
 	DialTimeout time.Duration
 	// WriteTimeout bounds one write to the socket. Default 5 s.
 	WriteTimeout time.Duration
-	// TLS is used with amqps URLs. Nil means the certificates named in the URL's
-	// parameters, else the system's roots; TLS 1.2 at least.
-	TLS *tls.Config
+	// TLS is asked at each dial, see [TLSFiles]. What it returns needs an amqps
+	// URL; with an amqp one the dial fails instead of sending the password in the
+	// clear. Nil, or a nil configuration, means for amqps the certificates named in
+	// the URL's parameters, else the system's roots; TLS 1.2 at least.
+	TLS func() (*tls.Config, error)
 }
 
 const (

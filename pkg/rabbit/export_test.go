@@ -1,6 +1,13 @@
 package rabbit
 
-import "go.example/saga/pkg/outbox"
+import (
+	"net"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"go.example/saga/pkg/outbox"
+)
 
 // What the tests need to see of the inside.
 
@@ -8,6 +15,7 @@ const (
 	CloseTimeout = closeTimeout
 	Linger       = linger
 	DirectReply  = directReply
+	MaxPending   = maxPending
 )
 
 func (p *Publisher) Unsettled() int  { return len(p.slots) }
@@ -27,3 +35,13 @@ func (p *Publisher) Recovers() bool {
 
 func (c *Consumer) Arrived() int { return len(c.arrived) }
 func (c *Consumer) Busy() bool   { return c.busy }
+
+// PublishUnchecked writes a message of any kind between those of Publish.
+func (p *Publisher) PublishUnchecked(key string, immediate bool, m amqp.Publishing) error {
+	return p.session.channel.Publish("", key, true, immediate, m)
+}
+
+// NewSocket is what a session does with its connection.
+func NewSocket(conn net.Conn, writeTimeout time.Duration) net.Conn {
+	return newSocket(conn, writeTimeout)
+}

@@ -78,6 +78,10 @@ func (p *Publisher) setup(s *session) error {
 // [outbox.ErrUnroutable], [outbox.ErrNacked] or [outbox.ErrUnpublishable]; with
 // any other error the outcome is unknown. A wait whose ctx ended may be called
 // again; the message holds its place in the window until it is settled.
+//
+// When the broker ended the session because of a message, the errors of Publish,
+// of each wait without outcome and of Err are [outbox.ErrFatal], for a missing
+// exchange [outbox.ErrNoExchange] too. Which message it was they do not say.
 func (p *Publisher) Publish(ctx context.Context, record *outbox.Record) (wait func(context.Context) error, err error) {
 	message, invalid := p.builder.build(record)
 	if invalid != nil {
@@ -85,7 +89,7 @@ func (p *Publisher) Publish(ctx context.Context, record *outbox.Record) (wait fu
 		return func(context.Context) error { return invalid }, nil
 	}
 	if err := p.admit(ctx); err != nil {
-		return nil, fmt.Errorf("publish message %s: %w", record.ID, err)
+		return nil, fmt.Errorf("publish message %s: %w", record.ID, blame(err))
 	}
 	confirmation, err := p.session.channel.PublishWithDeferredConfirm(
 		record.Exchange, record.RoutingKey, true, false, message)
@@ -93,7 +97,7 @@ func (p *Publisher) Publish(ctx context.Context, record *outbox.Record) (wait fu
 		// Half a message may be on the wire, and the library's count of tags no
 		// longer agrees with the broker's.
 		p.session.broken(err)
-		return nil, fmt.Errorf("publish message %s: %w", record.ID, p.session.reason())
+		return nil, fmt.Errorf("publish message %s: %w", record.ID, p.Err())
 	}
 	id := record.ID
 	return func(ctx context.Context) error { return p.settle(ctx, id, confirmation) }, nil
@@ -122,8 +126,9 @@ func (p *Publisher) Blocked() (reason string, blocked bool) { return p.blocked.s
 // Done is closed when the session has ended.
 func (p *Publisher) Done() <-chan struct{} { return p.session.done }
 
-// Err is why the session has ended, nil while it lasts.
-func (p *Publisher) Err() error { return p.session.reason() }
+// Err is why the session has ended, nil while it lasts. It Is [outbox.ErrFatal]
+// when a message was the cause.
+func (p *Publisher) Err() error { return blame(p.session.reason()) }
 
 // Close ends the session within about two seconds, even when the broker does not
 // answer. What is unsettled has an unknown outcome.

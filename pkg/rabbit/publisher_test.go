@@ -2,6 +2,7 @@ package rabbit_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"testing"
 	"time"
@@ -102,6 +103,9 @@ func TestBadExchangeInTheMiddleOfAWindow(t *testing.T) {
 	var again []*outbox.Record
 	for i, err := range outcomes {
 		require.NotErrorIs(t, err, outbox.ErrNacked, "message %d: the end of a channel is no nack", i)
+		if err != nil && !errors.Is(err, errNotSent) {
+			require.ErrorIs(t, err, outbox.ErrFatal, "message %d", i)
+		}
 		if err != nil && i != bad {
 			again = append(again, records[i])
 		}

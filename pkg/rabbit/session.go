@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -96,7 +97,7 @@ func (s *session) reason() error {
 // An error means that the broker may not have noticed yet.
 func (s *session) close() error {
 	s.fail(ErrClosed)
-	hard := time.AfterFunc(closeTimeout, func() { _ = s.link.socket.Close() })
+	hard := time.AfterFunc(closeTimeout, func() { s.link.socket.abort(net.ErrClosed) })
 	defer hard.Stop()
 	err := s.link.Close()
 	s.background.Wait()

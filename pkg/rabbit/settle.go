@@ -33,7 +33,7 @@ func (p *Publisher) settle(ctx context.Context, id uuid.UUID, confirmation *amqp
 		// The library reports the end of a channel as a nack of all that is
 		// unconfirmed, after it has marked the channel closed.
 		<-p.session.done
-		return fmt.Errorf("outcome of message %s is unknown: %w", id, p.session.err)
+		return fmt.Errorf("outcome of message %s is unknown: %w", id, p.Err())
 	}
 }
 

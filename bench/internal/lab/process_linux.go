@@ -1,0 +1,10 @@
+package lab
+
+import "syscall"
+
+// attributes of a process under measurement. Its own process group: an interrupt
+// at the terminal reaches only us, and we stop it in order. If we are killed, it
+// is told to stop.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}
