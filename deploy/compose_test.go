@@ -3,6 +3,7 @@
 package deploy_test
 
 import (
+	"net/url"
 	"os"
 	"path"
 	"reflect"
@@ -166,7 +167,9 @@ func TestEveryDatabaseInUseIsCreated(t *testing.T) {
 	require.NoError(t, err)
 	for name, s := range load(t).Services {
 		for _, address := range strings.Fields(s.Environment["DATABASE_URL"] + " " + s.Environment["DATABASE_URLS"]) {
-			require.Contains(t, string(script), "CREATE DATABASE "+path.Base(address)+";", name)
+			database, err := url.Parse(address)
+			require.NoError(t, err)
+			require.Contains(t, string(script), "CREATE DATABASE "+path.Base(database.Path)+";", name)
 		}
 	}
 }

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	neturl "net/url"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"go.example/saga/internal/config"
@@ -30,35 +35,104 @@ var sessionLimits = map[string]string{
 	"lock_timeout":                        "10s",
 }
 
+// errURL leaves the parser's own text out: it can quote pieces of the password.
+var errURL = errors.New("the database URL cannot be read; it has to look like " +
+	"postgres://user:password@host:5432/database?sslmode=disable " +
+	"with special characters in the password percent-encoded")
+
 // OpenPool makes a pool of at most maxConns connections, which name shows in
 // pg_stat_activity. It does not connect: the database need not be up yet. The
 // error never holds the URL, because the URL holds the password.
 func OpenPool(ctx context.Context, url config.Secret, name string, maxConns int32) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(url.Reveal())
+	cfg, err := poolConfig(url, name, maxConns)
 	if err != nil {
-		// The parser's own text can quote pieces of the password.
-		return nil, errors.New("the database URL cannot be read; it has to look like " +
-			"postgres://user:password@host:5432/database?sslmode=disable " +
-			"with special characters in the password percent-encoded")
+		return nil, err
+	}
+	for key, value := range sessionLimits {
+		if cfg.ConnConfig.RuntimeParams[key] == "" {
+			cfg.ConnConfig.RuntimeParams[key] = value
+		}
+	}
+	return newPool(ctx, cfg)
+}
+
+// OpenSessionlessPool makes a pool as [OpenPool] does, for who keeps nothing in a
+// session, so that PgBouncer in transaction mode may be in between: no prepared
+// statements, no settings but the name. Every call needs a deadline of its own. url is
+// asked again for each connection, so that a changed user and password are used.
+func OpenSessionlessPool(ctx context.Context, url func() (config.Secret, error), name string, maxConns int32) (*pgxpool.Pool, error) {
+	text, err := url()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := poolConfig(text, name, maxConns)
+	if err != nil {
+		return nil, err
+	}
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	cfg.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
+		text, err := url()
+		if err != nil {
+			return err
+		}
+		fresh, err := pgx.ParseConfig(text.Reveal())
+		if err != nil {
+			return errURL
+		}
+		conn.User, conn.Password = fresh.User, fresh.Password
+		return nil
+	}
+	return newPool(ctx, cfg)
+}
+
+func poolConfig(url config.Secret, name string, maxConns int32) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(Verified(url).Reveal())
+	if err != nil {
+		return nil, errURL
 	}
 	cfg.MaxConns = maxConns
 	cfg.MaxConnLifetime = connMaxLifetime
 	cfg.MaxConnLifetimeJitter = connMaxLifetime / 10
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	params := cfg.ConnConfig.RuntimeParams
-	if params["application_name"] == "" {
-		params["application_name"] = name
+	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = name
 	}
-	for key, value := range sessionLimits {
-		if params[key] == "" {
-			params[key] = value
-		}
-	}
+	return cfg, nil
+}
+
+func newPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make the pool for database %s: %w", cfg.ConnConfig.Database, err)
 	}
 	return pool, nil
+}
+
+// Verified adds to a database's URL what libpq's default lacks: over a network, TLS
+// and a certificate that is checked. Another sslmode in the URL, or in PGSSLMODE, is
+// somebody's choice and stays.
+func Verified(url config.Secret) config.Secret {
+	parsed, err := neturl.Parse(url.Reveal())
+	if err != nil || parsed.Query().Has("sslmode") || os.Getenv("PGSSLMODE") != "" || isLocal(parsed) {
+		return url
+	}
+	query := parsed.Query()
+	query.Set("sslmode", "verify-full")
+	parsed.RawQuery = query.Encode()
+	return config.Secret(parsed.String())
+}
+
+// isLocal says that the server is on this machine: a loopback address or a socket.
+func isLocal(url *neturl.URL) bool {
+	host := url.Hostname()
+	if host == "" {
+		host = url.Query().Get("host")
+	}
+	if host == "" || host == "localhost" || strings.HasPrefix(host, "/") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
 }
 
 // ClosePools closes the pools at the end of the process. It does not wait long for

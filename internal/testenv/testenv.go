@@ -63,7 +63,8 @@ func isolate() {
 	_, _ = located() // a test that needs the servers reports the error
 	for _, name := range []string{
 		"DATABASE_URL", "DATABASE_URLS", "DATABASE_SCHEMA", "AMQP_URL", "REPLY_QUEUE", "BATCH_SIZE",
-		"RELAY_WINDOW", "RELAY_PAGE", "RELAY_LEASE", "LISTEN_ADDR", "HEALTH_ADDR", "LOG_LEVEL", "LOG_FORMAT", "CARD_NUMBER",
+		"RELAY_WINDOW", "RELAY_PAGE", "RELAY_LEASE", "RELAY_SHARDS", "RELAY_POLL_ONLY", "RELAY_RETRY_FOR", "RELAY_RETENTION",
+		"RELAY_PARTITION_ROWS", "DATABASE_URLS_FILE", "AMQP_URL_FILE", "AMQP_CA_FILE", "AMQP_CERT_FILE", "AMQP_KEY_FILE", "PGSSLMODE", "LISTEN_ADDR", "HEALTH_ADDR", "LOG_LEVEL", "LOG_FORMAT", "CARD_NUMBER",
 	} {
 		_ = os.Unsetenv(name) // fails only on a name that is none
 	}

@@ -11,8 +11,9 @@
 -- fail: one that looked up the partitions before a change and draws its id after it
 -- would be told that its row violates the partition constraint. Such a lock waits for
 -- all who use the outbox and everybody else waits behind it, so the wait is bounded by
--- lock_timeout, nothing is waited for under the lock, and who is refused tries again
--- later.
+-- lock_timeout, and who is refused tries again later. Once the parent is locked, the
+-- partitions are those of nobody but a VACUUM, or a transaction that is just letting go
+-- of its locks: hence the 10 ms.
 
 -- +goose Up
 
@@ -97,15 +98,15 @@ CREATE FUNCTION public.outbox_partitions_ahead(width bigint, ahead integer, pati
 $$
 DECLARE
     reserve_width CONSTANT bigint := 1000000000000;
-    -- Read through in about patience, with its pages in memory or not.
-    readable      CONSTANT bigint := extract(epoch FROM patience) * 500000000;
+    -- Read through for each new partition within patience.
+    readable      CONSTANT bigint := extract(epoch FROM patience) * 200000000;
     missing       integer;
     reserve       record;
     in_use        boolean;
     next_id       bigint;
 BEGIN
-    IF width IS NULL OR width NOT BETWEEN 1 AND reserve_width OR ahead IS NULL OR ahead NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION 'outbox_partitions_ahead: width is %, ahead is %, want 1 to % and 1 to 1000', width, ahead, reserve_width
+    IF width IS NULL OR width NOT BETWEEN 1 AND reserve_width / 1000 OR ahead IS NULL OR ahead NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION 'outbox_partitions_ahead: width is %, ahead is %, want 1 to % and 1 to 1000', width, ahead, reserve_width / 1000
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF public.outbox_partitions_missing(ahead) <= 0 OR NOT public.outbox_partitions_claim() THEN RETURN 0; END IF;
@@ -117,12 +118,13 @@ BEGIN
     END IF;
     PERFORM set_config('lock_timeout', greatest(extract(epoch FROM patience) * 1000, 1)::integer || 'ms', true);
     LOCK TABLE ONLY public.outbox IN ACCESS EXCLUSIVE MODE;
-    LOCK TABLE public.outbox_default IN ACCESS EXCLUSIVE MODE NOWAIT;
+    PERFORM set_config('lock_timeout', '10ms', true);
+    LOCK TABLE public.outbox_default IN ACCESS EXCLUSIVE MODE;
 
     missing := public.outbox_partitions_missing(ahead);
     SELECT p.* INTO reserve FROM public.outbox_partitions AS p ORDER BY p.first_id DESC LIMIT 1;
     IF reserve IS NOT NULL THEN
-        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', reserve.partition);
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', reserve.partition);
         -- It may hold rows that the sequence does not know of: a careless restore.
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', reserve.partition) INTO in_use;
         in_use := in_use OR reserve.first_id <= public.outbox_last_id();
@@ -134,6 +136,10 @@ BEGIN
         next_id := greatest(reserve.last_id + 1, public.outbox_last_id() + 1);
     END IF;
     next_id := greatest(next_id, (SELECT max(o.id) + 1 FROM public.outbox_default AS o));
+    -- The relay looks into each partition whenever it opens a window, so their number must
+    -- not grow with the rate and the retention: every four of the past double the width.
+    width := width << least((SELECT count(*) FROM public.outbox_partitions AS p
+                              WHERE p.first_id <= public.outbox_last_id()) / 4, 10)::integer;
 
     FOR n IN 0 .. missing - 1 LOOP
         PERFORM public.outbox_partition_add(next_id + n * width, width);
@@ -149,7 +155,7 @@ END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partitions_ahead(bigint, integer, interval) IS
-    'Sees to it that so many partitions of width ids lie ahead of the id drawn last, and the reserve behind them. Returns how many it has made: 0 where enough are there or another session is at it. Nobody waits longer than patience for it; where somebody uses the outbox for longer it fails with 55P03 and can be called again at once or later. To be called by the owner of outbox.';
+    'Sees to it that so many partitions of width ids, or of more where many are kept, lie ahead of the id drawn last, and the reserve behind them. Returns how many it has made: 0 where enough are there or another session is at it. Nobody waits longer than patience for it; where somebody uses the outbox for longer it fails with 55P03 and can be called again at once or later. To be called by the owner of outbox.';
 
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_partition_settled(partition regclass) RETURNS boolean
@@ -233,7 +239,8 @@ BEGIN
 
     PERFORM set_config('lock_timeout', greatest(extract(epoch FROM patience) * 1000, 1)::integer || 'ms', true);
     LOCK TABLE ONLY public.outbox IN ACCESS EXCLUSIVE MODE;
-    EXECUTE format('LOCK TABLE %s, public.outbox_default IN ACCESS EXCLUSIVE MODE NOWAIT', expired);
+    PERFORM set_config('lock_timeout', '10ms', true);
+    EXECUTE format('LOCK TABLE %s, public.outbox_default IN ACCESS EXCLUSIVE MODE', expired);
     IF NOT public.outbox_partition_settled(expired) THEN RETURN NULL; END IF; -- somebody was late
 
     EXECUTE format('ALTER TABLE public.outbox DETACH PARTITION %s', expired);
@@ -263,7 +270,7 @@ $$
 DECLARE
     trimmed bigint;
 BEGIN
-    IF public.outbox_is_foreign() THEN RETURN 0; END IF;
+    IF NOT public.outbox_partitions_claim() OR public.outbox_is_foreign() THEN RETURN 0; END IF;
     WITH free AS MATERIALIZED (
         SELECT o.id, o.xact, o.created_at FROM public.outbox_default AS o
         WHERE coalesce((SELECT k.state FROM public.outbox_parked AS k WHERE k.id = o.id), 'discarded') = 'discarded'
@@ -282,6 +289,6 @@ END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_default_trim(interval, integer) IS
-    'Deletes published rows older than keep from outbox_default, those with the lowest ids and at most so many; parked ones stay. Returns their number: call it until it is 0. Blocks nobody.';
+    'Deletes published rows older than keep from outbox_default, those with the lowest ids and at most so many; parked ones stay. Returns their number: call it until it is 0, which it also is where another session changes the partitions. Blocks nobody.';
 
 SELECT public.outbox_partitions_ahead(1000000, 2);

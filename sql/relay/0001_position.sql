@@ -95,7 +95,10 @@ BEGIN
     SELECT count(*) INTO places
       FROM (SELECT DISTINCT p.settled::text, p.window_end::text, p.last_id FROM public.outbox_position AS p) AS d;
     SELECT p.* INTO place FROM public.outbox_position AS p
-     ORDER BY pg_snapshot_xmax(p.settled), pg_snapshot_xmin(p.settled), p.last_id LIMIT 1;
+     -- Snapshots of one cluster are ordered by what they see: with the same bounds, the
+     -- one with more transactions still running is the earlier.
+     ORDER BY pg_snapshot_xmax(p.settled), pg_snapshot_xmin(p.settled),
+              (SELECT count(*) FROM pg_snapshot_xip(p.settled)) DESC, p.last_id LIMIT 1;
     IF places > 1 THEN
         place.window_end := NULL;
         place.last_id := NULL;

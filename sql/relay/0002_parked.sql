@@ -151,7 +151,7 @@ BEGIN
     INSERT INTO public.outbox_parked AS p (id, aggregate_id, exchange, routing_key, state, next_at, note)
     SELECT o.id, o.aggregate_id, o.exchange, o.routing_key, 'scheduled', now(), nullif(note, '')
     FROM public.outbox_overview AS v JOIN public.outbox AS o ON o.id = v.id
-    WHERE v.id = ANY (ids) AND o.id = ANY (ids) AND v.state IN ('published', 'discarded')
+    WHERE v.id = ANY (ids) AND v.state IN ('published', 'discarded')
     ON CONFLICT (id) DO UPDATE
        SET state = 'scheduled', reason = NULL, error = NULL, attempts = 0, next_at = excluded.next_at,
            parked_at = excluded.parked_at, tried_at = NULL, note = excluded.note

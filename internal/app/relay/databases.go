@@ -17,8 +17,9 @@ import (
 // ErrSettings: a command cannot begin because its settings are wrong.
 var ErrSettings = errors.New("DATABASE_URLS")
 
-// poolSize of a database: one connection reads, one saves.
-const poolSize = 2
+// poolSize of a database: each shard that is held reads, saves and looks after what is
+// parked. Connections are opened when needed.
+const poolSize = 32
 
 // database is one of the databases whose outbox is relayed.
 type database struct {
@@ -40,8 +41,12 @@ func openDatabases(ctx context.Context, s Settings, application string) ([]datab
 		app.ClosePools(pools...)
 	}
 	names := map[string]bool{}
-	for i, url := range config.List(s.DatabaseURLs.Reveal()) {
-		pool, err := app.OpenPool(ctx, config.Secret(url), application, poolSize)
+	urls, err := s.databaseURLs()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w_FILE: %w", ErrSettings, err)
+	}
+	for i, url := range urls {
+		pool, err := app.OpenSessionlessPool(ctx, s.databaseURL(i), application, poolSize)
 		if err != nil {
 			closeAll()
 			return nil, nil, fmt.Errorf("%w, entry %d: %w", ErrSettings, i+1, err)
@@ -60,4 +65,18 @@ func openDatabases(ctx context.Context, s Settings, application string) ([]datab
 		names[name], names[full] = true, true
 	}
 	return databases, closeAll, nil
+}
+
+// databaseURL gives one of the list as it is at the time.
+func (s *Settings) databaseURL(i int) func() (config.Secret, error) {
+	return func() (config.Secret, error) {
+		urls, err := s.databaseURLs()
+		if err == nil && i >= len(urls) {
+			err = fmt.Errorf("the list of databases has lost its entry %d", i+1)
+		}
+		if err != nil {
+			return "", fmt.Errorf("read the database's URL: %w", err)
+		}
+		return config.Secret(urls[i]), nil
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"go.example/saga/internal/app"
+	"go.example/saga/internal/config"
 	sagasql "go.example/saga/sql"
 )
 
@@ -15,9 +17,13 @@ func Migrate(ctx context.Context, s Settings, done func(database string)) error 
 		return err
 	}
 	defer closeAll()
+	line := sagasql.Outbox
+	if s.Adopt.Table != "" {
+		line = sagasql.Relay // the view stands where the table would
+	}
 	var errs []error
 	for _, d := range databases {
-		if err := sagasql.Up(ctx, d.url, s.DatabaseSchema, sagasql.Outbox); err != nil {
+		if err := sagasql.Up(ctx, app.Verified(config.Secret(d.url)).Reveal(), s.DatabaseSchema, line); err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
-	"go.example/saga/internal/config"
+	"go.example/saga/pkg/outbox/outboxpg"
 	engine "go.example/saga/pkg/outbox/relay"
 	"go.example/saga/pkg/rabbit"
 )
@@ -34,27 +36,63 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	defer closeAll()
 	process := newHolder()
-	var engines []*engine.Engine
+	var crews []*engine.Crew
 	var tasks []func(context.Context) error
 	for i, d := range databases {
 		// Numbered, because a database that is listed under two addresses has two
-		// engines, and one of them has to stand by.
-		holder := fmt.Sprintf("%s/%d", process, i+1)
-		e, err := engine.New(engine.Config{
-			Name: d.name, Log: d.log, Open: open(s), Holder: holder,
-			Lease: s.Lease, Window: s.Window, Page: s.Page, Logger: log,
-		})
+		// crews, and they have to share.
+		cfg := engine.Config{
+			Name: d.name, Log: d.log, Open: open(s), Holder: fmt.Sprintf("%s/%d", process, i+1),
+			Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Logger: log,
+		}
+		if !s.PollOnly {
+			bell := outboxpg.NewBell(d.pool, s.DatabaseSchema, log.With(zap.String("database", d.name)))
+			cfg.Rung = bell.Next
+			tasks = append(tasks, bell.Run)
+		}
+		crew, err := engine.NewCrew(cfg)
 		if err != nil {
 			return err
 		}
-		engines = append(engines, e)
-		tasks = append(tasks, e.Run)
+		crews = append(crews, crew)
+		upkeep := &engine.Upkeep{
+			Log: d.log, Name: d.name, PartitionRows: s.PartitionRows, Retention: s.Retention, Logger: log,
+		}
+		tasks = append(tasks, crew.Run, forever(upkeep.Run), forever(func(ctx context.Context) { reshard(ctx, d, s.Shards, log) }))
 	}
-	log.Info("relaying", zap.Int("databases", len(engines)), zap.String("holder", process))
+	log.Info("relaying", zap.Int("databases", len(crews)), zap.String("holder", process))
 	tasks = append(tasks, func(ctx context.Context) error {
-		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(engines) }, log)
+		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(crews) }, log)
 	})
 	return app.Run(ctx, tasks...)
+}
+
+// forever is a task that cannot fail.
+func forever(run func(context.Context)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		run(ctx)
+		<-ctx.Done() // a task that ends ends the others
+		return nil
+	}
+}
+
+// reshard sets the number of shards once, as soon as the database can be reached.
+func reshard(ctx context.Context, d database, shards int, log *zap.Logger) {
+	if shards == 0 {
+		return
+	}
+	log = log.With(zap.String("database", d.name), zap.Int("shards", shards))
+	_, _ = backoff.Retry(ctx, func() (int, error) {
+		ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+		defer cancel()
+		former, err := d.log.Reshard(ctx, shards)
+		if err == nil && former != shards {
+			log.Info("the number of shards has changed", zap.Int("former", former))
+		}
+		return former, err
+	}, backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
+		log.Debug("the number of shards could not be set yet", zap.Error(err))
+	}))
 }
 
 // newHolder names this process in the leases: readable, and not even a process
@@ -68,7 +106,7 @@ func newHolder() string {
 }
 
 func open(s Settings) func(context.Context) (engine.Publisher, error) {
-	cfg := broker(s.AMQPURL)
+	cfg := broker(s)
 	return func(ctx context.Context) (engine.Publisher, error) {
 		publisher, err := rabbit.OpenPublisher(ctx, cfg, s.Window)
 		if err != nil {
@@ -78,16 +116,18 @@ func open(s Settings) func(context.Context) (engine.Publisher, error) {
 	}
 }
 
-func broker(url config.Secret) rabbit.Config {
-	return rabbit.Config{Name: name, URL: func(context.Context) (string, error) { return url.Reveal(), nil }}
+func broker(s Settings) rabbit.Config {
+	return rabbit.Config{
+		Name: name, URL: s.amqpURL, TLS: rabbit.TLSFiles(s.AMQPCAFile, s.AMQPCertFile, s.AMQPKeyFile),
+	}
 }
 
-// ready is nil when all engines do what they should; else it names the others.
-func ready(engines []*engine.Engine) error {
+// ready is nil when all crews do what they should; else it names the others.
+func ready(crews []*engine.Crew) error {
 	var errs []error
-	for _, e := range engines {
-		if st := e.Status(); !st.State.Healthy() {
-			errs = append(errs, fmt.Errorf("%s: %s %s", st.Name, st.State, st.LastError))
+	for _, c := range crews {
+		if st := c.Status(); !st.State.Healthy() {
+			errs = append(errs, fmt.Errorf("%s, shard %d: %s %s", st.Name, st.Shard, st.State, st.LastError))
 		}
 	}
 	return errors.Join(errs...)

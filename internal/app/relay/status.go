@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +23,11 @@ const (
 	StateUnreachable = "unreachable" // the database does not answer
 )
 
-// DatabaseStatus is the state of one database's outbox, seen from outside.
-type DatabaseStatus struct {
+// ShardStatus is the state of one shard of a database's outbox, seen from outside. A
+// database that cannot be asked has one, without a holder.
+type ShardStatus struct {
 	Database    string `json:"database"`
+	Shard       int    `json:"shard"`
 	State       string `json:"state"`
 	Holder      string `json:"holder"`
 	PublishedID int64  `json:"publishedId"`
@@ -34,10 +37,19 @@ type DatabaseStatus struct {
 	LastError     string `json:"lastError"`
 }
 
+// ParkedStatus counts the messages of a database that are set aside for one reason.
+type ParkedStatus struct {
+	Database string `json:"database"`
+	outboxpg.ParkedCount
+}
+
 // Status is what `relay status` shows. It asks the databases and the broker, not
 // the relay, so that it also works where none runs.
 type Status struct {
-	Databases []DatabaseStatus `json:"databases"`
+	// Shards are in the order of the databases' list.
+	Shards []ShardStatus `json:"shards"`
+	// Parked is what is set aside, by database, see `relay parked`.
+	Parked []ParkedStatus `json:"parked"`
 	// Broker is "reachable", "unknown" where no AMQP_URL is set, or the reason why
 	// it cannot be used.
 	Broker string `json:"broker"`
@@ -49,11 +61,15 @@ const (
 	BrokerUnknown   = "unknown"
 )
 
-// OK says whether everything is reachable and nothing stands still.
+// OK says whether everything is reachable, nothing stands still and nothing waits for
+// an operator.
 func (s Status) OK() bool {
 	ok := s.Broker == BrokerReachable || s.Broker == BrokerUnknown
-	for _, d := range s.Databases {
+	for _, d := range s.Shards {
 		ok = ok && d.State == StateActive
+	}
+	for _, p := range s.Parked {
+		ok = ok && p.State != outboxpg.Dead
 	}
 	return ok
 }
@@ -67,43 +83,61 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 	defer closeAll()
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	status := Status{Databases: make([]DatabaseStatus, len(databases)), Broker: BrokerUnknown}
+	shards := make([][]ShardStatus, len(databases))
+	parked := make([][]ParkedStatus, len(databases))
+	status := Status{Broker: BrokerUnknown}
 	var looks sync.WaitGroup
 	for i, d := range databases {
-		looks.Go(func() { status.Databases[i] = readDatabase(ctx, d) })
+		looks.Go(func() { shards[i], parked[i] = readDatabase(ctx, d) })
 	}
-	if s.AMQPURL != "" {
+	if s.RequireBroker() == nil {
 		looks.Go(func() {
 			status.Broker = BrokerReachable
-			if _, err := rabbit.Ping(ctx, broker(s.AMQPURL)); err != nil {
+			if _, err := rabbit.Ping(ctx, broker(s)); err != nil {
 				status.Broker = err.Error()
 			}
 		})
 	}
 	looks.Wait()
+	status.Shards, status.Parked = slices.Concat(shards...), slices.Concat(parked...)
 	return status, nil
 }
 
-func readDatabase(ctx context.Context, d database) DatabaseStatus {
-	lag, err := d.log.Lag(ctx)
-	status := DatabaseStatus{
-		Database:      d.name,
-		State:         StateActive,
-		Holder:        lag.Holder,
-		PublishedID:   lag.PublishedID,
-		Pending:       lag.Pending,
-		OldestSeconds: int64(lag.OldestAge.Seconds()),
-		LastError:     lag.LastError,
-	}
+func readDatabase(ctx context.Context, d database) ([]ShardStatus, []ParkedStatus) {
+	lags, err := d.log.Lag(ctx)
 	switch {
 	case errors.Is(err, outboxpg.ErrNotInstalled):
-		status.State, status.LastError = StateNoTables, outboxpg.ErrNotInstalled.Error()
+		return []ShardStatus{{Database: d.name, State: StateNoTables, LastError: outboxpg.ErrNotInstalled.Error()}}, nil
 	case err != nil:
-		status.State, status.LastError = StateUnreachable, err.Error()
-	case lag.LastError != "":
-		status.State = StateStalled
-	case lag.Holder == "":
-		status.State = StateNoRelay
+		return []ShardStatus{{Database: d.name, State: StateUnreachable, LastError: err.Error()}}, nil
 	}
-	return status
+	shards := make([]ShardStatus, len(lags))
+	for i, lag := range lags {
+		shards[i] = ShardStatus{
+			Database:      d.name,
+			Shard:         lag.Shard,
+			State:         StateActive,
+			Holder:        lag.Holder,
+			PublishedID:   lag.PublishedID,
+			Pending:       lag.Pending,
+			OldestSeconds: int64(lag.OldestAge.Seconds()),
+			LastError:     lag.LastError,
+		}
+		switch {
+		case lag.LastError != "":
+			shards[i].State = StateStalled
+		case lag.Holder == "":
+			shards[i].State = StateNoRelay
+		}
+	}
+	return shards, readParked(ctx, d)
+}
+
+// readParked leaves out what cannot be counted: the shards' errors say why.
+func readParked(ctx context.Context, d database) (parked []ParkedStatus) {
+	counts, _ := d.log.CountParked(ctx, outboxpg.ParkedFilter{})
+	for _, c := range counts {
+		parked = append(parked, ParkedStatus{d.name, c})
+	}
+	return parked
 }

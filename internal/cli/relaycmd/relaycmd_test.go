@@ -52,7 +52,7 @@ func TestFromMigrateToDrained(t *testing.T) {
 	}
 
 	status, code := read()
-	require.Equal(t, relay.StateNoTables, status.Databases[0].State)
+	require.Equal(t, relay.StateNoTables, status.Shards[0].State)
 	require.Equal(t, cli.ExitFailed, code)
 	for range 2 {
 		code, out, _ := command(t, t.Context(), file, "migrate")
@@ -63,8 +63,8 @@ func TestFromMigrateToDrained(t *testing.T) {
 		VALUES ('a', '1', 't', '', 'q', '{}')`)
 	require.NoError(t, err)
 	status, _ = read()
-	require.Equal(t, relay.StateNoRelay, status.Databases[0].State)
-	require.Equal(t, int64(1), status.Databases[0].Pending)
+	require.Equal(t, relay.StateNoRelay, status.Shards[0].State)
+	require.Equal(t, int64(1), status.Shards[0].Pending)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
@@ -76,17 +76,17 @@ func TestFromMigrateToDrained(t *testing.T) {
 		t.Helper()
 		require.Eventually(t, func() bool { return condition(read()) }, 20*time.Second, 20*time.Millisecond, what)
 	}
-	await("stalled: there is no queue", func(s relay.Status, code int) bool {
-		return s.Databases[0].State == relay.StateStalled && code == cli.ExitFailed
+	await("parked: there is no queue", func(s relay.Status, code int) bool {
+		return len(s.Parked) == 1 && s.Parked[0].Reason == "unroutable" && s.Shards[0].Pending == 0 && code == cli.ExitOK
 	})
 	url := func(context.Context) (string, error) { return broker, nil }
 	require.NoError(t, rabbit.Declare(t.Context(), rabbit.Config{URL: url}, rabbit.ReplyTopology("q")))
 	await("drained", func(s relay.Status, code int) bool {
-		return s.Databases[0].Pending == 0 && s.OK() && code == cli.ExitOK
+		return len(s.Parked) == 0 && s.OK() && code == cli.ExitOK
 	})
 	code, out, _ := command(t, t.Context(), file, "status")
 	require.Equal(t, cli.ExitOK, code)
-	require.Regexp(t, `DATABASE +STATE +HOLDER +POSITION +PENDING +OLDEST +BROKER\n\S+ +active +\S+ +1 +0 +- +reachable\n`, out)
+	require.Regexp(t, `DATABASE +SHARD +STATE +HOLDER +POSITION +PENDING +OLDEST +BROKER\n\S+ +0 +active +\S+ +- +0 +- +reachable\n`, out)
 	cancel()
 	require.Equal(t, cli.ExitOK, <-ended)
 }
@@ -96,7 +96,7 @@ func TestUnreachable(t *testing.T) {
 	file := configFile(t, "database_urls: postgres://svc:s3cretPW@127.0.0.1:1/nowhere\namqp_url: amqp://svc:s3cretPW@127.0.0.1:1/\n")
 	code, out, errs := command(t, t.Context(), file, "status")
 	require.Equal(t, cli.ExitFailed, code)
-	require.Regexp(t, `nowhere +unreachable +- +- +- +- +unreachable\n`, out)
+	require.Regexp(t, `nowhere +0 +unreachable +- +- +- +- +unreachable\n`, out)
 	require.NotContains(t, out+errs, "s3cretPW")
 }
 

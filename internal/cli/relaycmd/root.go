@@ -1,5 +1,5 @@
 // Package relaycmd is the command line of the relay: run it, see how far it is,
-// create the outbox tables.
+// create the outbox tables, settle what could not be published.
 package relaycmd
 
 import (
@@ -17,8 +17,16 @@ const rootHelp = `Publish the committed messages of one or more outboxes to Rabb
 
 Settings come from the environment, over those of the --config file:
 DATABASE_URLS (separated by white space or commas), DATABASE_SCHEMA (public),
-AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT, RELAY_WINDOW (1024 unconfirmed
-messages), RELAY_PAGE (1024 rows a read), RELAY_LEASE (5s).
+AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
+RELAY_SHARDS (as it is), RELAY_POLL_ONLY (false), RELAY_LEASE (5s),
+RELAY_WINDOW (2048 messages that a crash may repeat), RELAY_PAGE (1024 rows a read),
+RELAY_RETRY_FOR (24h, then a refused message is dead),
+RELAY_RETENTION (168h, then published rows are dropped by the partition),
+RELAY_PARTITION_ROWS (1000000).
+Secrets may stand in files that are read again for each connection:
+DATABASE_URLS_FILE, AMQP_URL_FILE. TLS: sslmode in the database's URL, where
+verify-full is the default but on this machine; amqps in the broker's, with
+AMQP_CA_FILE, AMQP_CERT_FILE, AMQP_KEY_FILE where needed.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments or settings.`
 
@@ -31,10 +39,11 @@ func New() *cobra.Command {
 		Long:  rootHelp,
 		Example: `  relay migrate
   relay run
-  relay status`,
+  relay status
+  relay parked list`,
 	}
 	root.PersistentFlags().StringVar(&o.config, "config", "", "YAML file with settings")
-	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), cli.Healthcheck("relay"))
+	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), newParked(&o), newReplay(&o), newAdopt(&o), cli.Healthcheck("relay"))
 	return root
 }
 
@@ -58,28 +67,41 @@ func usage(err error) error {
 }
 
 func newRun(o *options) *cobra.Command {
-	return &cobra.Command{
+	var shards int
+	var pollOnly bool
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Publish until SIGTERM",
 		Long: `Publish what is committed to the outboxes until SIGINT or SIGTERM, then wait for
-the confirms in flight and release the leases. A second relay on the same
-database stands by and takes over when the first is gone. Databases and broker
-may come later and go away: the backlog drains by itself.`,
+the confirms in flight and release the leases. Databases and broker may come later
+and go away: the backlog drains by itself.
+
+Messages of one aggregate_id are published in order, one after the other. Several
+relays on the same database share its shards out among themselves, and take those of
+a dead one over; with one shard, which is the default, the others stand by.`,
 		Example: `  DATABASE_URLS="postgres://postgres@127.0.0.1:5432/saga_hotel postgres://postgres@127.0.0.1:5432/saga_payment" \
   AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ relay run
-  relay run --config relay.yaml`,
+  relay run --config relay.yaml
+  relay run --shards 8`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings, err := o.settings()
 			if err != nil {
 				return err
 			}
-			if err := settings.RequireBroker(); err != nil {
+			if cmd.Flags().Changed("shards") {
+				settings.Shards = shards
+			}
+			settings.PollOnly = settings.PollOnly || pollOnly
+			if err := errors.Join(settings.RequireBroker(), settings.Validate()); err != nil {
 				return cli.Usagef("%w", err)
 			}
 			return usage(relay.Run(cmd.Context(), settings))
 		},
 	}
+	cmd.Flags().IntVar(&shards, "shards", 0, "set the number of shards of each outbox (0: leave it), RELAY_SHARDS")
+	cmd.Flags().BoolVar(&pollOnly, "poll-only", false, "do not listen for NOTIFY, RELAY_POLL_ONLY")
+	return cmd
 }
 
 func newMigrate(o *options) *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,11 +18,11 @@ func newStatus(o *options) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show position, backlog and broker of every database",
+		Short: "Show position, backlog and broker of every database and shard",
 		Long: `Show for every database who publishes, how far it is and what waits. It asks the
 databases and the broker, not the relay. Exit code 1 when one of them cannot be
-reached, no relay is at work, or a log stands still.`,
-		Example: "  relay status\n  relay status --json | jq '.databases[] | select(.pending > 0)'",
+reached, no relay is at work, a log stands still, or messages are dead.`,
+		Example: "  relay status\n  relay status --json | jq '.shards[] | select(.pending > 0)'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings, err := o.settings()
@@ -50,18 +51,21 @@ reached, no relay is at work, or a log stands still.`,
 }
 
 // row shows a dash for what is not known.
-func row(d relay.DatabaseStatus, broker string) []string {
+func row(d relay.ShardStatus, broker string) []string {
 	holder, position, pending, oldest := "-", "-", "-", "-"
 	if d.Holder != "" {
 		holder = d.Holder
 	}
 	if d.State != relay.StateUnreachable && d.State != relay.StateNoTables {
-		position, pending = strconv.FormatInt(d.PublishedID, 10), strconv.FormatInt(d.Pending, 10)
+		pending = strconv.FormatInt(d.Pending, 10)
+	}
+	if d.PublishedID > 0 {
+		position = strconv.FormatInt(d.PublishedID, 10)
 	}
 	if d.Pending > 0 {
 		oldest = (time.Duration(d.OldestSeconds) * time.Second).String()
 	}
-	return []string{d.Database, d.State, holder, position, pending, oldest, broker}
+	return []string{d.Database, strconv.Itoa(d.Shard), d.State, holder, position, pending, oldest, broker}
 }
 
 // table prints the databases, and below them what went wrong in full: errors are
@@ -71,16 +75,19 @@ func table(w io.Writer, s relay.Status) error {
 	if broker != relay.BrokerReachable && broker != relay.BrokerUnknown {
 		broker = "unreachable"
 	}
-	rows := make([][]string, len(s.Databases))
-	for i, d := range s.Databases {
+	rows := make([][]string, len(s.Shards))
+	for i, d := range s.Shards {
 		rows[i] = row(d, broker)
 	}
-	if err := cli.Table(w, []string{"DATABASE", "STATE", "HOLDER", "POSITION", "PENDING", "OLDEST", "BROKER"}, rows); err != nil {
+	if err := cli.Table(w, []string{"DATABASE", "SHARD", "STATE", "HOLDER", "POSITION", "PENDING", "OLDEST", "BROKER"}, rows); err != nil {
 		return err
 	}
-	for _, d := range s.Databases {
+	for _, p := range s.Parked {
+		fmt.Fprintf(w, "%s: %s\n", p.Database, strings.TrimSpace(fmt.Sprint(p.Messages, " parked messages: ", p.State, " ", p.Reason)))
+	}
+	for _, d := range s.Shards {
 		if d.LastError != "" {
-			fmt.Fprintf(w, "%s: %s\n", d.Database, d.LastError)
+			fmt.Fprintf(w, "%s, shard %d: %s\n", d.Database, d.Shard, d.LastError)
 		}
 	}
 	if broker == "unreachable" {

@@ -21,21 +21,33 @@
 //
 // # The place and the lease
 //
-// The table outbox_position has one row: S1, S2, the last id, and the lease of the
-// one relay that may publish. [Log.Acquire] takes a lease that is free, expired or
+// The table outbox_position has one row a shard: S1, S2, the last id, and the lease of the
+// one relay that may publish the shard. A shard is a part of the aggregates, by hash;
+// each has a position of its own, and reads the log past the rows of the others.
+// [Log.Acquire] takes a lease that is free, expired or
 // the caller's own and raises its epoch; each write names the epoch, so a former holder that wakes up
 // late changes nothing and gets [ErrLost]. Only the database's clock decides.
-// There is no session state (no advisory lock, no LISTEN, no transaction longer
-// than a statement), so a pooler in transaction mode is no obstacle.
+// Nothing that matters is session state (no advisory lock, no transaction longer than
+// a few statements; only [Bell], which is a hint, listens), so a pooler in transaction
+// mode is no obstacle.
+//
+// # Parked messages
+//
+// A message that cannot be published in its turn is set aside in outbox_parked by the
+// same transaction that moves the position over it, and leaves that table when the
+// broker has confirmed it. See [Progress].
 //
 // # What a crash can do
 //
 // Rows that were published and not yet covered by [Tenure.Save] are read again by
 // the next holder: duplicates with the same event id, never a loss.
 //
-// # Restored dumps
+// # Clusters
 //
-// Transaction numbers mean nothing in another cluster. A position that another
-// cluster wrote, or one from the future, is refused with [ErrForeign]; the SQL
-// function outbox_rebase makes the log whole again.
+// Transaction numbers mean nothing in another cluster. The position row names the
+// transaction that wrote it, which is the row's own xmin in the cluster where it was
+// written and in all that came of it physically: a base backup, a promoted standby, a
+// pg_upgrade. In a restored dump it is not, and Acquire fails with [ErrForeign].
+// [Log.Rebase] then takes over what the dump says of itself: which rows were published
+// is arithmetic on the numbers that came along.
 package outboxpg

@@ -77,3 +77,13 @@ func (l *Log) Rebase(ctx context.Context) (pending int64, err error) {
 	}
 	return pending, nil
 }
+
+// Reshard sets the number of shards, 1 to 1024, and returns the former one. The
+// holders lose their leases. Where the shards stood at different places, messages that
+// some had published ahead of the slowest are published again. It can be repeated.
+func (l *Log) Reshard(ctx context.Context, shards int) (former int, err error) {
+	if err := l.pool.QueryRow(ctx, l.query("reshard"), shards).Scan(&former); err != nil {
+		return 0, fmt.Errorf("set the number of shards of the outbox to %d: %w", shards, explain(err))
+	}
+	return former, nil
+}

@@ -80,7 +80,10 @@ func (t *Tenure) write(ctx context.Context, query string, p Progress, extra ...a
 		return saved, lost(err)
 	}
 	err = pgx.BeginFunc(ctx, t.log.pool, func(tx pgx.Tx) error {
-		// First, because it locks the position and so keeps a former holder out.
+		if _, err := tx.Exec(ctx, t.log.query("bounded")); err != nil {
+			return err
+		}
+		// Before the rest, because it locks the position and so keeps a former holder out.
 		if err := tx.QueryRow(ctx, t.log.query(query), args...).Scan(&saved.ParkedVersion); err != nil {
 			return lost(err)
 		}

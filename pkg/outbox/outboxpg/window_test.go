@@ -28,19 +28,35 @@ func TestRecordCarriesTheRow(t *testing.T) {
 	b := setup(t)
 	_, err := b.pool.Exec(b.ctx, `INSERT INTO public.outbox
 		(event_id, aggregate_type, aggregate_id, type, exchange, routing_key, correlation_id, reply_to, content_type, headers, payload)
-		VALUES ('0b7cbd7e-55a1-4a2b-9d7b-6b2a4b0f6d11', 'room', '7', 'room.booked', 'ex', 'rk', 'c', 'r', 'application/x', '{"h": "v"}', '{"big": 12345678901234567890.10}')`)
+		VALUES ('0b7cbd7e-55a1-4a2b-9d7b-6b2a4b0f6d11', 'room', '7', 'room.booked', 'ex', 'rk', 'c', 'r', 'application/x+json', '{"h": "v"}', '{"big": 12345678901234567890.10}')`)
 	require.NoError(t, err)
 	tenure := b.acquire("one")
 	page, err := tenure.Read(b.ctx, tenure.Position(), 1)
 	require.NoError(t, err)
 	r := page.Records[0]
 	require.Equal(t, "0b7cbd7e-55a1-4a2b-9d7b-6b2a4b0f6d11", r.ID.String())
-	require.Equal(t, []string{"room", "7", "room.booked", "ex", "rk", "c", "r", "application/x"},
+	require.Equal(t, []string{"room", "7", "room.booked", "ex", "rk", "c", "r", "application/x+json"},
 		[]string{r.AggregateType, r.AggregateID, r.Type, r.Exchange, r.RoutingKey, r.CorrelationID, r.ReplyTo, r.ContentType})
 	require.Equal(t, map[string]string{"h": "v"}, r.Headers)
 	require.Equal(t, `{"big": 12345678901234567890.10}`, string(r.Payload))
 	require.Equal(t, int64(1), r.Position)
 	require.WithinDuration(t, time.Now(), r.CreatedAt, time.Minute)
+}
+
+func TestRecordCarriesBytesAndItsTime(t *testing.T) {
+	b := setup(t)
+	_, err := b.pool.Exec(b.ctx, `INSERT INTO public.outbox
+		(aggregate_type, aggregate_id, type, exchange, routing_key, content_type, payload_bytes, deliver_at)
+		VALUES ('t', 'k', 'bytes', '', 'q', 'application/x-protobuf', '\x00ff', '2999-01-02 03:04:05+00'),
+		       ('t', 'k', 'empty', '', 'q', 'application/x-protobuf', '', '2001-01-01')`)
+	require.NoError(t, err)
+	tenure := b.acquire("one")
+	page, err := tenure.Read(b.ctx, tenure.Position(), 2)
+	require.NoError(t, err)
+	require.Equal(t, []byte{0x00, 0xff}, page.Records[0].Payload)
+	require.True(t, time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC).Equal(page.Records[0].DeliverAt))
+	require.Empty(t, page.Records[1].Payload)
+	require.Zero(t, page.Records[1].DeliverAt, "a time that has passed is at once")
 }
 
 func TestLateCommitIsPublished(t *testing.T) {

@@ -20,7 +20,7 @@ func BenchmarkDrain(b *testing.B) {
 	url := testenv.Vhost(b)
 	require.NoError(b, rabbit.Declare(b.Context(), rabbitAt(url), rabbit.ReplyTopology(queue)))
 	_, err := pool.Exec(b.Context(), `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, correlation_id, headers, payload)
-		SELECT 'reservation', n::text, 'room-booking.request', '', $1, n::text,
+		SELECT 'reservation', (n % 5000)::text, 'room-booking.request', '', $1, n::text,
 			'{"cloudEvents_sagaid": "0193c0de-0000-7000-8000-000000000001", "cloudEvents_sagaop": "request"}',
 			jsonb_build_object('hotelId', 1, 'roomId', n, 'startDate', '2026-12-01', 'endDate', '2026-12-05', 'note', repeat('x', 100))
 		FROM generate_series(1, $2::int) AS n`, queue, b.N)

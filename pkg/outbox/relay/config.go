@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/outbox/outboxpg"
 )
 
@@ -16,30 +17,43 @@ import (
 type Config struct {
 	// Name of the database, for logs and status.
 	Name string
-	// Log is the outbox to read.
-	Log *outboxpg.Log
-	// Open starts a session with the broker that takes Window unconfirmed
-	// messages. Each engine has its own.
+	// Log is the outbox to read, and Shard the part of it.
+	Log   *outboxpg.Log
+	Shard int
+	// Open starts a session with the broker that takes half a Window of unconfirmed
+	// messages. Each engine has its own, and now and then a second one for a message
+	// that may end its session.
 	Open func(ctx context.Context) (Publisher, error)
-	// Holder names this engine in the lease. No two engines may share it: each
-	// would take the lease from the other.
+	// Holder names this process in the leases and on the roster. No two engines of one
+	// shard, and no two crews, may share it: each would take the lease from the other.
 	Holder string
 	// Lease is how long a silent relay keeps the others out; default 5 s, at
 	// least 1 s. It is renewed three times as often.
 	Lease time.Duration
-	// Window is how many messages may be unconfirmed; default 1024.
+	// Window is how many messages a crash may publish a second time; default 2048.
+	// Half of it may be unconfirmed.
 	Window int
 	// Page is how many rows are read at once; default 1024.
 	Page int
+	// RetryFor is how long a message is tried that the broker refuses, before it is
+	// dead; default 24 h.
+	RetryFor time.Duration
+	// Rung gives a channel that is closed when something is committed; nil where
+	// nobody tells, and the log is polled.
+	Rung func() <-chan struct{}
+	// Confirmed is told of each message when the broker has confirmed it; may be nil.
+	// It must not block.
+	Confirmed func(*outbox.Record)
 	// Logger takes the changes of state. Bodies of messages never go there.
 	Logger *zap.Logger
 }
 
 const (
-	defaultLease  = 5 * time.Second
-	minLease      = time.Second
-	defaultWindow = 1024
-	defaultPage   = 1024
+	defaultLease    = 5 * time.Second
+	minLease        = time.Second
+	defaultWindow   = 2048
+	defaultPage     = 1024
+	defaultRetryFor = 24 * time.Hour
 )
 
 // complete fills in the defaults and checks the rest.
@@ -47,6 +61,7 @@ func (c Config) complete() (Config, error) {
 	c.Lease = cmp.Or(c.Lease, defaultLease)
 	c.Window = cmp.Or(c.Window, defaultWindow)
 	c.Page = cmp.Or(c.Page, defaultPage)
+	c.RetryFor = cmp.Or(c.RetryFor, defaultRetryFor)
 	switch {
 	case c.Name == "" || c.Holder == "":
 		return c, errors.New("relay: Config.Name and Config.Holder must be set")
@@ -56,6 +71,8 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("relay: Config.Lease %v is below %v", c.Lease, minLease)
 	case c.Window < 1 || c.Page < 1:
 		return c, errors.New("relay: Config.Window and Config.Page must be at least 1")
+	case c.Shard < 0 || c.RetryFor < 0:
+		return c, errors.New("relay: Config.Shard and Config.RetryFor must not be negative")
 	}
 	return c, nil
 }

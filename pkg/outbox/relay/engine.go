@@ -3,19 +3,24 @@ package relay
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
+
+	"go.uber.org/zap"
 
 	"go.example/saga/pkg/outbox/outboxpg"
 )
 
-// Engine relays the outbox of one database. It shares nothing with other engines
-// of the process.
+// Engine relays one shard of the outbox of one database. It shares nothing with
+// other engines of the process.
 type Engine struct {
-	cfg   Config
-	board *board
-	// suspects is how many of the next rows may have broken the last session.
-	suspects int
-	limits   limits
+	cfg    Config
+	board  *board
+	limits limits
+	random func() float64
+	// suspects are rows that may have broken the last session.
+	suspects map[int64]bool
+	doubts   *doubts
 }
 
 // limits are fixed; tests shorten them.
@@ -24,6 +29,10 @@ type limits struct {
 	confirm time.Duration // the wait for one confirm
 	grace   time.Duration // the confirms in flight when told to stop
 	save    time.Duration // least time between two writes of the position
+	rebase  time.Duration // rewriting a log that came by a dump
+	// A refused message is tried again after retry, then twice that and so on up to
+	// longestRetry.
+	retry, longestRetry time.Duration
 }
 
 var defaultLimits = limits{
@@ -31,6 +40,10 @@ var defaultLimits = limits{
 	confirm: 30 * time.Second,
 	grace:   10 * time.Second,
 	save:    50 * time.Millisecond,
+	rebase:  time.Hour,
+
+	retry:        time.Second,
+	longestRetry: time.Minute,
 }
 
 // New checks the configuration and makes an engine. It connects to nothing.
@@ -39,15 +52,19 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, board: newBoard(cfg.Name, cfg.Logger), limits: defaultLimits}, nil
+	return &Engine{
+		cfg: cfg, board: newBoard(cfg), limits: defaultLimits, random: rand.Float64,
+		suspects: map[int64]bool{}, doubts: &doubts{exchanges: map[string]doubt{}},
+	}, nil
 }
 
 // Status is safe for concurrent use.
 func (e *Engine) Status() Status { return e.board.get() }
 
 // Run relays until ctx is done. Then it reads no more, waits up to 10 s for the
-// confirms in flight, saves the position, releases the lease and returns nil. It
-// is to be called once.
+// confirms in flight, saves the position, releases the lease and returns nil. When
+// the outbox has fewer shards by now it returns [outboxpg.ErrNoShard]. It is to be
+// called once.
 func (e *Engine) Run(ctx context.Context) error {
 	pause := newBackOff()
 	for ctx.Err() == nil {
@@ -60,6 +77,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, outboxpg.ErrNoShard):
+			return err
+		case errors.Is(err, errRebased):
 		case errors.As(err, &held), errors.Is(err, outboxpg.ErrLost), errors.Is(err, errLeaseOver):
 			e.board.set(Standby, "")
 			sleep(ctx, standbyPause)
@@ -74,9 +94,14 @@ func (e *Engine) Run(ctx context.Context) error {
 // turn takes the lease, opens a session and streams until one of them ends.
 func (e *Engine) turn(ctx context.Context) error {
 	asked := time.Now()
-	asking, cancel := context.WithTimeout(ctx, e.limits.call)
-	tenure, err := e.cfg.Log.Acquire(asking, e.cfg.Holder, e.cfg.Lease)
+	// Not broken off by the end of ctx: a lease that is taken and not known of would
+	// keep the others out.
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(e.limits.call, e.cfg.Lease/3))
+	tenure, err := e.cfg.Log.Acquire(asking, e.cfg.Shard, e.cfg.Holder, e.cfg.Lease)
 	cancel()
+	if errors.Is(err, outboxpg.ErrForeign) {
+		err = e.rebase(ctx)
+	}
 	if err != nil {
 		return databaseFault(err)
 	}
@@ -91,8 +116,26 @@ func (e *Engine) turn(ctx context.Context) error {
 	if cause := context.Cause(h.ctx); cause != nil {
 		err = cause // why everything was stopped explains more than what broke by it
 	}
-	if ctx.Err() == nil {
-		h.ledger.fail(err)
+	if ctx.Err() == nil && err != nil {
+		h.ledger.fail(err.Error())
 	}
 	return err
+}
+
+// errRebased ends a turn whose log had to be made whole first.
+var errRebased = errors.New("the outbox was made whole")
+
+// rebase makes a log whole that was restored from a dump, and says so loudly: what
+// was published after the dump was made goes out again.
+func (e *Engine) rebase(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, e.limits.rebase)
+	defer cancel()
+	e.board.log.Warn("the outbox was restored from a dump of another cluster: its rows are being renumbered, writers wait")
+	pending, err := e.cfg.Log.Rebase(ctx)
+	if err != nil {
+		return err
+	}
+	e.board.log.Warn("the outbox is whole again; what the dump does not count as published will be published, "+
+		"with the same message ids as before", zap.Int64("messages", pending))
+	return errRebased
 }

@@ -1,16 +1,12 @@
 package relay
 
-import (
-	"errors"
-	"fmt"
-
-	"go.example/saga/pkg/outbox"
-)
+import "errors"
 
 var (
 	errNoConfirm = errors.New("the broker has confirmed nothing for too long")
 	errGrace     = errors.New("the grace period is over")
 	errLeaseOver = errors.New("the lease could not be renewed in time")
+	errNotSent   = errors.New("not sent: the relay stops")
 )
 
 // fault is an error with the state that it puts the engine in.
@@ -24,12 +20,6 @@ func (f *fault) Unwrap() error { return f.err }
 
 func databaseFault(err error) error { return &fault{DatabaseDown, err} }
 func brokerFault(err error) error   { return &fault{BrokerDown, err} }
-
-// rowFault names the row that the log stands before. Its payload stays out.
-func rowFault(r *outbox.Record, err error) error {
-	return &fault{Stalled, fmt.Errorf("outbox row %d (event %s, type %s, to exchange %q with key %q): %w",
-		r.Position, r.ID, r.Type, r.Exchange, r.RoutingKey, err)}
-}
 
 // stateOf is the state that an error puts the engine in.
 func stateOf(err error) State {

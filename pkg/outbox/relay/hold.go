@@ -48,7 +48,7 @@ func (h *hold) end() {
 	h.guards.Wait()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), h.limits.call)
 	defer cancel()
-	progress, _ := h.ledger.due()
+	_, progress := h.ledger.due()
 	_ = h.tenure.Release(ctx, progress)
 }
 
@@ -82,7 +82,7 @@ func (h *hold) keep(asked time.Time) {
 		select {
 		case <-h.ctx.Done():
 			return
-		case <-h.ledger.half:
+		case <-h.ledger.hurry:
 		case <-time.After(h.limits.save):
 		}
 	}
@@ -91,12 +91,65 @@ func (h *hold) keep(asked time.Time) {
 func (h *hold) save() error {
 	ctx, cancel := context.WithTimeout(h.ctx, h.cfg.Lease/3)
 	defer cancel()
-	progress, rows := h.ledger.due()
-	if err := h.tenure.Save(ctx, progress); err != nil {
+	w, progress := h.ledger.due()
+	saved, err := h.tenure.Save(ctx, progress)
+	if err != nil {
 		return err
 	}
-	h.ledger.settle(rows)
+	h.ledger.settle(w, saved)
 	return nil
+}
+
+// flush waits until the database knows everything; false means that it will not.
+func (h *hold) flush() bool {
+	for !h.ledger.empty() {
+		wake(h.ledger.changed)
+		wake(h.ledger.hurry)
+		select {
+		case <-h.ledger.saved:
+		case <-h.ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// work streams until it is told to stop or something breaks.
+func (h *hold) work() error {
+	h.guards.Go(h.heedAlarms)
+	h.ledger.fail("")
+	h.board.set(Active, "")
+	for h.front.Err() == nil {
+		err := h.stream()
+		if !errors.Is(err, errReload) {
+			return err
+		}
+		if !h.flush() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// heedAlarms shows when the broker asks to be left alone, and when no more.
+func (h *hold) heedAlarms() {
+	look := time.NewTicker(blockedPause)
+	defer look.Stop()
+	for was := false; ; {
+		reason, blocked := h.publisher.Blocked()
+		switch {
+		case blocked && !was:
+			h.board.set(Blocked, "the broker has blocked the connection: "+reason)
+		case was && !blocked:
+			h.board.set(Active, "")
+		}
+		was = blocked
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // watch ends everything when a confirm does not come. A broker that has said that

@@ -99,14 +99,17 @@ func (b *bundle) awaitState(e running, want State) {
 	b.eventually("state "+string(want), func() bool { return e.Status().State == want })
 }
 
-// insert writes rows named m<from>..m<to-1> for the queue, one statement.
-func (b *bundle) insert(from, to int) { b.insertTo("", queue, from, to) }
+// insert writes rows named m<from>..m<to-1> of one aggregate for the queue, one
+// statement.
+func (b *bundle) insert(from, to int) { b.insertTo("", queue, "k", from, to) }
 
-func (b *bundle) insertTo(exchange, key string, from, to int) {
+// insertTo writes rows of the aggregate, or each of its own where that is empty.
+func (b *bundle) insertTo(exchange, key, aggregate string, from, to int) {
 	b.Helper()
 	_, err := b.pool.Exec(b.Context(), `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload)
-		SELECT 'test', 'k', 'm' || n, $1, $2, jsonb_build_object('n', n) FROM generate_series($3::int, $4::int - 1) AS n ORDER BY n`,
-		exchange, key, from, to)
+		SELECT 'test', coalesce(nullif($5, ''), 'k' || n), 'm' || n, $1, $2, jsonb_build_object('n', n)
+		FROM generate_series($3::int, $4::int - 1) AS n ORDER BY n`,
+		exchange, key, from, to, aggregate)
 	require.NoError(b, err)
 }
 
@@ -121,9 +124,10 @@ func names(from, to int) []string {
 
 func (b *bundle) lag() outboxpg.Lag {
 	b.Helper()
-	lag, err := b.log.Lag(context.Background())
+	lags, err := b.log.Lag(context.Background())
 	require.NoError(b, err)
-	return lag
+	require.Len(b, lags, 1)
+	return lags[0]
 }
 
 func (b *bundle) drained() {
@@ -189,6 +193,18 @@ func (b *bundle) consume(topology rabbit.Topology, queue string) *received {
 func (b *bundle) consumeQueue() *received {
 	b.Helper()
 	return b.consume(rabbit.ReplyTopology(queue), queue)
+}
+
+// awaitSet waits for messages of several aggregates, which have no order among them.
+func (b *bundle) awaitSet(r *received, want []string) {
+	b.Helper()
+	b.eventually("all messages arrive", func() bool { return len(r.firsts()) >= len(want) })
+	require.ElementsMatch(b, want, r.firsts())
+}
+
+// without gives the names that are not among those.
+func without(all, those []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(those, name) })
 }
 
 func (b *bundle) awaitFirsts(r *received, want []string) {

@@ -37,11 +37,12 @@ func TestUnconfirmedBytesAreBounded(t *testing.T) {
 	b.consumeQueue()
 	const size, rows = 1 << 20, 80
 	_, err := b.pool.Exec(t.Context(), `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload)
-		SELECT 'test', 'k', 'm', '', $1, to_jsonb(repeat('x', $2 - 2)) FROM generate_series(1, $3)`, queue, size, rows)
+		SELECT 'test', 'k' || n, 'm', '', $1, to_jsonb(repeat('x', $2 - 2)) FROM generate_series(1, $3::int) AS n`, queue, size, rows)
 	require.NoError(t, err)
 	broker := slow{sent: new(atomic.Int64), let: make(chan struct{})}
 	cfg := b.config("one")
-	open := cfg.Open
+	cfg.Window = 4 * rows
+	open := opener(b.amqp, cfg.Window)
 	cfg.Open = func(ctx context.Context) (_ Publisher, err error) {
 		session := broker
 		session.Publisher, err = open(ctx)

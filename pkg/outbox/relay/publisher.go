@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 
 	"go.example/saga/pkg/outbox"
 )
@@ -11,7 +10,8 @@ import (
 type Publisher interface {
 	// Publish sends the message and returns at once. wait blocks until the broker
 	// has answered: nil, or one of the errors of package outbox, or any other
-	// error when the session broke and the outcome is unknown. Publish is called
+	// error when the session broke and the outcome is unknown. An outbox.ErrFatal is
+	// of the latter kind: one of the messages in flight has broken the session. Publish is called
 	// by one goroutine; the wait functions are called once each, in the order of
 	// publishing, by another. An error of Publish itself means that the message
 	// was not sent and that the session, or ctx, is over.
@@ -23,10 +23,4 @@ type Publisher interface {
 	Err() error
 	// Close ends the session within bounded time.
 	Close() error
-}
-
-// refused tells a verdict on the message itself from a failure of the session.
-func refused(err error) bool {
-	return errors.Is(err, outbox.ErrUnroutable) || errors.Is(err, outbox.ErrNacked) ||
-		errors.Is(err, outbox.ErrUnpublishable)
 }

@@ -2,82 +2,203 @@ package relay
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/rabbit"
 )
 
-func TestUnroutableStopsTheLogUntilAQueueIsBound(t *testing.T) {
-	b := setup(t)
-	got := b.consumeQueue()
-	b.insert(0, 40)
-	b.insertTo("", "late.queue", 40, 41)
-	b.insert(41, 60)
-	e := b.start(b.config("one"))
-	b.awaitState(e, Stalled)
-	b.eventually("the row is named", func() bool { return strings.Contains(b.lag().LastError, "outbox row 41 ") })
-	require.Contains(t, e.Status().LastError, "no queue is bound")
-	require.Equal(t, int64(20), b.lag().Pending, "the position is before the row, not behind it")
-
-	late := b.consume(rabbit.ReplyTopology("late.queue"), "late.queue")
-	b.awaitState(e, Active)
-	b.drained()
-	require.Equal(t, names(40, 41), late.all())
-	b.awaitFirsts(got, append(names(0, 40), names(41, 60)...))
-	require.LessOrEqual(t, len(got.all()), 59+19, "rows behind it that were in flight come twice, no row more often")
-	b.eventually("the reason is cleared", func() bool { return b.lag().LastError == "" })
+// parked are the parked messages as "type state reason", in order.
+func (b *bundle) parked() []string {
+	b.Helper()
+	rows, err := b.pool.Query(context.Background(), `SELECT concat_ws(' ', o.type, p.state, p.reason)
+		FROM public.outbox_parked AS p JOIN public.outbox AS o USING (id) ORDER BY id`)
+	require.NoError(b, err)
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(b, err)
+	return found
 }
 
-func TestUnpublishableStopsTheLog(t *testing.T) {
+func (b *bundle) awaitParked(want ...string) {
+	b.Helper()
+	b.eventually(fmt.Sprint("parked: ", want), func() bool { return slices.Equal(want, b.parked()) })
+}
+
+func quickly(l *limits) { l.retry, l.longestRetry = 20*time.Millisecond, 100*time.Millisecond }
+
+func TestUnroutableWaitsForItsQueueAndKeepsItsAggregatesOrder(t *testing.T) {
 	b := setup(t)
 	got := b.consumeQueue()
 	b.insert(0, 10)
+	b.insertTo("", "late.queue", "k", 10, 11)
+	b.insert(11, 13)
+	b.insertTo("", queue, "other", 13, 20)
+	e := b.start(b.config("one"), quickly)
+	others := append(names(13, 20), "m22")
+	b.awaitSet(got, append(names(0, 10), names(13, 20)...))
+	b.awaitParked("m10 retry unroutable", "m11 waiting", "m12 waiting")
+	b.drained()
+	b.insert(20, 22) // later ones of the aggregate wait too
+	b.insertTo("", queue, "other", 22, 23)
+	b.awaitParked("m10 retry unroutable", "m11 waiting", "m12 waiting", "m20 waiting", "m21 waiting")
+	require.Equal(t, Active, e.Status().State)
+
+	late := b.consume(rabbit.ReplyTopology("late.queue"), "late.queue")
+	b.awaitParked()
+	require.Equal(t, names(10, 11), late.all())
+	want := append(names(0, 10), "m11", "m12", "m20", "m21")
+	b.awaitSet(got, append(want, others...))
+	b.insert(23, 24) // the aggregate is free again
+	b.awaitSet(got, append(append(want, others...), "m23"))
+	require.Equal(t, append(want, "m23"), without(got.all(), others), "in order, and nothing twice")
+	require.Empty(t, b.parked())
+}
+
+func TestParkedSurvivesARestart(t *testing.T) {
+	b := setup(t)
+	got := b.consumeQueue()
+	b.insertTo("", "late.queue", "k", 0, 1)
+	b.insert(1, 2)
+	first := b.start(b.config("one"), quickly)
+	b.awaitParked("m0 retry unroutable", "m1 waiting")
+	first.stop()
+	b.insert(2, 3)
+	b.start(b.config("two"), quickly)
+	b.awaitParked("m0 retry unroutable", "m1 waiting", "m2 waiting")
+	late := b.consume(rabbit.ReplyTopology("late.queue"), "late.queue")
+	b.awaitFirsts(got, names(1, 3))
+	require.Equal(t, names(0, 1), late.all())
+	b.awaitParked()
+}
+
+func TestUnpublishableIsDeadAtOnce(t *testing.T) {
+	b := setup(t)
+	got := b.consumeQueue()
 	_, err := b.pool.Exec(t.Context(), `ALTER TABLE public.outbox DROP CONSTRAINT outbox_reply_to_is_a_queue`)
 	require.NoError(t, err)
 	_, err = b.pool.Exec(t.Context(), `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, reply_to, payload)
 		VALUES ('test', 'k', 'bad', '', $1, 'amq.rabbitmq.reply-to', '1')`, queue)
 	require.NoError(t, err)
-	b.insert(11, 12)
-	e := b.start(b.config("one"))
-	b.awaitState(e, Stalled)
-	require.Contains(t, e.Status().LastError, "outbox row 11 ")
-	b.eventually("those before it are out", func() bool { return len(got.all()) >= 10 })
-	require.Equal(t, names(0, 10), got.all()[:10])
-	b.eventually("the position is before the row", func() bool { return b.lag().Pending == 2 })
+	b.insert(0, 2)
+	b.insertTo("", queue, "other", 2, 4)
+	b.start(b.config("one"), quickly)
+	b.awaitFirsts(got, names(2, 4))
+	b.awaitParked("bad dead invalid", "m0 waiting", "m1 waiting")
+
+	_, err = b.pool.Exec(t.Context(), `SELECT public.outbox_parked_discard('{1}', 'a test')`)
+	require.NoError(t, err)
+	b.awaitFirsts(got, append(names(2, 4), names(0, 2)...))
+	b.awaitParked("bad discarded invalid")
+	b.insert(4, 5)
+	b.awaitFirsts(got, append(names(2, 4), "m0", "m1", "m4"))
+}
+
+// An operator's retry is noticed without a restart, and a message that is refused
+// for too long is dead until then.
+func TestRefusedForTooLongIsDeadUntilAnOperatorSays(t *testing.T) {
+	b := setup(t)
+	b.consumeQueue()
+	b.insertTo("", "late.queue", "k", 0, 1)
+	cfg := b.config("one")
+	cfg.RetryFor = 200 * time.Millisecond
+	b.start(cfg, quickly)
+	b.awaitParked("m0 dead unroutable")
+	late := b.consume(rabbit.ReplyTopology("late.queue"), "late.queue")
+	_, err := b.pool.Exec(t.Context(), `SELECT public.outbox_parked_retry('{1}')`)
+	require.NoError(t, err)
+	b.awaitFirsts(late, names(0, 1))
+	b.awaitParked()
 }
 
 // An exchange that does not exist makes the broker end the session, and the
-// outcome of the whole window with it. The bad row is found and named, the good
-// ones before it are not repeated for ever.
-func TestRowThatBreaksTheSessionIsFound(t *testing.T) {
+// outcome of the whole window with it. The bad rows are found, the good
+// ones are not repeated for ever.
+func TestRowsThatBreakTheSessionAreFound(t *testing.T) {
 	b := setup(t)
 	got := b.consumeQueue()
-	b.insert(0, 60)
-	b.insertTo("no.such.exchange", "key", 60, 61)
-	b.insert(61, 80)
+	const rows, bad = 1000, 30
+	b.insertTo("", queue, "", 0, rows/2)
+	b.insertTo("no.such.exchange", "key", "", rows, rows+bad)
+	b.insertTo("", queue, "", rows/2, rows)
 	cfg := b.config("one")
-	e := b.start(cfg)
-	b.eventually("the row is named", func() bool { return strings.Contains(b.lag().LastError, "outbox row 61 ") })
-	b.eventually("stalled", func() bool { return e.Status().State == Stalled })
-	require.Equal(t, names(0, 60), got.firsts()[:60])
-	require.LessOrEqual(t, len(got.all()), 60+2*cfg.Window)
+	e := b.start(cfg, quickly)
+	b.eventually("the good ones arrive", func() bool { return len(got.firsts()) == rows })
+	b.drained()
+	var want []string
+	for _, name := range names(rows, rows+bad) {
+		want = append(want, name+" retry fatal")
+	}
+	b.awaitParked(want...)
+	require.LessOrEqual(t, len(got.all()), rows+cfg.Window, "one window was of unknown outcome")
+	require.Equal(t, Active, e.Status().State)
 
-	require.NoError(t, rabbit.Declare(t.Context(), rabbitAt(b.amqp), rabbit.Topology{
+	late := b.consume(rabbit.Topology{
 		Exchanges: []rabbit.Exchange{{Name: "no.such.exchange", Kind: "fanout"}},
 		Queues: []rabbit.Queue{{
 			Name: "late", DeliveryLimit: 10,
 			Bindings: []rabbit.Binding{{Exchange: "no.such.exchange"}},
 		}},
-	}))
+	}, "late")
+	b.awaitParked()
+	require.ElementsMatch(t, names(rows, rows+bad), late.all())
+	require.LessOrEqual(t, len(got.all()), rows+cfg.Window, "the retries did not disturb the others")
+}
+
+// A full queue refuses by nack, and takes more as it empties.
+func TestFullQueueIsNoLoss(t *testing.T) {
+	b := setup(t)
+	const rows = 2000
+	full := rabbit.Topology{Queues: []rabbit.Queue{{
+		Name: "full", DeliveryLimit: 10, MaxLength: 10, DeadLetter: "amq.fanout", // this makes it refuse and not drop
+	}}}
+	require.NoError(t, rabbit.Declare(t.Context(), rabbitAt(b.amqp), full))
+	b.insertTo("", "full", "", 0, rows)
+	e := b.start(b.config("one"), quickly)
 	b.drained()
-	b.awaitState(e, Active)
-	b.awaitFirsts(got, append(names(0, 60), names(61, 80)...))
+	require.Greater(t, len(b.parked()), rows/2, "the queue's bound is a soft one")
+	got := b.consume(full, "full")
+	b.eventually("all arrive", func() bool { return len(got.firsts()) == rows })
+	b.awaitParked()
+	require.Len(t, got.all(), rows, "a nack is a no: nothing comes twice")
+	require.Zero(t, e.Status().Unanswered)
+}
+
+func TestScheduledMessagesWaitForTheirTimeAndStopNobody(t *testing.T) {
+	b := setup(t)
+	got := b.consumeQueue()
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload, deliver_at)
+		VALUES ('test', 'k', 'later', '', $1, '1', now() + interval '1 hour'), ('test', 'k', 'soon', '', $1, '1', now() + interval '1500 ms')`, queue)
+	require.NoError(t, err)
+	b.insert(0, 3)
+	b.start(b.config("one"))
+	b.awaitFirsts(got, names(0, 3))
+	b.awaitParked("later scheduled", "soon scheduled")
+	b.awaitFirsts(got, append(names(0, 3), "soon"))
+	b.awaitParked("later scheduled")
+	var early bool
+	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT now() < deliver_at FROM public.outbox WHERE type = 'soon'`).Scan(&early))
+	require.False(t, early)
+}
+
+func TestReplayPublishesOnceMore(t *testing.T) {
+	b := setup(t)
+	got := b.consumeQueue()
+	b.insertTo("", queue, "", 0, 500)
+	b.start(b.config("one"))
+	b.eventually("all arrive", func() bool { return len(got.all()) == 500 })
+	b.drained()
+	_, err := b.pool.Exec(t.Context(), `SELECT public.outbox_replay(ARRAY(SELECT id FROM public.outbox WHERE id > 100))`)
+	require.NoError(t, err)
+	b.eventually("again", func() bool { return len(got.all()) == 900 })
+	b.awaitParked()
 }
 
 // moody is a real session that a test can make blocked or silent.

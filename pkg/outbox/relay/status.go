@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"go.example/saga/pkg/outbox"
 )
 
 // State is what an engine is doing.
@@ -20,8 +22,6 @@ const (
 	Active State = "active"
 	// Blocked: the broker asked not to be sent anything, see its alarms.
 	Blocked State = "blocked"
-	// Stalled: stands still before a message that cannot be published.
-	Stalled State = "stalled"
 	// BrokerDown and DatabaseDown: retries with backoff.
 	BrokerDown   State = "broker-down"
 	DatabaseDown State = "database-down"
@@ -33,37 +33,51 @@ func (s State) Healthy() bool { return s == Standby || s == Active }
 // Status is a snapshot of an engine.
 type Status struct {
 	Name  string
+	Shard int
 	State State
 	// Since is when the state began, by this process's clock.
 	Since time.Time
-	// PublishedID is the row that this engine published last; 0 before the first.
+	// PublishedID is the row of the log that this engine published last; 0 before
+	// the first.
 	PublishedID int64
+	// Confirmed and Refused count the broker's answers. Unanswered counts the
+	// messages whose outcome stayed unknown: consumers may see them twice.
+	Confirmed, Refused, Unanswered int64
+	// Oldest is when the transaction of the oldest message in work began, by the
+	// database's clock; zero when the log is published as far as it has been read.
+	Oldest time.Time
+	// InWork is how many messages are read and not passed by the position.
+	InWork int
 	// LastError is the reason of an unhealthy state, else empty.
 	LastError string
 }
 
 // board holds the status and logs its changes, once each.
 type board struct {
-	mu     sync.Mutex
-	status Status
-	log    *zap.Logger
+	mu        sync.Mutex
+	status    Status
+	log       *zap.Logger
+	confirmed func(*outbox.Record)
+	refusals  map[string]time.Time // when the last of a class was logged; the stream's own
 }
 
-func newBoard(name string, log *zap.Logger) *board {
+func newBoard(cfg Config) *board {
 	return &board{
-		status: Status{Name: name, State: Starting, Since: time.Now()},
-		log:    log.With(zap.String("database", name)),
+		status:    Status{Name: cfg.Name, Shard: cfg.Shard, State: Starting, Since: time.Now()},
+		log:       cfg.Logger.With(zap.String("database", cfg.Name), zap.Int("shard", cfg.Shard)),
+		confirmed: cfg.Confirmed,
+		refusals:  map[string]time.Time{},
 	}
 }
 
 // set shows a state and its reason. Reasons of the same outage vary (port
-// numbers, timings), so only a stalled row's reason counts as a change by itself.
+// numbers, timings), so they count as no change.
 func (b *board) set(state State, reason string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was := b.status
 	b.status.State, b.status.LastError = state, reason
-	if was.State == state && (state != Stalled || was.LastError == reason) {
+	if was.State == state {
 		return
 	}
 	b.status.Since = time.Now()
@@ -75,10 +89,39 @@ func (b *board) set(state State, reason string) {
 	b.log.Warn("the relay does not publish: "+string(state), append(fields, zap.String("reason", reason))...)
 }
 
-func (b *board) published(id int64) {
+// heard counts the broker's answers; publishedID is 0 where none was a yes.
+func (b *board) heard(confirmed, refused, unanswered int, publishedID int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.status.PublishedID = id
+	b.status.Confirmed += int64(confirmed)
+	b.status.Refused += int64(refused)
+	b.status.Unanswered += int64(unanswered)
+	b.status.PublishedID = max(b.status.PublishedID, publishedID)
+}
+
+// tell passes a confirmed message on to who measures.
+func (b *board) tell(r *outbox.Record) {
+	if b.confirmed != nil {
+		b.confirmed(r)
+	}
+}
+
+// refusal logs one refused message of a class a minute; outbox_parked has them all.
+func (b *board) refusal(r *outbox.Record, reason string, err error) {
+	if time.Since(b.refusals[reason]) < time.Minute {
+		return
+	}
+	b.refusals[reason] = time.Now()
+	b.log.Warn("the broker refuses messages: they are parked and tried again, see `relay parked`",
+		zap.String("reason", reason), zap.Int64("id", r.Position), zap.String("type", r.Type),
+		zap.String("exchange", r.Exchange), zap.String("routing_key", r.RoutingKey), zap.Error(err))
+}
+
+// progress shows what is in work.
+func (b *board) progress(inWork int, oldest time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status.InWork, b.status.Oldest = inWork, oldest
 }
 
 func (b *board) get() Status {

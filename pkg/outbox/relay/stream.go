@@ -2,176 +2,235 @@ package relay
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/outbox/outboxpg"
 )
 
-// sent is a published message on its way to be confirmed, or with no record an
-// empty stretch of the log.
-type sent struct {
-	record *outbox.Record
-	wait   func(context.Context) error
-	after  outboxpg.Position
-}
-
-// stream is the pipeline: read → publish → confirm. Stopping it begins at the
-// front: reading ends, what is published is still confirmed.
+// stream is the work of a tenure with one session: it reads, sends, takes the
+// answers and tells the ledger. Its loop owns the desk; what may block has a
+// goroutine of its own. Stopping begins at the front: reading ends, what was sent is
+// still answered.
 type stream struct {
 	*hold
-	ctx    context.Context // ends when the session broke: nothing can be confirmed
-	abort  context.CancelFunc
-	front  context.Context // ends when nothing more is to be published
-	stop   context.CancelFunc
-	pages  chan outboxpg.Page
-	flight chan sent
-	slots  chan struct{} // one for each unconfirmed message
-	room   *semaphore.Weighted
+	desk    *desk
+	version int64 // of what operators did to the parked messages, when the desk was set up
+
+	ctx   context.Context // ends when the session broke: nothing can be answered
+	abort context.CancelFunc
+	front context.Context // ends when nothing more is to be sent
+	stop  context.CancelFunc
+
+	pages   chan outboxpg.Page
+	flight  chan sent   // sent and to be answered, in order
+	alone   chan *entry // to be sent on a session of their own
+	answers answers
+	shelf   *shelf
+	// unanswered are entries whose outcome will not be known.
+	unanswered []*entry
+
+	mu     sync.Mutex
+	failed error // why the stream ends, the first reason
 }
 
-// maxFlight bounds the payloads of the unconfirmed messages, in bytes: a window of
-// large ones would be a gigabyte.
-const maxFlight = 64 << 20
+// sent is a message on its way to be confirmed.
+type sent struct {
+	entry *entry
+	wait  func(context.Context) error
+}
 
-func weight(r *outbox.Record) int64 { return min(int64(len(r.Payload)), maxFlight) }
+// errReload ends a stream for another one: somebody has changed the parked messages.
+var errReload = errors.New("parked messages were changed by somebody else")
 
-// stream runs a pipeline from the confirmed position on, until it is stopped or
-// fails. All that is in flight has had its confirm or its error when it returns.
+// stream runs until it is told to stop, fails, or has to be set up anew.
 func (h *hold) stream() error {
-	s := &stream{
-		hold:   h,
-		pages:  make(chan outboxpg.Page, 1),
-		flight: make(chan sent, h.cfg.Window),
-		slots:  make(chan struct{}, h.cfg.Window),
-		room:   semaphore.NewWeighted(maxFlight),
+	s, err := h.newStream()
+	if err != nil {
+		return err
 	}
-	s.ctx, s.abort = context.WithCancel(h.ctx)
 	defer s.abort()
-	s.front, s.stop = context.WithCancel(h.front)
 	defer s.stop()
+	var helpers sync.WaitGroup
+	from := h.ledger.position()
+	helpers.Go(func() { s.read(from) })
+	helpers.Go(s.confirm)
+	helpers.Go(s.probe)
+	helpers.Go(s.shelf.serve)
+	s.loop()
+	s.stop()
+	close(s.flight)
+	close(s.alone)
+	close(s.shelf.asked)
+	helpers.Wait()
+	s.leave()
+	return s.reason()
+}
 
-	from := h.ledger.position() // before confirm moves it
-	var group errgroup.Group
-	var broken error
-	group.Go(func() error { defer close(s.pages); return s.read(from) })
-	group.Go(func() error { defer close(s.flight); s.publish(); return nil })
-	group.Go(func() error { broken = s.confirm(); return nil })
-	group.Go(func() error { s.heed(); return nil })
-	unread := group.Wait()
-	switch lost := s.publisher.Err(); {
-	case broken != nil:
-		return broken
-	case unread != nil:
-		return unread
-	case lost != nil:
-		return brokerFault(lost)
-	default:
-		return nil
+// leave takes the answers that came last. After a session that a message has ended,
+// those that have none are suspects.
+func (s *stream) leave() {
+	s.take(s.answers.collect())
+	s.ledger.put(s.desk.take())
+	if errors.Is(s.reason(), outbox.ErrFatal) {
+		s.suspect(s.unanswered)
 	}
 }
 
-// heed notices the end of the session while there is nothing to publish.
-func (s *stream) heed() {
-	select {
-	case <-s.publisher.Done():
-		s.stop()
-	case <-s.front.Done():
+// newStream sets the desk up from what the database says.
+func (h *hold) newStream() (*stream, error) {
+	ctx, cancel := context.WithTimeout(h.front, h.limits.call)
+	defer cancel()
+	_, _, version, err := h.tenure.NextDue(ctx, nil)
+	if err != nil {
+		return nil, databaseFault(err)
 	}
+	blocked, err := h.tenure.Blocked(ctx)
+	if err != nil {
+		return nil, databaseFault(err)
+	}
+	inFlight := max(1, h.cfg.Window/2)
+	s := &stream{
+		hold:    h,
+		version: version,
+		pages:   make(chan outboxpg.Page, 1),
+		flight:  make(chan sent, inFlight),
+		alone:   make(chan *entry, inFlight),
+		answers: answers{arrived: make(chan struct{}, 1)},
+	}
+	limits := deskLimits{window: h.cfg.Window, inFlight: inFlight, bytes: maxFlight, open: 2 * h.cfg.Window}
+	policy := policy{first: h.limits.retry, longest: h.limits.longestRetry, retryFor: h.cfg.RetryFor}
+	s.desk = newDesk(limits, policy, h.random, h.ledger.position(), blocked)
+	s.ctx, s.abort = context.WithCancel(h.ctx)
+	s.front, s.stop = context.WithCancel(h.front)
+	s.shelf = newShelf(s)
+	return s, nil
 }
 
-// read fetches page after page, one ahead of the publisher.
-func (s *stream) read(from outboxpg.Position) error {
-	busy := time.Now() // when the log last brought something
-	for s.front.Err() == nil {
-		page, err := s.tenure.Read(s.front, from, s.cfg.Page)
-		if s.front.Err() != nil {
-			return nil
+// loop is the desk's owner.
+func (s *stream) loop() {
+	blockedAgain := time.NewTimer(0)
+	defer blockedAgain.Stop()
+	for {
+		s.send()
+		s.ledger.put(s.desk.take())
+		if s.desk.full() {
+			wake(s.ledger.hurry)
 		}
-		if err != nil {
-			return databaseFault(err)
+		s.board.progress(s.desk.open.len(), s.desk.oldest())
+		if s.ctx.Err() != nil || s.broken() || (s.front.Err() != nil && s.desk.inFlight == 0) {
+			return
 		}
-		from = page.End()
+		var pages <-chan outboxpg.Page
+		if s.front.Err() == nil && s.desk.wantsPage() {
+			pages = s.pages
+		}
+		var front <-chan struct{}
+		if s.front.Err() == nil {
+			front = s.front.Done()
+		}
+		if _, blocked := s.publisher.Blocked(); blocked {
+			blockedAgain.Reset(blockedPause)
+		}
 		select {
-		case s.pages <- page:
-		case <-s.front.Done():
-			return nil
-		}
-		if len(page.Records) > 0 {
-			busy = time.Now()
-			continue
-		}
-		sleep(s.front, pollPause(time.Since(busy)))
-	}
-	return nil
-}
-
-// publish sends the pages' rows, never more than a window ahead of the confirms.
-func (s *stream) publish() {
-	defer s.stop() // lets read go
-	for page := range s.pages {
-		if len(page.Records) == 0 {
-			s.flight <- sent{after: page.End()}
-			continue
-		}
-		for i, r := range page.Records {
-			if !s.unblocked(s.front) {
-				return
+		case page := <-pages:
+			s.desk.admit(page)
+		case <-s.answers.arrived:
+			s.take(s.answers.collect())
+		case <-s.ledger.saved:
+			for _, r := range s.ledger.collect() {
+				s.desk.saved(r.written, r.blocked)
+				s.shelf.hurry(r)
 			}
-			select {
-			case s.slots <- struct{}{}:
-			case <-s.front.Done():
-				return
-			}
-			if s.room.Acquire(s.front, weight(r)) != nil {
-				return
-			}
-			wait, err := s.publisher.Publish(s.front, r)
-			if err != nil && s.front.Err() != nil {
-				return
-			}
-			if err != nil {
-				// In its turn: the rows before it may still be confirmed.
-				s.flight <- sent{record: r, wait: func(context.Context) error { return err }}
-				return
-			}
-			s.flight <- sent{record: r, wait: wait, after: page.After(i)}
+		case found := <-s.shelf.found:
+			s.shelf.take(found)
+		case <-s.shelf.timer.C:
+			s.shelf.ask()
+		case <-blockedAgain.C:
+		case <-s.publisher.Done():
+			s.fail(brokerFault(s.publisher.Err()))
+		case <-front:
+		case <-s.ctx.Done():
+			return
 		}
 	}
 }
 
-// confirm takes the broker's answers in the order of publishing and moves the
-// position up to the first that is no yes. What follows that one is awaited
-// without being counted, so that the session can go on being used.
-func (s *stream) confirm() error {
-	var failed error
-	for it := range s.flight {
-		if it.record == nil {
-			if failed == nil {
-				s.ledger.forward(it.after)
-			}
+// send gives the broker what it has room for.
+func (s *stream) send() {
+	for s.front.Err() == nil {
+		if _, blocked := s.publisher.Blocked(); blocked {
+			return
+		}
+		e := s.desk.next()
+		if e == nil {
+			return
+		}
+		if s.mustBeAlone(e) {
+			s.alone <- e
 			continue
 		}
-		err := s.await(s.ctx, it.wait)
-		<-s.slots
-		s.room.Release(weight(it.record))
+		e.span = startSpan(e.record)
+		wait, err := s.publisher.Publish(s.front, e.record)
 		switch {
-		case failed != nil:
-			s.suspects++
 		case err == nil:
-			s.board.published(it.record.Position)
-			s.ledger.confirm(s.ctx, it.after, it.record.Position)
-		default:
-			failed = judge(it.record, err)
-			s.suspects = 1
-			s.stop()
-			if !refused(err) {
-				s.abort()
-			}
+			s.flight <- sent{e, wait}
+		case s.front.Err() != nil:
+			s.desk.withdrawn(e)
+		default: // in its turn: those before it may still be confirmed
+			s.flight <- sent{e, func(context.Context) error { return err }}
+			return
 		}
 	}
-	return failed
+}
+
+// take hears the broker's answers.
+func (s *stream) take(answers []answer) {
+	var confirmed, refused, unanswered int
+	for _, a := range answers {
+		a.entry.span.end(a.err)
+		reason := reasonOf(a.err)
+		switch {
+		case a.err == nil:
+			confirmed++
+			delete(s.suspects, a.entry.record.Position)
+			s.desk.confirmed(a.entry)
+			s.board.tell(a.entry.record)
+		case errors.Is(a.err, errNotSent):
+			s.desk.withdrawn(a.entry)
+		case reason == "", reason == reasonFatal && !a.entry.alone:
+			unanswered++
+			s.unanswered = append(s.unanswered, a.entry)
+			s.fail(brokerFault(a.err)) // it says nothing about this message
+		default:
+			refused++
+			delete(s.suspects, a.entry.record.Position)
+			s.desk.refused(a.entry, reason, a.err.Error())
+			s.board.refusal(a.entry.record, reason, a.err)
+		}
+	}
+	s.board.heard(confirmed, refused, unanswered, s.desk.written.publishedID)
+}
+
+// fail ends the stream; the first reason counts.
+func (s *stream) fail(err error) {
+	s.mu.Lock()
+	if s.failed == nil {
+		s.failed = err
+	}
+	s.mu.Unlock()
+	s.stop()
+}
+
+func (s *stream) reason() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// broken says that no more answers can come.
+func (s *stream) broken() bool {
+	return s.publisher.Err() != nil
 }

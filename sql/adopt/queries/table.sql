@@ -4,7 +4,6 @@ SELECT c.oid, c.relkind::text, c.relpersistence::text,
        EXISTS (SELECT FROM pg_inherits AS i WHERE c.oid IN (i.inhrelid, i.inhparent)),
        c.relforcerowsecurity,
        pg_has_role(c.relowner, 'USAGE'),
-       greatest(c.reltuples, 0)::bigint,
        pg_size_pretty(pg_total_relation_size(c.oid)),
        pg_stat_get_tuples_deleted(c.oid),
        ARRAY(SELECT g.tgname::text FROM pg_trigger AS g

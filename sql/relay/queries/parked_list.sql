@@ -11,7 +11,7 @@ WITH page AS MATERIALIZED (
       AND ($2::text[] IS NULL AND p.state <> 'discarded' OR p.state = ANY ($2))
       AND ($3::text[] IS NULL OR p.reason = ANY ($3))
       AND ($4::text IS NULL OR p.aggregate_id = $4)
-      AND ($5::text IS NULL OR EXISTS (SELECT FROM public.outbox AS o WHERE o.id = p.id AND o.type = $5))
+      AND ($5::text IS NULL OR (SELECT o.type FROM public.outbox AS o WHERE o.id = p.id) = $5)
       AND ($6::text IS NULL OR p.exchange = $6)
       AND ($7::text IS NULL OR p.routing_key = $7)
       AND p.parked_at <= clock_timestamp() - make_interval(secs => $8)

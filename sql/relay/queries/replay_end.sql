@@ -1,3 +1,4 @@
--- Where a walk along the log ends that begins now, and the time by the clock that its
--- rows are dated with.
-SELECT COALESCE((SELECT max(o.id) FROM public.outbox AS o), 0), clock_timestamp()
+-- Where a walk along the log begins and ends, and the time by the clock that its rows
+-- are dated with.
+SELECT COALESCE(min(o.id), 0), COALESCE(max(o.id), 0), clock_timestamp()
+FROM public.outbox AS o

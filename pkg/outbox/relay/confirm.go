@@ -1,0 +1,50 @@
+package relay
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// answer is what the broker said to a message; an error that is no verdict says
+// that the session is over and the outcome unknown.
+type answer struct {
+	entry *entry
+	err   error
+}
+
+// answers is a mailbox: a window of answers is taken with one wake-up.
+type answers struct {
+	mu      sync.Mutex
+	list    []answer
+	arrived chan struct{}
+}
+
+func (a *answers) add(e *entry, err error) {
+	a.mu.Lock()
+	a.list = append(a.list, answer{e, err})
+	a.mu.Unlock()
+	wake(a.arrived)
+}
+
+func (a *answers) collect() []answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := a.list
+	a.list = nil
+	return list
+}
+
+// confirm waits for the broker's answers in the order of sending.
+func (s *stream) confirm() {
+	for it := range s.flight {
+		s.answers.add(it.entry, s.await(s.ctx, it.wait))
+	}
+}
+
+// await waits for one confirm under the eyes of watch.
+func (h *hold) await(ctx context.Context, wait func(context.Context) error) error {
+	h.waiting.Store(time.Now().UnixNano())
+	defer h.waiting.Store(0)
+	return wait(ctx)
+}

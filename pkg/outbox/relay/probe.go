@@ -1,0 +1,123 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.example/saga/pkg/outbox"
+)
+
+// suspect remembers, after the broker has ended the session because of a message,
+// those that may have been the one: each will be sent on a session of its own.
+func (s *stream) suspect(unanswered []*entry) {
+	for _, e := range unanswered {
+		if !e.alone {
+			s.suspects[e.record.Position] = true
+		}
+	}
+}
+
+// mustBeAlone says whether an entry may end the session that carries it.
+func (s *stream) mustBeAlone(e *entry) bool {
+	e.alone = e.alone || s.suspects[e.record.Position] || s.doubts.about(e.record.Exchange)
+	return e.alone
+}
+
+// probe sends the suspects one after the other on a throw-away session. The one
+// that ends it is known by that, and nothing else was in flight.
+func (s *stream) probe() {
+	var session Publisher
+	leave := func() {
+		if session != nil {
+			_ = session.Close()
+		}
+		session = nil
+	}
+	defer leave()
+	for e := range s.alone {
+		if s.front.Err() != nil {
+			s.answers.add(e, errNotSent)
+			continue
+		}
+		err := s.doubts.standing(e.record.Exchange, time.Now())
+		if err == nil {
+			err = s.try(&session, e.record)
+			s.doubts.learn(e.record.Exchange, err, time.Now())
+		}
+		if len(s.alone) == 0 || reasonOf(err) == reasonFatal || reasonOf(err) == "" && err != nil {
+			leave()
+		}
+		s.answers.add(e, err)
+	}
+}
+
+func (s *stream) try(session *Publisher, r *outbox.Record) error {
+	ctx, cancel := context.WithTimeoutCause(s.ctx, s.limits.confirm, errNoConfirm)
+	defer cancel()
+	if *session == nil {
+		opened, err := s.cfg.Open(ctx)
+		if err != nil {
+			return err
+		}
+		*session = opened
+	}
+	wait, err := (*session).Publish(ctx, r)
+	if err != nil {
+		return err
+	}
+	return wait(ctx)
+}
+
+// doubts are the exchanges that messages have ended sessions for. They outlive the
+// session and are safe for concurrent use.
+type doubts struct {
+	mu        sync.Mutex
+	exchanges map[string]doubt
+}
+
+type doubt struct {
+	err     error
+	strikes int // since a message to the exchange was last answered
+	last    time.Time
+}
+
+// standingFor is how long a verdict on an exchange counts for all messages to it:
+// one session a second is spent on finding out whether it still holds.
+const standingFor = time.Second
+
+func (d *doubts) about(exchange string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, doubted := d.exchanges[exchange]
+	return doubted
+}
+
+// standing is the verdict on an exchange that need not be asked for again: it does
+// not exist, or has ended two sessions in a row.
+func (d *doubts) standing(exchange string, now time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known := d.exchanges[exchange]
+	if now.Sub(known.last) < standingFor && (known.strikes > 1 || errors.Is(known.err, outbox.ErrNoExchange)) {
+		return known.err
+	}
+	return nil
+}
+
+// learn takes over how a message to the exchange went.
+func (d *doubts) learn(exchange string, err error, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch reasonOf(err) {
+	case reasonFatal:
+		d.exchanges[exchange] = doubt{err: err, strikes: d.exchanges[exchange].strikes + 1, last: now}
+	case reasonUnroutable, reasonNacked:
+		delete(d.exchanges, exchange)
+	case "":
+		if err == nil {
+			delete(d.exchanges, exchange)
+		}
+	}
+}

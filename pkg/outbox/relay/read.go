@@ -1,0 +1,59 @@
+package relay
+
+import (
+	"time"
+
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/outbox/outboxpg"
+)
+
+// maxFlight bounds the payloads of the unconfirmed messages, in bytes: a window of
+// large ones would be a gigabyte.
+const maxFlight = 64 << 20
+
+func weight(r *outbox.Record) int64 { return min(int64(len(r.Payload)), maxFlight) }
+
+// read fetches page after page, one ahead of the desk.
+func (s *stream) read(from outboxpg.Position) {
+	busy := time.Now() // when the log last brought something
+	for s.front.Err() == nil {
+		var rung <-chan struct{}
+		if s.cfg.Rung != nil {
+			rung = s.cfg.Rung() // before reading, so that no ring is missed
+		}
+		page, err := s.tenure.Read(s.front, from, s.cfg.Page)
+		if s.front.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.fail(databaseFault(err))
+			return
+		}
+		from = page.End()
+		select {
+		case s.pages <- page:
+		case <-s.front.Done():
+			return
+		}
+		if len(page.Records) > 0 {
+			busy = time.Now()
+			continue
+		}
+		if !s.pause(pollPause(time.Since(busy)), rung) {
+			busy = time.Now() // more is to come: commits close together ring once
+		}
+	}
+}
+
+// pause waits for the time or the bell, and reports whether it was the time.
+func (s *stream) pause(d time.Duration, rung <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.front.Done():
+	case <-rung:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,105 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"go.example/saga/pkg/outbox/outboxpg"
+)
+
+// shelf brings parked messages back to the desk when they are due. Its methods
+// belong to the stream's loop, but for serve.
+type shelf struct {
+	s     *stream
+	timer *time.Timer // when to ask next
+	busy  bool        // asked, and not answered
+	again bool        // to be asked at once when answered
+	asked chan []int64
+	found chan shelved
+}
+
+// shelved is what the database said.
+type shelved struct {
+	due     []outboxpg.Due
+	wait    time.Duration // until the next one is due
+	version int64
+	err     error
+}
+
+const (
+	// dueHeads is how many parked messages are fetched at once.
+	dueHeads = 64
+	// dueSoon and dueLatest bound the pause between two looks. An operator's change
+	// is noticed within the latter.
+	dueSoon   = 20 * time.Millisecond
+	dueLatest = time.Second
+)
+
+func newShelf(s *stream) *shelf {
+	return &shelf{s: s, timer: time.NewTimer(0), asked: make(chan []int64, 1), found: make(chan shelved, 1)}
+}
+
+// ask has the database asked, unless it is already or the desk is full.
+func (f *shelf) ask() {
+	switch {
+	case f.s.front.Err() != nil:
+	case f.busy:
+		f.again = true
+	case !f.s.desk.wantsDue():
+		f.timer.Reset(dueSoon)
+	default:
+		f.busy = true
+		f.asked <- f.s.desk.inWork()
+	}
+}
+
+// hurry asks at once after parked messages were written: the next ones of their
+// aggregates may be due by that.
+func (f *shelf) hurry(r result) {
+	if len(r.written.parked) > 0 || len(r.written.unparked) > 0 {
+		f.ask()
+	}
+}
+
+// take puts what was found on the desk.
+func (f *shelf) take(found shelved) {
+	f.busy = false
+	switch {
+	case found.err != nil:
+		if f.s.front.Err() == nil {
+			f.s.fail(databaseFault(found.err))
+		}
+		return
+	case found.version != f.s.version:
+		f.s.fail(errReload)
+		return
+	}
+	f.s.desk.admitDue(found.due)
+	pause := min(max(found.wait, dueSoon), dueLatest)
+	if f.again {
+		f.again, pause = false, dueSoon
+	}
+	f.timer.Reset(pause)
+}
+
+// serve asks the database, one question at a time.
+func (f *shelf) serve() {
+	for inWork := range f.asked {
+		f.found <- f.look(inWork)
+	}
+}
+
+func (f *shelf) look(inWork []int64) (found shelved) {
+	ctx, cancel := context.WithTimeout(f.s.front, f.s.limits.call)
+	defer cancel()
+	wait, some, version, err := f.s.tenure.NextDue(ctx, inWork)
+	found = shelved{wait: wait, version: version, err: err}
+	switch {
+	case err != nil:
+	case !some:
+		found.wait = dueLatest
+	case wait <= 0:
+		found.due, found.err = f.s.tenure.Due(ctx, dueHeads, inWork)
+	}
+	return found
+}
