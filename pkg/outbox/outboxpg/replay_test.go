@@ -42,8 +42,10 @@ func TestReplayFilters(t *testing.T) {
 		"discarded": {ReplayFilter{Discarded: true}, ReplayCount{Found: 9, Pending: 1, Parked: 1}},
 		"ids":       {ReplayFilter{From: ReplayBound{ID: 2}, To: ReplayBound{ID: 5}}, ReplayCount{Found: 2, Parked: 1, Discarded: 1}},
 		"times":     {ReplayFilter{From: ReplayBound{Time: third}, To: ReplayBound{Time: third.Add(3 * time.Hour)}}, ReplayCount{Found: 2, Parked: 1, Discarded: 1}},
-		"ages": {ReplayFilter{From: ReplayBound{Age: 150 * time.Minute}, To: ReplayBound{Age: 30 * time.Minute}},
-			ReplayCount{Found: 2}},
+		"ages": {
+			ReplayFilter{From: ReplayBound{Age: 150 * time.Minute}, To: ReplayBound{Age: 30 * time.Minute}},
+			ReplayCount{Found: 2},
+		},
 		"key":      {ReplayFilter{AggregateID: new("k1")}, ReplayCount{Found: 4, Pending: 1, Parked: 1}},
 		"type":     {ReplayFilter{Type: new("t0")}, ReplayCount{Found: 2}},
 		"exchange": {ReplayFilter{Exchange: new("events")}, ReplayCount{Found: 5}},

@@ -12,16 +12,18 @@ type window struct {
 	rows          int64
 }
 
-// sparseness is how many ids a row of a window may take before the walk along
-// the primary key is dropped for the index on xact; small windows are walked as
-// long as they span no more than a few pages of the table.
+// A window is sparse when its rows are few and each takes many ids: then the walk along
+// the primary key is dropped for the index on xact. Small windows are walked as long as
+// they span no more than a few pages of the table, and large ones always, because the
+// other way looks at all of their index entries for each page.
 const (
 	sparseness = 16
 	smallSpan  = 10_000
+	sparseRows = 100_000
 )
 
 func (w *window) sparse() bool {
-	return w.last-w.first > smallSpan+sparseness*w.rows
+	return w.rows <= sparseRows && w.last-w.first > smallSpan+sparseness*w.rows
 }
 
 // open makes t.window the window that from is in, or a new one.
