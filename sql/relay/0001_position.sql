@@ -28,6 +28,7 @@ CREATE TABLE public.outbox_position (
     last_error     text,
     parked_version bigint      NOT NULL DEFAULT 0,
     written_by     xid8        NOT NULL DEFAULT pg_current_xact_id(),
+    written_in     bigint      NOT NULL,
     updated_at     timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT outbox_position_pkey PRIMARY KEY (shard),
     CONSTRAINT outbox_position_shard_counts CHECK (shard BETWEEN 0 AND 1023),
@@ -45,17 +46,19 @@ CREATE FUNCTION public.outbox_position_sign() RETURNS trigger
 $$
 BEGIN
     NEW.written_by := pg_current_xact_id();
+    NEW.written_in := (SELECT c.system_identifier FROM pg_control_system() AS c);
     RETURN NEW;
 END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_position_sign() IS
-    'Keeps outbox_position.written_by, see there. Only on updates: a restored dump inserts.';
+    'Keeps outbox_position.written_by and written_in, see there. Only on updates: a restored dump inserts.';
 CREATE TRIGGER outbox_position_sign BEFORE UPDATE ON public.outbox_position
     FOR EACH ROW EXECUTE FUNCTION public.outbox_position_sign();
 
 -- The empty past: everything ever inserted gets published.
-INSERT INTO public.outbox_position (shard) VALUES (0);
+INSERT INTO public.outbox_position (shard, written_in)
+SELECT 0, c.system_identifier FROM pg_control_system() AS c;
 
 COMMENT ON TABLE public.outbox_position IS
     'The relay''s place in the outbox and its lease: one row a shard, as many rows as there are shards. Change their number with outbox_reshard. outbox_lag shows it for people.';
@@ -69,7 +72,8 @@ COMMENT ON COLUMN public.outbox_position.epoch IS 'Counts the holders. A relay w
 COMMENT ON COLUMN public.outbox_position.lease_until IS 'When another relay may take over, by the database''s clock.';
 COMMENT ON COLUMN public.outbox_position.last_error IS 'Why the relay does not get on; null while it does.';
 COMMENT ON COLUMN public.outbox_position.parked_version IS 'Counts what operators did to outbox_parked, so that the relay notices.';
-COMMENT ON COLUMN public.outbox_position.written_by IS 'The transaction that wrote this row. Where it is not the row''s own xmin, the row came by a dump, and the numbers of transactions mean nothing here.';
+COMMENT ON COLUMN public.outbox_position.written_by IS 'The transaction that wrote this row. Where it is not the row''s own xmin, the row came by a dump, or was written within a savepoint.';
+COMMENT ON COLUMN public.outbox_position.written_in IS 'The cluster that wrote this row. A row that came by a dump from another cluster speaks of numbers of transactions that mean nothing here.';
 COMMENT ON COLUMN public.outbox_position.updated_at IS 'When the position or the lease was last written.';
 
 -- The holders lose their leases by the new epochs. Where the shards stood at different
@@ -105,8 +109,8 @@ BEGIN
     END IF;
     place.epoch := 1 + (SELECT max(p.epoch) FROM public.outbox_position AS p);
     DELETE FROM public.outbox_position;
-    INSERT INTO public.outbox_position (shard, settled, window_end, last_id, published_id, epoch)
-    SELECT s, place.settled, place.window_end, place.last_id, place.published_id, place.epoch
+    INSERT INTO public.outbox_position (shard, settled, window_end, last_id, published_id, epoch, written_in)
+    SELECT s, place.settled, place.window_end, place.last_id, place.published_id, place.epoch, place.written_in
     FROM generate_series(0, shards - 1) AS s;
     RETURN former;
 END
@@ -116,14 +120,15 @@ COMMENT ON FUNCTION public.outbox_reshard(integer) IS
     'Sets the number of shards and returns the former one. May be called while relays run: they lose their leases and go on with the new shards. Messages that some shards had published ahead of the slowest are published again.';
 
 -- Numbers of transactions that another cluster gave: the position came by a dump, or
--- lies in the future, or the rows do. A cluster that was upgraded in place, restored
--- from a base backup or promoted keeps its numbers, and its rows their xmin.
+-- lies in the future, or the rows do. A base backup and a promoted standby keep the
+-- cluster's identifier, and an upgrade in place, which does not, keeps the rows' xmin.
 CREATE FUNCTION public.outbox_is_foreign() RETURNS boolean
     LANGUAGE sql STABLE AS
 $$
     SELECT NOT EXISTS (SELECT FROM public.outbox_position)
         OR EXISTS (SELECT FROM public.outbox_position AS p
-                   WHERE p.xmin::text::bigint <> (p.written_by::text::bigint & 4294967295)
+                   WHERE p.written_in <> (SELECT c.system_identifier FROM pg_control_system() AS c)
+                         AND p.xmin::text::bigint <> (p.written_by::text::bigint & 4294967295)
                       OR pg_snapshot_xmax(coalesce(p.window_end, p.settled)) > pg_snapshot_xmax(pg_current_snapshot()))
         OR EXISTS (SELECT FROM public.outbox AS o WHERE o.xact >= pg_snapshot_xmax(pg_current_snapshot()))
 $$;
@@ -147,8 +152,8 @@ BEGIN
     -- No writer in between: a row is either rewritten here or inserted after.
     LOCK TABLE public.outbox, public.outbox_position IN SHARE ROW EXCLUSIVE MODE;
     IF NOT public.outbox_is_foreign() THEN RETURN 0; END IF; -- another relay has done it
-    INSERT INTO public.outbox_position (shard)
-    SELECT 0 WHERE NOT EXISTS (SELECT FROM public.outbox_position);
+    INSERT INTO public.outbox_position (shard, written_in)
+    SELECT 0, 0 WHERE NOT EXISTS (SELECT FROM public.outbox_position);
     SELECT count(*) INTO shards FROM public.outbox_position;
     -- 3 is the first transaction of any cluster: older than every snapshot.
     UPDATE public.outbox AS o

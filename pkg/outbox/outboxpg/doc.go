@@ -45,9 +45,9 @@
 // # Clusters
 //
 // Transaction numbers mean nothing in another cluster. The position row names the
-// transaction that wrote it, which is the row's own xmin in the cluster where it was
-// written and in all that came of it physically: a base backup, a promoted standby, a
-// pg_upgrade. In a restored dump it is not, and Acquire fails with [ErrForeign].
+// cluster and the transaction that wrote it. A base backup and a promoted standby keep
+// the cluster's identifier; pg_upgrade does not, but the rows keep their xmin, which is
+// that transaction. In a restored dump neither holds, and Acquire fails with [ErrForeign].
 // [Log.Rebase] then takes over what the dump says of itself: which rows were published
 // is arithmetic on the numbers that came along.
 package outboxpg

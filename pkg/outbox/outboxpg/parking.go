@@ -119,7 +119,7 @@ func (t *Tenure) writeParked(ctx context.Context, tx pgx.Tx, p Progress, saved *
 		for i, d := range p.Recovered {
 			exchanges[i], keys[i] = d.Exchange, d.RoutingKey
 		}
-		batch.Queue(t.log.query("recovered"), exchanges, keys)
+		batch.Queue(t.log.query("recovered"), exchanges, keys, t.shard, t.shards)
 	}
 	batch.Queue(t.log.query("promote"), p.Touched)
 	batch.Queue(t.log.query("still_blocked"), p.Touched).Query(func(rows pgx.Rows) (err error) {

@@ -18,7 +18,7 @@ const restore = `
 		SELECT (pg_snapshot_xmin(s)::text::bigint + 800000000000 || ':' || pg_snapshot_xmax(s)::text::bigint + 800000000000 || ':' ||
 			array_to_string(ARRAY(SELECT x::text::bigint + 800000000000 FROM pg_snapshot_xip(s) AS x), ','))::pg_snapshot $$;
 	UPDATE o SET xact = (xact::text::bigint + 800000000000)::text::xid8;
-	UPDATE p SET settled = pg_temp.shift(settled), window_end = pg_temp.shift(window_end);
+	UPDATE p SET written_in = 42, settled = pg_temp.shift(settled), window_end = pg_temp.shift(window_end);
 	INSERT INTO public.outbox OVERRIDING SYSTEM VALUE TABLE o;
 	INSERT INTO public.outbox_position TABLE p;`
 
@@ -40,7 +40,7 @@ func (b *bundle) published() (unpublished []string) {
 func TestRestoredDumpGoesOnWhereItWas(t *testing.T) {
 	for name, spoil := range map[string]string{
 		"whole, of a cluster that was ahead": restore,
-		"position alone":                     `CREATE TEMP TABLE p AS TABLE public.outbox_position; DELETE FROM public.outbox_position; INSERT INTO public.outbox_position TABLE p`,
+		"position alone":                     `CREATE TEMP TABLE p AS TABLE public.outbox_position; UPDATE p SET written_in = 42; DELETE FROM public.outbox_position; INSERT INTO public.outbox_position TABLE p`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := setup(t)
@@ -86,9 +86,22 @@ func TestRestoredRowsWithoutAPositionArePublished(t *testing.T) {
 	require.Equal(t, numbered("m", 5), got)
 }
 
-// A position that this cluster wrote is its own however it came here: a base backup,
-// a promoted standby and pg_upgrade keep the numbers and the rows' xmin. Nor does
-// VACUUM FULL or a person's UPDATE make it foreign.
+// pg_upgrade makes a new cluster with the old one's numbers and rows.
+func TestUpgradedClusterIsNotForeign(t *testing.T) {
+	b := setup(t)
+	want := b.published()
+	_, err := b.pool.Exec(b.ctx, `ALTER TABLE public.outbox_position DISABLE TRIGGER outbox_position_sign;
+		UPDATE public.outbox_position SET written_in = 42, written_by = pg_current_xact_id();
+		ALTER TABLE public.outbox_position ENABLE TRIGGER outbox_position_sign`)
+	require.NoError(t, err)
+	tenure := b.acquire("one")
+	got, _ := b.drain(tenure, tenure.Position(), 10)
+	require.Equal(t, want, got)
+}
+
+// A base backup and a promoted standby keep the cluster's identifier. VACUUM FULL or a
+// person's UPDATE make a position no more foreign; nor does a savepoint, within which
+// xmin is another number.
 func TestOwnPositionIsNotForeign(t *testing.T) {
 	b := setup(t)
 	want := b.published()
@@ -96,6 +109,8 @@ func TestOwnPositionIsNotForeign(t *testing.T) {
 		`VACUUM (FULL, FREEZE) public.outbox_position`,
 		`VACUUM (FULL, FREEZE) public.outbox`,
 		`UPDATE public.outbox_position SET last_error = 'by hand'`,
+		`BEGIN; SAVEPOINT a; SELECT public.outbox_parked_changed(); COMMIT`,
+		`BEGIN; SAVEPOINT a; SELECT public.outbox_reshard(2); SELECT public.outbox_reshard(1); COMMIT`,
 	} {
 		_, err := b.pool.Exec(b.ctx, sql)
 		require.NoError(t, err, sql)
