@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -19,6 +20,11 @@ import (
 )
 
 const name = "relay"
+
+// gcPercent halves the garbage that may pile up beside the messages in work: a few
+// megabytes, which come and go with each page, and little of the processor's time. GOGC
+// says otherwise.
+const gcPercent = 50
 
 // Run relays every database's outbox until ctx is done. Databases and broker may
 // be absent at the start and go away at any time, one by one or together: each
@@ -35,6 +41,9 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer closeAll()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	process := newHolder()
 	var crews []*engine.Crew
 	var tasks []func(context.Context) error

@@ -100,7 +100,7 @@ func (h *hold) newStream() (*stream, error) {
 		alone:   make(chan *entry, inFlight),
 		answers: answers{arrived: make(chan struct{}, 1)},
 	}
-	limits := deskLimits{window: h.cfg.Window, inFlight: inFlight, bytes: maxFlight, open: 2 * h.cfg.Window}
+	limits := deskLimits{window: h.cfg.Window, inFlight: inFlight, bytes: maxFlight, open: h.cfg.Window}
 	policy := policy{first: h.limits.retry, longest: h.limits.longestRetry, retryFor: h.cfg.RetryFor}
 	s.desk = newDesk(limits, policy, h.random, h.ledger.position(), blocked)
 	s.ctx, s.abort = context.WithCancel(h.ctx)
