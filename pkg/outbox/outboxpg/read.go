@@ -91,8 +91,10 @@ func scanRecord(rows pgx.Rows, further ...any) (*outbox.Record, error) {
 	r := new(outbox.Record)
 	var headers, payload, payloadBytes []byte
 	var deliverAt *time.Time
-	dest := append([]any{&r.Position, &r.ID, &r.AggregateType, &r.AggregateID, &r.Type, &r.Exchange, &r.RoutingKey,
-		&r.CorrelationID, &r.ReplyTo, &r.ContentType, &headers, &payload, &payloadBytes, &r.CreatedAt, &deliverAt}, further...)
+	dest := append([]any{
+		&r.Position, &r.ID, &r.AggregateType, &r.AggregateID, &r.Type, &r.Exchange, &r.RoutingKey,
+		&r.CorrelationID, &r.ReplyTo, &r.ContentType, &headers, &payload, &payloadBytes, &r.CreatedAt, &deliverAt,
+	}, further...)
 	if err := rows.Scan(dest...); err != nil {
 		return nil, err
 	}

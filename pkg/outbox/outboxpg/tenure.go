@@ -73,8 +73,10 @@ func (t *Tenure) Release(ctx context.Context, p Progress) error {
 }
 
 func (t *Tenure) write(ctx context.Context, query string, p Progress, extra ...any) (saved Saved, err error) {
-	args := append([]any{t.shard, t.epoch,
-		p.Position.settled, p.Position.window, p.Position.lastID, p.PublishedID, p.LastError}, extra...)
+	args := append([]any{
+		t.shard, t.epoch,
+		p.Position.settled, p.Position.window, p.Position.lastID, p.PublishedID, p.LastError,
+	}, extra...)
 	if len(p.Touched) == 0 {
 		err = t.log.pool.QueryRow(ctx, t.log.query(query), args...).Scan(&saved.ParkedVersion)
 		return saved, lost(err)

@@ -172,7 +172,7 @@ func (s *stream) send() {
 			s.alone <- e
 			continue
 		}
-		e.span = startSpan(e.record)
+		e.span = startSpan(s.ctx, e.record)
 		wait, err := s.publisher.Publish(s.front, e.record)
 		switch {
 		case err == nil:

@@ -24,11 +24,11 @@ var traceContext propagation.TraceContext
 // consumers hang below it. Without an SDK installed, or where the message has no
 // traceparent, it costs a map look-up. Attributes follow OpenTelemetry's semantic
 // conventions for messaging.
-func startSpan(r *outbox.Record) span {
+func startSpan(ctx context.Context, r *outbox.Record) span {
 	if r.Headers["traceparent"] == "" {
 		return span{}
 	}
-	parent := traceContext.Extract(context.Background(), propagation.MapCarrier(r.Headers))
+	parent := traceContext.Extract(ctx, propagation.MapCarrier(r.Headers))
 	ctx, started := otel.Tracer("go.example/saga/pkg/outbox/relay").Start(parent, "publish "+r.Exchange,
 		trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(
