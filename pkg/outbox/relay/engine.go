@@ -26,6 +26,7 @@ type Engine struct {
 // limits are fixed; tests shorten them.
 type limits struct {
 	call    time.Duration // one small statement
+	read    time.Duration // a page, or measuring a window of many millions of rows
 	confirm time.Duration // the wait for one confirm
 	grace   time.Duration // the confirms in flight when told to stop
 	save    time.Duration // least time between two writes of the position
@@ -37,6 +38,7 @@ type limits struct {
 
 var defaultLimits = limits{
 	call:    5 * time.Second,
+	read:    2 * time.Minute,
 	confirm: 30 * time.Second,
 	grace:   10 * time.Second,
 	save:    50 * time.Millisecond,

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"time"
 
 	"go.example/saga/pkg/outbox"
@@ -21,7 +22,7 @@ func (s *stream) read(from outboxpg.Position) {
 		if s.cfg.Rung != nil {
 			rung = s.cfg.Rung() // before reading, so that no ring is missed
 		}
-		page, err := s.tenure.Read(s.front, from, s.cfg.Page)
+		page, err := s.readPage(from)
 		if s.front.Err() != nil {
 			return
 		}
@@ -43,6 +44,12 @@ func (s *stream) read(from outboxpg.Position) {
 			busy = time.Now() // more is to come: commits close together ring once
 		}
 	}
+}
+
+func (s *stream) readPage(from outboxpg.Position) (outboxpg.Page, error) {
+	ctx, cancel := context.WithTimeout(s.front, s.limits.read)
+	defer cancel()
+	return s.tenure.Read(ctx, from, s.cfg.Page)
 }
 
 // pause waits for the time or the bell, and reports whether it was the time.
