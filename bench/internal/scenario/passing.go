@@ -44,11 +44,28 @@ func (e Env) pass(ctx context.Context, queue *lab.Queue, partition int) (*passin
 	if err != nil {
 		return nil, fmt.Errorf("connect to the outbox: %w", err)
 	}
+	if err := narrow(ctx, conn, partition); err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
+	}
 	relay, err := e.Lab.Start(command)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(ctx))
 	}
 	return &passing{job: job, queue: queue, relay: relay, conn: conn}, nil
+}
+
+// narrow makes the first partitions anew: those of `relay migrate` are of the default
+// width, more than pass here.
+func narrow(ctx context.Context, conn *pgx.Conn, width int) error {
+	_, err := conn.Exec(ctx, `DO $$ DECLARE p regclass; BEGIN
+		FOR p IN SELECT partition FROM public.outbox_partitions LOOP EXECUTE format('DROP TABLE %s', p); END LOOP; END $$`)
+	if err == nil {
+		_, err = conn.Exec(ctx, `SELECT public.outbox_partitions_ahead($1, 2)`, width)
+	}
+	if err != nil {
+		return fmt.Errorf("make narrow partitions: %w", err)
+	}
+	return nil
 }
 
 func (p *passing) stop() error {
