@@ -46,13 +46,12 @@ CREATE FUNCTION public.outbox_position_sign() RETURNS trigger
 $$
 BEGIN
     NEW.written_by := pg_current_xact_id();
-    NEW.written_in := (SELECT c.system_identifier FROM pg_control_system() AS c);
     RETURN NEW;
 END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_position_sign() IS
-    'Keeps outbox_position.written_by and written_in, see there. Only on updates: a restored dump inserts.';
+    'Keeps outbox_position.written_by, see there. Only on updates: a restored dump inserts.';
 CREATE TRIGGER outbox_position_sign BEFORE UPDATE ON public.outbox_position
     FOR EACH ROW EXECUTE FUNCTION public.outbox_position_sign();
 
@@ -73,7 +72,7 @@ COMMENT ON COLUMN public.outbox_position.lease_until IS 'When another relay may 
 COMMENT ON COLUMN public.outbox_position.last_error IS 'Why the relay does not get on; null while it does.';
 COMMENT ON COLUMN public.outbox_position.parked_version IS 'Counts what operators did to outbox_parked, so that the relay notices.';
 COMMENT ON COLUMN public.outbox_position.written_by IS 'The transaction that wrote this row. Where it is not the row''s own xmin, the row came by a dump, or was written within a savepoint.';
-COMMENT ON COLUMN public.outbox_position.written_in IS 'The cluster that wrote this row. A row that came by a dump from another cluster speaks of numbers of transactions that mean nothing here.';
+COMMENT ON COLUMN public.outbox_position.written_in IS 'The cluster in which the lease was last taken. A row that came by a dump from another cluster speaks of numbers of transactions that mean nothing here.';
 COMMENT ON COLUMN public.outbox_position.updated_at IS 'When the position or the lease was last written.';
 
 -- The holders lose their leases by the new epochs. Where the shards stood at different
@@ -172,6 +171,7 @@ BEGIN
        SET settled = format('%s:%s:%s', LEAST(pg_snapshot_xmin(now_), me), pg_snapshot_xmax(now_),
                             array_to_string(running, ','))::pg_snapshot,
            window_end = NULL, last_id = NULL,
+           written_in = (SELECT c.system_identifier FROM pg_control_system() AS c),
            epoch = p.epoch + 1, holder = NULL, lease_until = NULL, last_error = NULL,
            updated_at = clock_timestamp();
     RETURN pending;

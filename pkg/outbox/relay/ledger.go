@@ -29,7 +29,7 @@ type result struct {
 func newLedger(from outboxpg.Position, window int) *ledger {
 	return &ledger{
 		open:    written{position: from},
-		hurryAt: (window + 3) / 4,
+		hurryAt: (window + 1) / 2,
 		changed: make(chan struct{}, 1),
 		hurry:   make(chan struct{}, 1),
 		saved:   make(chan struct{}, 1),

@@ -8,6 +8,7 @@ UPDATE public.outbox_position AS p
    SET holder = $2,
        epoch = p.epoch + 1,
        lease_until = clock_timestamp() + make_interval(secs => $3),
+       written_in = (SELECT c.system_identifier FROM pg_control_system() AS c),
        updated_at = clock_timestamp()
  WHERE p.shard = $1
    AND (p.holder IS NULL OR p.holder = $2 OR p.lease_until <= clock_timestamp())
