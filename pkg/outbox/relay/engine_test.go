@@ -15,23 +15,23 @@ import (
 
 func TestBacklogDrainsInOrder(t *testing.T) {
 	b := setup(t)
-	b.insert(0, 2000)
+	b.insert(0, 500)
 	got := b.consumeQueue()
 	e := b.start(b.config("one"))
-	b.awaitFirsts(got, names(0, 2000))
-	require.Len(t, got.all(), 2000)
+	b.awaitFirsts(got, names(0, 500))
+	require.Len(t, got.all(), 500)
 	b.drained()
 	require.Equal(t, Active, e.Status().State)
-	require.Equal(t, int64(2000), e.Status().PublishedID)
-	b.insert(2000, 2003)
-	b.awaitFirsts(got, names(0, 2003))
+	require.Equal(t, int64(500), e.Status().PublishedID)
+	b.insert(500, 503)
+	b.awaitFirsts(got, names(0, 503))
 	require.Equal(t, "one", b.lag().Holder)
 }
 
 func TestStopFinishesTheWindow(t *testing.T) {
 	b := setup(t)
 	const rows = 5000
-	b.insert(0, rows)
+	b.insertTo("", queue, "", 0, rows)
 	got := b.consumeQueue()
 	e := b.start(b.config("first"))
 	b.eventually("it has begun", func() bool { return len(got.all()) > 0 })
@@ -41,7 +41,7 @@ func TestStopFinishesTheWindow(t *testing.T) {
 	require.Empty(t, left.Holder, "the lease is free at once")
 
 	b.start(b.config("second"))
-	b.awaitFirsts(got, names(0, rows))
+	b.awaitSet(got, names(0, rows))
 	b.drained()
 	require.Len(t, got.all(), rows, "a stop costs no duplicate")
 }
