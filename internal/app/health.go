@@ -15,10 +15,18 @@ import (
 
 const healthTimeout = 3 * time.Second
 
+// Endpoint is something else to serve on the health port, such as metrics.
+type Endpoint struct {
+	// Pattern is one of [http.ServeMux], for example "GET /metrics".
+	Pattern string
+	Handler http.Handler
+}
+
 // ServeHealth answers on addr until ctx is done; an empty addr serves nothing.
 // /livez is 200 while the process runs. /readyz is 200 when ready returns nil,
-// and else 503 with its error as text. Ready is called from many goroutines.
-func ServeHealth(ctx context.Context, addr string, ready func() error, log *zap.Logger) error {
+// and else 503 with its error as text. Ready and the handlers of what else is
+// served are called from many goroutines.
+func ServeHealth(ctx context.Context, addr string, ready func() error, log *zap.Logger, more ...Endpoint) error {
 	if addr == "" {
 		<-ctx.Done()
 		return nil
@@ -29,7 +37,7 @@ func ServeHealth(ctx context.Context, addr string, ready func() error, log *zap.
 	}
 	log.Info("health checks are served", zap.Stringer("addr", listener.Addr()))
 	server := &http.Server{
-		Handler:           healthHandler(ready),
+		Handler:           healthHandler(ready, more),
 		ReadHeaderTimeout: healthTimeout,
 		WriteTimeout:      2 * healthTimeout,
 		MaxHeaderBytes:    8 << 10,
@@ -42,8 +50,11 @@ func ServeHealth(ctx context.Context, addr string, ready func() error, log *zap.
 	return nil
 }
 
-func healthHandler(ready func() error) http.Handler {
+func healthHandler(ready func() error, more []Endpoint) http.Handler {
 	mux := http.NewServeMux()
+	for _, e := range more {
+		mux.Handle(e.Pattern, e.Handler)
+	}
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "ok")
 	})

@@ -36,6 +36,11 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	log = log.Named(name)
+	stopTracing, err := app.StartTracing(ctx, name, log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	databases, closeAll, err := openDatabases(ctx, s, name)
 	if err != nil {
 		return err
@@ -45,6 +50,7 @@ func Run(ctx context.Context, s Settings) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	process := newHolder()
+	registry := newRegistry()
 	var crews []*engine.Crew
 	var tasks []func(context.Context) error
 	for i, d := range databases {
@@ -54,8 +60,11 @@ func Run(ctx context.Context, s Settings) error {
 			Name: d.name, Log: d.log, Open: open(s), Holder: fmt.Sprintf("%s/%d", process, i+1),
 			Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Logger: log,
 		}
+		meter := newMeter(d, s.DatabaseSchema, log)
+		cfg.Confirmed = meter.confirmed
+		var bell *outboxpg.Bell
 		if !s.PollOnly {
-			bell := outboxpg.NewBell(d.pool, s.DatabaseSchema, log.With(zap.String("database", d.name)))
+			bell = outboxpg.NewBell(d.pool, s.DatabaseSchema, log.With(zap.String("database", d.name)))
 			cfg.Rung = bell.Next
 			tasks = append(tasks, bell.Run)
 		}
@@ -64,14 +73,18 @@ func Run(ctx context.Context, s Settings) error {
 			return err
 		}
 		crews = append(crews, crew)
+		if err := meter.register(registry, crew, bell); err != nil {
+			return fmt.Errorf("metrics of database %s: %w", d.name, err)
+		}
 		upkeep := &engine.Upkeep{
 			Log: d.log, Name: d.name, PartitionRows: s.PartitionRows, Retention: s.Retention, Logger: log,
 		}
-		tasks = append(tasks, crew.Run, forever(upkeep.Run), forever(func(ctx context.Context) { reshard(ctx, d, s.Shards, log) }))
+		tasks = append(tasks, crew.Run, forever(meter.run), forever(upkeep.Run), forever(func(ctx context.Context) { reshard(ctx, d, s.Shards, log) }))
 	}
 	log.Info("relaying", zap.Int("databases", len(crews)), zap.String("holder", process))
 	tasks = append(tasks, func(ctx context.Context) error {
-		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(crews) }, log)
+		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(crews) }, log,
+			app.Endpoint{Pattern: "GET /metrics", Handler: metricsHandler(registry, log)})
 	})
 	return app.Run(ctx, tasks...)
 }

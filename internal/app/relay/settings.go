@@ -34,7 +34,7 @@ type Settings struct {
 	AMQPCAFile   string `yaml:"amqp_ca_file" env:"AMQP_CA_FILE"`
 	AMQPCertFile string `yaml:"amqp_cert_file" env:"AMQP_CERT_FILE"`
 	AMQPKeyFile  string `yaml:"amqp_key_file" env:"AMQP_KEY_FILE"`
-	// HealthAddr serves /livez and /readyz; empty serves neither.
+	// HealthAddr serves /livez, /readyz and /metrics; empty serves none of them.
 	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
 	LogLevel   string `yaml:"log_level" env:"LOG_LEVEL"`
 	LogFormat  string `yaml:"log_format" env:"LOG_FORMAT"`

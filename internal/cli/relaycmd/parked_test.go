@@ -88,7 +88,10 @@ func TestParkedList(t *testing.T) {
 	require.NotContains(t, out, "Ann")
 
 	for _, flags := range [][]string{
-		{"--state", "dead"}, {"--reason", "unroutable"}, {"--id", "1"}, {"--key", "a", "--state", "retry,dead"},
+		{"--state", "dead"},
+		{"--reason", "unroutable"},
+		{"--id", "1"},
+		{"--key", "a", "--state", "retry,dead"},
 		{"--type", "placed", "--exchange", "events", "--routing-key", "r.1", "--older-than", "1h", "--id", "1,99"},
 	} {
 		var found []parkedIn
@@ -208,7 +211,9 @@ func TestParkedOfSeveralDatabases(t *testing.T) {
 	require.Equal(t, []string{"1 dead"}, desk{t, one, file}.states())
 
 	for _, args := range [][]string{
-		{"parked", "retry", "--all"}, {"parked", "show", "1"}, {"replay", "--from", "1"},
+		{"parked", "retry", "--all"},
+		{"parked", "show", "1"},
+		{"replay", "--from", "1"},
 		{"parked", "list", "--database", "elsewhere"},
 	} {
 		code, _, errs := command(t, t.Context(), file, args...)

@@ -23,6 +23,7 @@ RELAY_WINDOW (2048 messages that a crash may repeat), RELAY_PAGE (512 rows a rea
 RELAY_RETRY_FOR (24h, then a refused message is dead),
 RELAY_RETENTION (168h, then published rows are dropped by the partition),
 RELAY_PARTITION_ROWS (1000000).
+HEALTH_ADDR serves /livez, /readyz and /metrics; OTEL_EXPORTER_OTLP_ENDPOINT takes traces.
 Secrets may stand in files that are read again for each connection:
 DATABASE_URLS_FILE, AMQP_URL_FILE. TLS: sslmode in the database's URL, where
 verify-full is the default but on this machine; amqps in the broker's, with

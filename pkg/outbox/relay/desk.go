@@ -17,6 +17,10 @@ type entry struct {
 	due *outboxpg.Due
 	// alone: to be sent on a session of its own, because it may end that session.
 	alone bool
+	// turn is when it came to the desk, and place where it stands among those that are
+	// ready, -1 where it does not.
+	turn  int64
+	place int
 	sent  bool
 	done  bool // confirmed or parked: the position may pass it
 	span  span
@@ -36,6 +40,8 @@ type desk struct {
 	policy policy
 	random func() float64 // in [0,1)
 
+	turns int64        // entries that came
+	last  int64        // the last turn that was sent
 	open  fifo[*entry] // entries of the log that the position has not passed, in order
 	lanes map[string]*lane
 	ready ready // firsts of lanes that nobody has sent
@@ -99,12 +105,11 @@ func (d *desk) wantsDue() bool { return len(d.shelved) < d.limits.window }
 // admit takes a page of the log.
 func (d *desk) admit(page outboxpg.Page) {
 	if len(page.Records) == 0 {
-		d.open.push(&entry{after: page.End(), done: true})
-		d.pass()
+		d.admitGap(page.End())
 		return
 	}
 	for i, r := range page.Records {
-		e := &entry{record: r, after: page.After(i)}
+		e := &entry{record: r, after: page.After(i), place: -1}
 		d.open.push(e)
 		d.bytes += weight(r)
 		switch {
@@ -136,7 +141,28 @@ func (d *desk) admitDue(found []outboxpg.Due) {
 	}
 }
 
+// admitGap takes a stretch of the log with nothing in it.
+func (d *desk) admitGap(end outboxpg.Position) {
+	switch last := d.lastOpen(); {
+	case last == nil:
+		d.written.position = end
+	case last.record == nil:
+		last.after = end
+	default:
+		d.open.push(&entry{after: end, place: -1, done: true})
+	}
+}
+
+func (d *desk) lastOpen() *entry {
+	if d.open.len() == 0 {
+		return nil
+	}
+	return d.open.items[len(d.open.items)-1]
+}
+
 func (d *desk) enqueue(e *entry) {
+	d.turns++
+	e.turn, e.place = d.turns, -1
 	l := d.lanes[e.record.AggregateID]
 	if l == nil {
 		l = &lane{}
@@ -155,13 +181,16 @@ func (d *desk) next() *entry {
 		return nil
 	}
 	e := d.ready[0]
-	if d.exposed >= d.room(e) {
-		return nil
+	if d.crowded() {
+		if e = d.awaited(); e == nil {
+			return nil
+		}
 	}
 	if size := weight(e.record); d.flying > 0 && d.flying+size > d.limits.bytes {
 		return nil
 	}
-	heap.Pop(&d.ready)
+	heap.Remove(&d.ready, e.place)
+	d.last = max(d.last, e.turn)
 	e.sent = true
 	d.lanes[e.record.AggregateID].flying = true
 	d.inFlight++
@@ -176,18 +205,29 @@ func (d *desk) withdrawn(e *entry) {
 	d.exposed--
 }
 
-// room is how much may be exposed when the entry is sent. The last eighth is for
-// the one that the position waits for: others would fill the window while its
-// aggregate is dealt with one by one.
-func (d *desk) room(e *entry) int {
-	if d.open.len() > 0 && d.open.front() == e {
-		return d.limits.window
+// crowded says that the rest of the window, an eighth, is kept for the entry that the
+// position waits for: others would fill it while that one's aggregate is dealt with
+// one by one.
+func (d *desk) crowded() bool { return d.exposed >= d.limits.window-d.limits.window/8 }
+
+// awaited is the entry that the position waits for, if it is ready and there is room.
+func (d *desk) awaited() *entry {
+	if d.open.len() == 0 || d.exposed >= d.limits.window {
+		return nil
 	}
-	return d.limits.window - d.limits.window/8
+	first := d.open.front()
+	if first.record == nil || first.place < 0 {
+		return nil
+	}
+	return first
 }
 
+// gaps says that an entry is ready in front of one that was sent. The position cannot
+// pass it, so that what was confirmed behind it would be repeated.
+func (d *desk) gaps() bool { return len(d.ready) > 0 && d.ready[0].turn < d.last }
+
 // full says that the database has to hear of the work done before more can be.
-func (d *desk) full() bool { return len(d.ready) > 0 && d.exposed >= d.room(d.ready[0]) }
+func (d *desk) full() bool { return len(d.ready) > 0 && d.crowded() }
 
 func (d *desk) answered(e *entry) {
 	d.inFlight--

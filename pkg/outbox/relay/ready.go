@@ -1,15 +1,23 @@
 package relay
 
-// ready are the entries that may be sent, the oldest on top: the position can pass
-// nothing before the oldest is confirmed. It is a container/heap.
+// ready are the entries that may be sent, the one that came first on top: the position
+// can pass nothing before the first is confirmed. Not the lowest id is first: what was
+// committed late has lower ids than the window before it. It is a container/heap.
 type ready []*entry
 
 func (r ready) Len() int           { return len(r) }
-func (r ready) Less(i, j int) bool { return r[i].record.Position < r[j].record.Position }
-func (r ready) Swap(i, j int)      { r[i], r[j] = r[j], r[i] }
+func (r ready) Less(i, j int) bool { return r[i].turn < r[j].turn }
+
+func (r ready) Swap(i, j int) {
+	r[i], r[j] = r[j], r[i]
+	r[i].place, r[j].place = i, j
+}
 
 // Push implements heap.Interface.
-func (r *ready) Push(e any) { *r = append(*r, e.(*entry)) }
+func (r *ready) Push(e any) {
+	e.(*entry).place = len(*r)
+	*r = append(*r, e.(*entry))
+}
 
 // Pop implements heap.Interface.
 func (r *ready) Pop() any {
@@ -17,5 +25,6 @@ func (r *ready) Pop() any {
 	e := (*r)[last]
 	(*r)[last] = nil
 	*r = (*r)[:last]
+	e.place = -1
 	return e
 }

@@ -120,7 +120,10 @@ func (s *stream) loop() {
 			wake(s.ledger.hurry)
 		}
 		s.board.progress(s.desk.open.len(), s.desk.oldest())
-		if s.ctx.Err() != nil || s.broken() || (s.front.Err() != nil && s.desk.inFlight == 0) {
+		if s.broken() {
+			s.fail(brokerFault(s.publisher.Err()))
+		}
+		if s.ctx.Err() != nil || s.broken() || (s.front.Err() != nil && s.desk.inFlight == 0 && !s.maySend()) {
 			return
 		}
 		var pages <-chan outboxpg.Page
@@ -160,10 +163,7 @@ func (s *stream) loop() {
 
 // send gives the broker what it has room for.
 func (s *stream) send() {
-	for s.front.Err() == nil {
-		if _, blocked := s.publisher.Blocked(); blocked {
-			return
-		}
+	for s.maySend() {
 		e := s.desk.next()
 		if e == nil {
 			return
@@ -173,17 +173,26 @@ func (s *stream) send() {
 			continue
 		}
 		e.span = startSpan(s.ctx, e.record)
-		wait, err := s.publisher.Publish(s.front, e.record)
+		wait, err := s.publisher.Publish(s.ctx, e.record)
 		switch {
 		case err == nil:
 			s.flight <- sent{e, wait}
-		case s.front.Err() != nil:
+		case s.ctx.Err() != nil:
 			s.desk.withdrawn(e)
 		default: // in its turn: those before it may still be confirmed
 			s.flight <- sent{e, func(context.Context) error { return err }}
 			return
 		}
 	}
+}
+
+// maySend says whether to send more. When the stream is to stop, and the session is
+// well, that is what closes the gaps between the messages that were sent.
+func (s *stream) maySend() bool {
+	if _, blocked := s.publisher.Blocked(); blocked || s.broken() || s.ctx.Err() != nil {
+		return false
+	}
+	return s.front.Err() == nil || s.desk.gaps()
 }
 
 // take hears the broker's answers.
@@ -197,7 +206,9 @@ func (s *stream) take(answers []answer) {
 			confirmed++
 			delete(s.suspects, a.entry.record.Position)
 			s.desk.confirmed(a.entry)
-			s.board.tell(a.entry.record)
+			if a.entry.due == nil { // a parked one's age says nothing of the relay's speed
+				s.board.tell(a.entry.record)
+			}
 		case errors.Is(a.err, errNotSent):
 			s.desk.withdrawn(a.entry)
 		case reason == "", reason == reasonFatal && !a.entry.alone:
