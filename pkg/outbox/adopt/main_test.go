@@ -116,5 +116,5 @@ func begin(t *testing.T, pool *pgxpool.Pool) pgx.Tx {
 func restore(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	exec(t, pool, `BEGIN; SET LOCAL session_replication_role = replica; -- as pg_restore does, without triggers
-		UPDATE "order".outbox_position SET written_by = '7'; COMMIT`)
+		UPDATE "order".outbox_position SET written_by = '7', written_in = 42; COMMIT`)
 }

@@ -1,7 +1,7 @@
 package adopt_test
 
 import (
-	"strings"
+	"encoding/json"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -11,36 +11,36 @@ import (
 )
 
 // The relay's statements have to see through the view: whatever the table's size, a
-// page costs a page, and an empty poll nothing.
+// page costs a page, and an empty poll nothing. The cost is the pages of the table and
+// its indexes that are looked at, once the plan is made.
 func TestStatementsUseTheTablesIndexes(t *testing.T) {
 	t.Parallel()
 	pool := debezium(t, "text")
 	apply(t, pool, mapping())
 	exec(t, pool, `INSERT INTO shop.outboxevent (id, aggregatetype, aggregateid, type, payload)
 		SELECT gen_random_uuid(), 'Order', (g % 100)::text, 'placed', repeat('x', 300) FROM generate_series(1, 100000) AS g`)
-	exec(t, pool, `VACUUM ANALYZE shop.outboxevent`)
-	explain := func(name string, args ...any) string {
-		tx := begin(t, pool)
-		defer func() { require.NoError(t, tx.Rollback(t.Context())) }()
-		rows, err := tx.Query(t.Context(), "EXPLAIN "+sagasql.Query(schema, "relay/"+name+".sql"),
-			append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
-		require.NoError(t, err)
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		require.NoError(t, err)
-		return strings.Join(lines, "\n")
+	tx := begin(t, pool)
+	defer func() { require.NoError(t, tx.Rollback(t.Context())) }()
+	once := func(name string, args ...any) int {
+		var text []byte
+		require.NoError(t, tx.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+sagasql.Query(schema, "relay/"+name+".sql"),
+			append([]any{pgx.QueryExecModeCacheDescribe}, args...)...).Scan(&text))
+		var top []struct {
+			Plan struct {
+				Hit  int `json:"Shared Hit Blocks"`
+				Read int `json:"Shared Read Blocks"`
+			}
+		}
+		require.NoError(t, json.Unmarshal(text, &top))
+		return top[0].Plan.Hit + top[0].Plan.Read
 	}
+	pages := func(name string, args ...any) int { return min(once(name, args...), once(name, args...)) }
 	var settled string
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT pg_current_snapshot()::text`).Scan(&settled))
+	const rows = 1000
 	for _, shards := range []int{1, 8} {
-		page := explain("page", "1:1:", settled, 50_000, 100_000, 1000, 0, shards)
-		require.Contains(t, page, "Index Scan using outboxevent_outbox_id_idx")
-		require.NotContains(t, page, "Sort")
-		require.NotContains(t, page, "Subquery Scan")
+		require.Less(t, pages("page", "1:1:", settled, 50_000, 100_000, rows, 0, shards), 2*rows*shards)
 	}
-	window := explain("window", settled, "", 0)
-	require.Contains(t, window, "Index Only Scan using outboxevent_outbox_xact_outbox_id_idx")
-	require.NotContains(t, window, "Seq Scan")
-	sparse := explain("page_sparse", settled, settled, 0, 100_000, 1000, 0, 1)
-	require.Contains(t, sparse, "using outboxevent_outbox_xact_outbox_id_idx")
-	require.NotContains(t, sparse, "Seq Scan")
+	require.Less(t, pages("window", settled, "", 0), 30)
+	require.Less(t, pages("page_sparse", settled, settled, 0, 100_000, rows, 0, 1), 30)
 }

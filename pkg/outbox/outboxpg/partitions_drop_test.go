@@ -75,7 +75,7 @@ func TestALogFromADumpLosesNothing(t *testing.T) {
 	b.skipTo(1_000_000)
 	b.countAsPublished()
 	b.change(`CREATE TEMP TABLE p AS TABLE public.outbox_position; DELETE FROM public.outbox_position;
-		INSERT INTO public.outbox_position TABLE p`)
+		UPDATE p SET written_in = 42; INSERT INTO public.outbox_position TABLE p`)
 	require.Empty(t, b.drop(0))
 	b.change(`SELECT public.outbox_rebase()`)
 	b.countAsPublished()
