@@ -36,7 +36,7 @@ CREATE INDEX outbox_parked_next_at_idx ON public.outbox_parked (next_at, id) WHE
 CREATE INDEX outbox_parked_blocked_idx ON public.outbox_parked (aggregate_id, id)
     WHERE state IN ('retry', 'waiting', 'dead');
 -- The rows that a destination refused, for the moment when it takes one again.
-CREATE INDEX outbox_parked_destination_idx ON public.outbox_parked (exchange, routing_key) WHERE state = 'retry';
+CREATE INDEX outbox_parked_destination_idx ON public.outbox_parked (exchange, routing_key, next_at) WHERE state = 'retry';
 
 COMMENT ON TABLE public.outbox_parked IS
     'Messages that could not be published in their turn, and why. Each is tried again, waits for one of its aggregate, is due later, or is dead and needs an operator: see `relay parked`. No message is ever dropped from here without being published.';

@@ -15,6 +15,8 @@ type entry struct {
 	after outboxpg.Position
 	// due is what is known of a parked message; nil for one of the log.
 	due *outboxpg.Due
+	// parking is how an entry of the log is parked when the position passes it.
+	parking *outboxpg.Parking
 	// alone: to be sent on a session of its own, because it may end that session.
 	alone bool
 	// turn is when it came to the desk, and place where it stands among those that are
@@ -51,10 +53,11 @@ type desk struct {
 	// unwritten counts, for each aggregate, its parkings that are not saved yet.
 	unwritten map[string]int
 	parkings  int // the sum of unwritten
-	// shelved are the parked messages in work, by id.
+	// shelved are the parked messages in work, by id, and those whose parking is not
+	// saved yet.
 	shelved map[int64]*entry
 
-	bytes    int64 // payloads of open entries
+	bytes    int64 // payloads of entries in work
 	inFlight int   // sent and not answered
 	flying   int64 // payloads of those
 	// exposed are the messages that a crash now would publish again: sent, and the
@@ -100,7 +103,9 @@ func (d *desk) wantsPage() bool {
 }
 
 // wantsDue says whether there is room for more parked messages.
-func (d *desk) wantsDue() bool { return len(d.shelved) < d.limits.window }
+func (d *desk) wantsDue() bool {
+	return len(d.shelved) < d.limits.window && d.bytes < d.limits.bytes
+}
 
 // admit takes a page of the log.
 func (d *desk) admit(page outboxpg.Page) {
@@ -133,6 +138,7 @@ func (d *desk) admitDue(found []outboxpg.Due) {
 		}
 		e := &entry{record: due.Record, due: due, alone: due.Reason == reasonFatal}
 		d.shelved[due.Record.Position] = e
+		d.bytes += weight(e.record)
 		if due.State == outboxpg.Scheduled && d.blocked[due.Record.AggregateID] {
 			d.park(e, outboxpg.Parking{State: outboxpg.Waiting, Attempts: due.Attempts})
 			continue
@@ -277,7 +283,7 @@ func (d *desk) refused(e *entry, reason, why string) {
 	d.park(e, p)
 	for _, b := range behind {
 		if b.due != nil && b.due.State != outboxpg.Scheduled {
-			delete(d.shelved, b.record.Position) // it is parked already, and stays
+			d.forget(b.record) // it is parked already, and stays
 			continue
 		}
 		d.park(b, outboxpg.Parking{State: outboxpg.Waiting})
@@ -285,11 +291,26 @@ func (d *desk) refused(e *entry, reason, why string) {
 	d.pass()
 }
 
+// park sets a message aside. One of the log goes with the position that passes it: if it
+// were parked ahead of that, a crash would have it read from the log again.
 func (d *desk) park(e *entry, p outboxpg.Parking) {
 	p.Record = e.record
 	e.done = true
-	d.written.parked = append(d.written.parked, p)
+	d.shelved[e.record.Position] = e
 	d.unsettled(e)
+	if e.due == nil {
+		e.parking = &p
+		return
+	}
+	d.written.parked = append(d.written.parked, p)
+}
+
+// forget: a parked message is not in work any more.
+func (d *desk) forget(r *outbox.Record) {
+	if d.shelved[r.Position] != nil {
+		delete(d.shelved, r.Position)
+		d.bytes -= weight(r)
+	}
 }
 
 func (d *desk) unsettled(e *entry) {
@@ -305,10 +326,14 @@ func (d *desk) pass() {
 		if e.record == nil {
 			continue
 		}
-		d.bytes -= weight(e.record)
 		if e.sent {
 			d.written.passed++
 		}
+		if e.parking != nil {
+			d.written.parked = append(d.written.parked, *e.parking)
+			continue // in work until that is saved
+		}
+		d.bytes -= weight(e.record)
 	}
 }
 
@@ -320,7 +345,7 @@ func (d *desk) saved(w written, blocked []string) {
 	settle := func(r *outbox.Record) {
 		key := r.AggregateID
 		touched[key] = true
-		delete(d.shelved, r.Position)
+		d.forget(r)
 		d.parkings--
 		if d.unwritten[key]--; d.unwritten[key] == 0 {
 			delete(d.unwritten, key)

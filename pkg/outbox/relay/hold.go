@@ -111,6 +111,7 @@ func (h *hold) flush() bool {
 			return false
 		}
 	}
+	h.ledger.collect() // the results are the former desk's
 	return true
 }
 

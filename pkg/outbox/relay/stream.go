@@ -189,8 +189,8 @@ func (s *stream) send() {
 // maySend says whether to send more. When the stream is to stop, and the session is
 // well, that is what closes the gaps between the messages that were sent.
 func (s *stream) maySend() bool {
-	if _, blocked := s.publisher.Blocked(); blocked || s.broken() || s.ctx.Err() != nil {
-		return false
+	if _, blocked := s.publisher.Blocked(); blocked || s.broken() || s.ctx.Err() != nil || len(s.unanswered) > 0 {
+		return false // the position cannot pass what has no answer
 	}
 	return s.front.Err() == nil || s.desk.gaps()
 }
@@ -213,6 +213,7 @@ func (s *stream) take(answers []answer) {
 			s.desk.withdrawn(a.entry)
 		case reason == "", reason == reasonFatal && !a.entry.alone:
 			unanswered++
+			s.desk.answered(a.entry) // nothing more will come: the loop need not wait for it
 			s.unanswered = append(s.unanswered, a.entry)
 			s.fail(brokerFault(a.err)) // it says nothing about this message
 		default:

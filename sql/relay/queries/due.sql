@@ -1,5 +1,6 @@
 -- Parked messages that are due, oldest first. Behind one that is tried again come the
--- next ones that wait for it, so that they can follow as soon as it is confirmed. The
+-- next ones that wait for it, so that they can follow as soon as it is confirmed: up to
+-- the first that is dead or tried by itself, which the rest waits for, or in work. The
 -- inner limit is on purpose small: the rows bring their payloads.
 -- $1 shard, $2 number of shards, $3 rows without their followers, $4 ids in work.
 WITH due AS MATERIALIZED (
@@ -16,11 +17,12 @@ WITH due AS MATERIALIZED (
     SELECT d.next_at, d.id, f.id
     FROM due AS d
     CROSS JOIN LATERAL (
-        SELECT w.id FROM public.outbox_parked AS w
-        WHERE w.aggregate_id = d.aggregate_id AND w.state = 'waiting'
-        ORDER BY w.id LIMIT 16
+        SELECT w.id, bool_and(w.state = 'waiting' AND w.id <> ALL ($4::bigint[])) OVER (ORDER BY w.id) AS free
+        FROM (SELECT b.id, b.state FROM public.outbox_parked AS b
+              WHERE b.aggregate_id = d.aggregate_id AND b.id > d.id AND b.state IN ('retry', 'waiting', 'dead')
+              ORDER BY b.id LIMIT 16) AS w
     ) AS f
-    WHERE d.state = 'retry'
+    WHERE d.state = 'retry' AND f.free
 )
 SELECT o.id, o.event_id, o.aggregate_type, o.aggregate_id, o.type, o.exchange, o.routing_key,
        COALESCE(o.correlation_id, ''), COALESCE(o.reply_to, ''), o.content_type,

@@ -1,5 +1,6 @@
 -- Sets messages aside, or writes down one more failed attempt. What an operator has
--- discarded in the meantime stays so.
+-- discarded in the meantime stays so. The time in which it is tried begins at parked_at:
+-- with its first failure, and not while it waited for another or for its hour.
 -- $1 id, $2 aggregate_id, $3 exchange, $4 routing_key, $5 state, $6 reason, $7 error,
 -- $8 attempts, $9 seconds until the next one, $10 time when it is due: arrays, element
 -- n of each is message n.
@@ -14,5 +15,6 @@ SELECT m.id, m.aggregate_id, m.exchange, m.routing_key, m.state, nullif(m.reason
        AS m (id, aggregate_id, exchange, routing_key, state, reason, error, attempts, delay, due)
 ON CONFLICT (id) DO UPDATE
    SET state = excluded.state, reason = excluded.reason, error = excluded.error,
-       attempts = excluded.attempts, next_at = excluded.next_at, tried_at = excluded.tried_at
+       attempts = excluded.attempts, next_at = excluded.next_at, tried_at = excluded.tried_at,
+       parked_at = CASE WHEN p.attempts = 0 THEN excluded.parked_at ELSE p.parked_at END
  WHERE p.state <> 'discarded'
