@@ -35,21 +35,3 @@ func TestStopClosesTheGaps(t *testing.T) {
 	b.awaitSet(got, names(0, rows))
 	require.Zero(t, len(got.all())-rows, "repeated")
 }
-
-// Nor is it when an operator changes parked messages, for which the relay sets itself
-// up anew.
-func TestOperatorsChangeRepeatsNothing(t *testing.T) {
-	b := setup(t)
-	const rows = 3000
-	got := b.consumeQueue()
-	b.start(b.config("one"))
-	b.behindOne(rows)
-	for more := rows / 5; more < rows; more += rows / 5 {
-		b.eventually("in the middle", func() bool { return len(got.all()) > more })
-		_, err := b.pool.Exec(t.Context(), `SELECT public.outbox_parked_retry('{}')`)
-		require.NoError(t, err)
-	}
-	b.drained()
-	b.awaitSet(got, names(0, rows))
-	require.Zero(t, len(got.all())-rows, "repeated")
-}
