@@ -79,6 +79,9 @@ func (f *shelf) take(found shelved) {
 	if f.again {
 		f.again, pause = false, dueSoon
 	}
+	if len(found.due) >= dueHeads {
+		pause = 0 // there are more
+	}
 	f.timer.Reset(pause)
 }
 

@@ -1,7 +1,8 @@
 -- Parked messages that are due, oldest first. Behind one that is tried again come the
 -- next ones that wait for it, so that they can follow as soon as it is confirmed: up to
 -- the first that is dead or tried by itself, which the rest waits for, or in work. The
--- inner limit is on purpose small: the rows bring their payloads.
+-- inner limit is on purpose small: the rows bring their payloads. Where the owner of an
+-- adopted table has deleted a row, its message waits here for an operator.
 -- $1 shard, $2 number of shards, $3 rows without their followers, $4 ids in work.
 WITH due AS MATERIALIZED (
     SELECT p.id, p.aggregate_id, p.state, p.next_at
@@ -9,6 +10,7 @@ WITH due AS MATERIALIZED (
     WHERE p.next_at <= clock_timestamp()
       AND ($2::integer = 1 OR public.outbox_shard(p.aggregate_id, $2) = $1::integer)
       AND p.id <> ALL ($4::bigint[])
+      AND EXISTS (SELECT FROM public.outbox AS o WHERE o.id = p.id)
     ORDER BY p.next_at, p.id
     LIMIT $3
 ), chain AS MATERIALIZED (
