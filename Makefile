@@ -4,9 +4,13 @@ DAEMONS := relay orchestrator reservation hotel payment
 FUZZTIME ?= 20s
 # A test that hangs must say where before a machine's patience ends.
 TESTFLAGS ?= -race -timeout=15m
+# The long run of the relay: so many rows by so many writers, and so many kills.
+ROWS ?= 1000000
+WRITERS ?= 16
+KILLS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help build services demo run test lint fmt fuzz bench-relay down drop clean
+.PHONY: help build services demo run test lint fmt fuzz soak bench-relay down drop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +44,9 @@ fuzz: ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 	    go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
 	  done; \
 	done
+
+soak: services ## Kill the relay KILLS times while ROWS rows by WRITERS writers pass
+	ROWS=$(ROWS) WRITERS=$(WRITERS) KILLS=$(KILLS) go test -count=1 -timeout=2h -v -run='^TestRelayUnderKills$$' ./test/fault
 
 bench-relay: services ## Measure the relay beside its peers, 20 minutes alone on the machine
 	cd bench && go run . -page ../docs/benchmarks.md $(BENCHFLAGS)

@@ -101,6 +101,11 @@ func poolConfig(url config.Secret, name string, maxConns int32) (*pgxpool.Config
 }
 
 func newPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
+	// A database that was made read-only for a while, as providers do when the disk is
+	// full, leaves the sessions of that time read-only: they are not used again.
+	cfg.AfterRelease = func(conn *pgx.Conn) bool {
+		return conn.PgConn().ParameterStatus("default_transaction_read_only") != "on"
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make the pool for database %s: %w", cfg.ConnConfig.Database, err)
