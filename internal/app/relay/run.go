@@ -21,10 +21,10 @@ import (
 
 const name = "relay"
 
-// gcPercent halves the garbage that may pile up beside the messages in work: a few
-// megabytes, which come and go with each page, and little of the processor's time. GOGC
+// gcPercent keeps down the garbage that piles up beside the messages in work: a few
+// megabytes, which come and go with each page, for little of the processor's time. GOGC
 // says otherwise.
-const gcPercent = 50
+const gcPercent = 35
 
 // Run relays every database's outbox until ctx is done. Databases and broker may
 // be absent at the start and go away at any time, one by one or together: each

@@ -63,7 +63,7 @@ type Settings struct {
 // DefaultSettings are what holds where nothing else is said.
 func DefaultSettings() Settings {
 	return Settings{
-		Window: 2048, Page: 512, Lease: 5 * time.Second,
+		Window: 2048, Page: 1024, Lease: 5 * time.Second,
 		RetryFor: 24 * time.Hour, Retention: 7 * 24 * time.Hour, PartitionRows: 1_000_000,
 	}
 }

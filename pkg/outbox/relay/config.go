@@ -33,7 +33,7 @@ type Config struct {
 	// Window is how many messages a crash may publish a second time; default 2048.
 	// Half of it may be unconfirmed.
 	Window int
-	// Page is how many rows are read at once; default 512.
+	// Page is how many rows are read at once; default 1024.
 	Page int
 	// RetryFor is how long a message is tried that the broker refuses, before it is
 	// dead; default 24 h.
@@ -52,7 +52,7 @@ const (
 	defaultLease    = 5 * time.Second
 	minLease        = time.Second
 	defaultWindow   = 2048
-	defaultPage     = 512
+	defaultPage     = 1024
 	defaultRetryFor = 24 * time.Hour
 )
 
