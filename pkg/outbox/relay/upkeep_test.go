@@ -79,7 +79,10 @@ func TestUpkeepsMakeAndDropPartitions(t *testing.T) {
 	x.partitions("outbox_p1000001", "outbox_p2000001", "outbox_p2001001")
 	x.publishAll("2001001")
 	x.partitions("outbox_p1000002001001", "outbox_p1000002002001", "outbox_p1000002003001")
-	require.Empty(t, x.said.FilterLevelExact(zapcore.WarnLevel).All())
+	for _, entry := range x.said.FilterLevelExact(zapcore.WarnLevel).All() {
+		// On a busy machine one is in another's way, which is all that may be.
+		require.ErrorIs(t, entry.Context[1].Interface.(error), outboxpg.ErrBusy)
+	}
 	require.Eventually(t, func() bool { return x.said.FilterMessageSnippet("dropped").Len() == 4 }, patience, tick)
 }
 
