@@ -48,10 +48,15 @@ func startRelay(t *testing.T, settings ...string) *relayProcess {
 		case <-p.exited: // as the test wanted
 		default:
 			p.wake()
+			if t.Failed() {
+				p.signal(syscall.SIGQUIT) // with what its goroutines are at
+				<-p.exited
+				break
+			}
 			p.stop()
 		}
 		if text, err := os.ReadFile(p.log); t.Failed() {
-			t.Logf("relay %d (%v):\n%s", p.pid(), err, text[max(0, len(text)-4<<10):])
+			t.Logf("relay %d (%v):\n%s", p.pid(), err, text[max(0, len(text)-32<<10):])
 		}
 	})
 	return p

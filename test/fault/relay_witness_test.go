@@ -55,8 +55,23 @@ func (r *road) watchFrom(last map[int]int64) *witness {
 	r.Cleanup(func() {
 		stop()
 		<-ended
+		if r.Failed() {
+			arrived, repeated := w.count()
+			r.Logf("%d messages came, %d of them again; the outbox: %s", arrived, repeated, r.standing())
+		}
 	})
 	return w
+}
+
+// standing is what the database knows, for who has to find out why a test failed.
+func (r *road) standing() (text string) {
+	err := r.db.QueryRow(context.Background(), `SELECT concat_ws(E'\n', (SELECT count(*) FROM public.outbox) || ' rows',
+		(SELECT string_agg(l::text, E'\n') FROM public.outbox_lag AS l), (SELECT string_agg(p::text, E'\n') FROM public.outbox_position AS p),
+		(SELECT string_agg(k.state || ' ' || k.n, ', ') FROM (SELECT state, count(*) AS n FROM public.outbox_parked GROUP BY state) AS k))`).Scan(&text)
+	if err != nil {
+		return err.Error()
+	}
+	return text
 }
 
 func (w *witness) config() rabbit.Config {
