@@ -107,7 +107,10 @@ func (u *Upkeep) trimDefault(ctx context.Context) error {
 // report warns once of what is in the way, until something else is.
 func (u *Upkeep) report(err error) {
 	var fault string
-	if err != nil {
+	switch {
+	case errors.Is(err, outboxpg.ErrBusy):
+		fault = outboxpg.ErrBusy.Error() // which of the steps met somebody varies
+	case err != nil:
 		fault = err.Error()
 	}
 	if fault != "" && fault != u.fault {
