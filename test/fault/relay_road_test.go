@@ -2,6 +2,7 @@ package fault
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type road struct {
 	db       *pgxpool.Pool
 	database string // the URLs that relays use
 	broker   string
+	trouble  atomic.Pointer[error] // what has ended the writers early
 }
 
 func newRoad(t *testing.T) *road {

@@ -131,9 +131,16 @@ func (w *witness) distinct() int {
 	return arrived - repeated
 }
 
+// await waits until so many different messages have come; in vain when the writers have
+// ended early.
 func (w *witness) await(distinct int) {
 	w.road.Helper()
-	require.Eventually(w.road, func() bool { return w.distinct() >= distinct }, patience, time.Millisecond, "%d messages arrive", distinct)
+	trouble := &w.road.trouble
+	require.Eventually(w.road, func() bool { return w.distinct() >= distinct || trouble.Load() != nil },
+		patience, time.Millisecond, "%d messages arrive", distinct)
+	if err := trouble.Load(); err != nil {
+		w.road.Fatalf("the writers have ended early: %v", *err)
+	}
 }
 
 // requireAll waits until nothing is on its way any more and compares what came with

@@ -30,6 +30,7 @@ type writers struct {
 	reader    *witness // not to be left behind too far; nil where nobody reads yet
 	committed atomic.Int64
 	group     *errgroup.Group
+	pool      *pgxpool.Pool
 }
 
 // write lets n writers commit so many rows together, in a goroutine each.
@@ -51,9 +52,15 @@ func (r *road) writeBefore(reader *witness, n, rows int) *writers {
 	pool, err := pgxpool.NewWithConfig(r.Context(), config)
 	require.NoError(r, err)
 	group, ctx := errgroup.WithContext(r.Context())
-	w := &writers{road: r, rows: int64(rows), reader: reader, group: group}
+	w := &writers{road: r, rows: int64(rows), reader: reader, group: group, pool: pool}
 	for range n {
-		group.Go(func() error { return w.work(ctx, pool) })
+		group.Go(func() error {
+			err := w.work(ctx)
+			if err != nil && ctx.Err() == nil { // else another's has ended it, or the test
+				r.trouble.Store(&err)
+			}
+			return err
+		})
 	}
 	r.Cleanup(func() {
 		_ = group.Wait() // ended by the test's context at the latest
@@ -74,7 +81,7 @@ func (r *road) prepareKeys() {
 // errChangedMind is what a writer rolls a transaction back for.
 var errChangedMind = errors.New("the writer has changed its mind")
 
-func (w *writers) work(ctx context.Context, pool *pgxpool.Pool) error {
+func (w *writers) work(ctx context.Context) error {
 	pause := time.NewTicker(10 * time.Millisecond)
 	defer pause.Stop()
 	for w.committed.Load() < w.rows {
@@ -87,7 +94,7 @@ func (w *writers) work(ctx context.Context, pool *pgxpool.Pool) error {
 			}
 		}
 		rows := 0
-		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
+		err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) (err error) {
 			rows, err = transaction(ctx, tx)
 			return err
 		})
@@ -101,10 +108,11 @@ func (w *writers) work(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-// done waits until enough is committed.
+// done waits until enough is committed, and gives the connections back.
 func (w *writers) done() {
 	w.road.Helper()
 	require.NoError(w.road, w.group.Wait())
+	w.pool.Close()
 }
 
 // transaction appends some messages for some keys. One of ten is rolled back.
