@@ -10,40 +10,107 @@
 -- Opens a window and measures it: the rows that the later snapshot sees and the
 -- settled one does not. Both branches read the index on xact alone. Rows of
 -- transactions that ran when the settled snapshot was taken are the second branch;
--- their xact is below its xmax, so the branches are disjoint. min(id) is the only right
--- lower bound for reading in id order: an id can be drawn before its transaction has a
+-- their xact is below its xmax, so the branches are disjoint. The lowest id is the only
+-- right bound for reading in id order: an id can be drawn before its transaction has a
 -- number, so no sequence value will do. "id + 0" keeps the primary key out of it.
+-- A window of few rows is sparse when each takes many ids: a transaction that ran for
+-- hours. One of more rows than are worth counting is bounded by its partitions, so that
+-- the first of ten million is published as soon as that of a million.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_window(s1 pg_snapshot, s2 pg_snapshot, after_id bigint,
-                                     OUT window_end pg_snapshot, OUT first_id bigint, OUT last_id bigint, OUT n bigint)
+                                     OUT window_end pg_snapshot, OUT first_id bigint, OUT last_id bigint, OUT sparse boolean)
     LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off
     SET enable_bitmapscan = off
     SET jit = off AS
 $$
+DECLARE
+    countable  CONSTANT bigint := 100000;
+    -- Walked along the primary key however few of them are the window's: some pages.
+    small_span CONSTANT bigint := 10000;
+    counted    bigint;
+    n          bigint;
 BEGIN
-    WITH w AS MATERIALIZED (
-        SELECT coalesce(s2, pg_current_snapshot()) AS ends
-    ), r AS (
-        SELECT o.id FROM public.outbox AS o, w
-        WHERE o.xact >= pg_snapshot_xmax(s1)
-          AND o.xact < (SELECT pg_snapshot_xmax(w.ends) FROM w)
-          AND pg_visible_in_snapshot(o.xact, w.ends)
-        UNION ALL
-        SELECT o.id FROM public.outbox AS o, w
-        WHERE o.xact = ANY (ARRAY(SELECT pg_snapshot_xip(s1)))
-          AND pg_visible_in_snapshot(o.xact, w.ends)
-    )
-    SELECT (SELECT w.ends FROM w), coalesce(min(r.id), 0), coalesce(max(r.id), 0), count(r.id)
-      INTO window_end, first_id, last_id, n
-      FROM r
-     WHERE r.id + 0 > after_id;
+    window_end := coalesce(s2, pg_current_snapshot());
+    SELECT min(r.id) FILTER (WHERE r.id > after_id), max(r.id) FILTER (WHERE r.id > after_id),
+           count(*) FILTER (WHERE r.id > after_id), count(*)
+      INTO first_id, last_id, n, counted
+      FROM (SELECT o.id FROM public.outbox AS o
+             WHERE o.xact >= pg_snapshot_xmax(s1)
+               AND o.xact < pg_snapshot_xmax(window_end)
+               AND pg_visible_in_snapshot(o.xact, window_end)
+            UNION ALL
+            SELECT o.id FROM public.outbox AS o
+             WHERE o.xact = ANY (ARRAY(SELECT pg_snapshot_xip(s1)))
+               AND pg_visible_in_snapshot(o.xact, window_end)
+            LIMIT countable + 1) AS r;
+    sparse := last_id - first_id > small_span + 16 * n;
+    IF counted > countable THEN
+        SELECT b.first_id, b.last_id, false INTO first_id, last_id, sparse
+          FROM public.outbox_window_bounds(s1, window_end, after_id) AS b;
+    END IF;
 END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_window(pg_snapshot, pg_snapshot, bigint) IS
-    'What is left of a window behind an id: its end, which is now where s2 is null, the lowest and the highest id, and the number of rows.';
+    'What is left of a window behind an id: its end, which is now where s2 is null, its lowest id, an id that none of it is above, and whether its rows lie far apart. No ids: nothing is left.';
+
+-- The lowest id is exact, that of the first partition that has any; the highest is the
+-- last one's bound. So partitions are looked into one by one, which no plan for the whole
+-- table does. outbox_default, or a table that is not partitioned, is measured whole. The
+-- caller's statement has the outbox locked: no partition goes meanwhile.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_window_bounds(s1 pg_snapshot, s2 pg_snapshot, after_id bigint, OUT first_id bigint, OUT last_id bigint)
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET jit = off AS
+$$
+DECLARE
+    ids CONSTANT text := $sql$
+        (SELECT o.id FROM %1$s AS o
+          WHERE o.xact >= pg_snapshot_xmax($1) AND o.xact < pg_snapshot_xmax($2)
+            AND pg_visible_in_snapshot(o.xact, $2) AND o.id + 0 > $3
+         UNION ALL
+         SELECT o.id FROM %1$s AS o
+          WHERE o.xact = ANY (ARRAY(SELECT pg_snapshot_xip($1)))
+            AND pg_visible_in_snapshot(o.xact, $2) AND o.id + 0 > $3) AS r $sql$;
+    parts  text[]; -- in the order of their ids
+    bounds bigint[];
+    rest   text;
+    lowest bigint;
+    is_any boolean;
+BEGIN
+    WITH part AS (
+        SELECT i.inhrelid::regclass::text AS name,
+               (regexp_match(pg_get_expr(c.relpartbound, c.oid), $re$TO \('(\d+)'\)$re$))[1]::bigint - 1 AS bound
+          FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'public.outbox'::regclass
+    )
+    SELECT array_agg(p.name ORDER BY p.bound) FILTER (WHERE p.bound > after_id),
+           array_agg(p.bound ORDER BY p.bound) FILTER (WHERE p.bound > after_id),
+           coalesce(max(p.name) FILTER (WHERE p.bound IS NULL), 'public.outbox')
+      INTO parts, bounds, rest
+      FROM part AS p;
+    EXECUTE format('SELECT min(r.id), max(r.id) FROM' || ids, rest) INTO first_id, last_id USING s1, s2, after_id;
+    FOR i IN 1 .. coalesce(cardinality(parts), 0) LOOP
+        EXECUTE format('SELECT min(r.id) FROM' || ids, parts[i]) INTO lowest USING s1, s2, after_id;
+        EXIT WHEN lowest IS NOT NULL;
+    END LOOP;
+    FOR i IN REVERSE coalesce(cardinality(parts), 0) .. 1 LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM' || ids || ')', parts[i]) INTO is_any USING s1, s2, after_id;
+        IF is_any THEN
+            last_id := greatest(last_id, bounds[i]);
+            EXIT;
+        END IF;
+    END LOOP;
+    first_id := least(first_id, lowest);
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_window_bounds(pg_snapshot, pg_snapshot, bigint) IS
+    'Part of outbox_window: the bounds of a window of many rows.';
 
 -- A page of a window whose rows lie close together, which is nearly always: one walk
 -- along the primary key, which costs the same for each page of a long backlog.

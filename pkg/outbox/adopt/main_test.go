@@ -83,14 +83,14 @@ type row struct {
 func read(t *testing.T, pool *pgxpool.Pool) []row {
 	t.Helper()
 	var ends string
-	var first, last, count int64
+	var first, last int64
+	var sparse bool
 	require.NoError(t, pool.QueryRow(t.Context(), sagasql.Query(schema, "relay/window.sql"), "1:1:", "", 0).
-		Scan(&ends, &first, &last, &count))
+		Scan(&ends, &first, &last, &sparse))
 	rows, err := pool.Query(t.Context(), sagasql.Query(schema, "relay/page.sql"), "1:1:", ends, 0, last, 1000, 0, 1)
 	require.NoError(t, err)
 	page, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
 	require.NoError(t, err)
-	require.Len(t, page, int(count))
 	return page
 }
 

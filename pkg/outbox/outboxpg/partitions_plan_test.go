@@ -40,21 +40,23 @@ func (b *bundle) pagesOnce(conn *pgx.Conn, query string, args ...any) int {
 	return top[0].Plan.Hit + top[0].Plan.Read
 }
 
+// more is so many rows.
+const more = `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload)
+	SELECT 'test', i::text, 'row', '', 'queue', '{}' FROM generate_series(1, $1) AS i`
+
 // divided is a log of 50 partitions of 20,000 rows that were never analysed; three of
 // them and outbox_default are full.
 func divided(b *bundle) (now string) {
 	b.change(`DROP TABLE public.outbox_p1, public.outbox_p1000001, public.outbox_p2000001`)
 	b.change(`ALTER TABLE public.outbox_default SET (autovacuum_enabled = off)`)
-	const fill = `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload)
-		SELECT 'test', i::text, 'row', '', 'queue', '{}' FROM generate_series(1, 20000) AS i`
-	b.change(fill)
+	b.change(more, 20_000)
 	require.Equal(b, 50, b.ahead(20_000, 50))
 	b.change(`DO $$ DECLARE p regclass; BEGIN
 		FOR p IN SELECT partition FROM public.outbox_partitions LOOP
 			EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', p);
 		END LOOP; END $$`)
 	for range 3 {
-		b.change(fill)
+		b.change(more, 20_000)
 	}
 	return value[string](b, `SELECT pg_current_snapshot()::text`)
 }
@@ -84,4 +86,51 @@ func TestReadingCostsWhatItReads(t *testing.T) {
 		SELECT i * 7000 + 500000, 'test', i::text, 'far apart', '', 'queue', '{}' FROM generate_series(1, 20) AS i`)
 	later := value[string](b, `SELECT pg_current_snapshot()::text`)
 	require.Less(t, b.pages(conn, "page_sparse", now, later, 0, 999_999, rows, 0, 1), 53*3*20+20*60)
+}
+
+// A window of more rows than are worth counting is bounded by its partitions, and read
+// the same: in the order of ids, what its snapshots say and nothing else.
+func TestAWindowTooLargeToCount(t *testing.T) {
+	b := setup(t)
+	conn := b.session()
+	divided(b)
+	late, undone := b.begin(), b.begin()
+	b.insert(late, "late", "early id")
+	settled := value[string](b, `SELECT pg_current_snapshot()::text`)
+	_, err := undone.Exec(b.ctx, more, 5_000)
+	require.NoError(t, err)
+	require.NoError(t, undone.Rollback(b.ctx))
+	for range 6 {
+		b.change(more, 20_000)
+	}
+	require.NoError(t, late.Commit(b.ctx))
+	ends := value[string](b, `SELECT pg_current_snapshot()::text`)
+	b.change(more, 20_000) // not the window's
+
+	tenure := b.acquire("one")
+	for _, settled := range []string{"1:1:", settled} {
+		in := value[[]int64](b, `SELECT array_agg(id ORDER BY id) FROM public.outbox
+			WHERE pg_visible_in_snapshot(xact, $2) AND NOT pg_visible_in_snapshot(xact, $1)`, settled, ends)
+		require.Greater(t, len(in), 120_000)
+		for _, passed := range []int{0, len(in) / 2, len(in) - 1} {
+			from := Position{settled: settled, window: ends}
+			if passed > 0 {
+				from.lastID = in[passed-1]
+			}
+			tenure.window = window{} // as another relay begins
+			var got []int64
+			for from.settled == settled {
+				page, err := tenure.Read(b.ctx, from, 10_000)
+				require.NoError(t, err)
+				for _, r := range page.Records {
+					got = append(got, r.Position)
+				}
+				require.Equal(t, in[passed], tenure.window.first)
+				from = page.End()
+			}
+			require.Equal(t, in[passed:], got)
+			require.Equal(t, Position{settled: ends}, from)
+		}
+		require.Less(t, b.pages(conn, "window", settled, ends, 0), 100_000+2*20_000+2*53*3*3, "not each of %d rows is looked at", len(in))
+	}
 }

@@ -24,11 +24,11 @@ func (t *Tenure) Read(ctx context.Context, from Position, max int) (Page, error)
 	w := &t.window
 	start := Position{settled: w.settled, window: w.ends, lastID: from.lastID}
 	page := Page{start: start, end: Position{settled: w.ends}}
-	if w.rows == 0 {
+	if w.last == 0 {
 		return page, nil
 	}
 	name := "page"
-	if w.sparse() {
+	if w.sparse {
 		name = "page_sparse"
 	}
 	after := start.lastID

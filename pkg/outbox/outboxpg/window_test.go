@@ -159,7 +159,7 @@ func TestSparseWindow(t *testing.T) {
 	b.insert(b.pool, "l", "after")
 	page, err := tenure.Read(b.ctx, place, 2)
 	require.NoError(t, err)
-	require.True(t, tenure.window.sparse())
+	require.True(t, tenure.window.sparse)
 	got := []string{page.Records[0].Type, page.Records[1].Type}
 	require.Equal(t, want[:2], got)
 	got, _ = b.drain(tenure, page.End(), 2)
