@@ -18,7 +18,7 @@ SELECT :id AS id,
        :reply_to AS reply_to,
        :content_type AS content_type,
        CASE WHEN jsonb_typeof(:headers) = 'object'
-            THEN (SELECT coalesce(jsonb_object_agg(h.key, h.value), '{}')
+            THEN (SELECT coalesce(json_object_agg(h.key, h.value), '{}')
                   FROM jsonb_each_text(:headers) AS h WHERE h.value IS NOT NULL)
             ELSE '{}' END AS headers,
        :payload AS payload,

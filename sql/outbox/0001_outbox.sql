@@ -7,23 +7,25 @@
 -- +goose Up
 
 -- RabbitMQ's short strings end at 255 bytes, and a longer one closes the whole
--- connection. The log stops at a row that it cannot publish, so none may get in.
+-- connection. To the broker CC and BCC are lists of routing keys, and text there makes
+-- it close the channel. The log stops at a row that it cannot publish, so none may get in.
 -- +goose StatementBegin
-CREATE FUNCTION public.outbox_headers_fit(headers jsonb) RETURNS boolean
+CREATE FUNCTION public.outbox_headers_fit(headers json) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$
     SELECT CASE
-        WHEN jsonb_typeof(headers) <> 'object' THEN false
+        WHEN json_typeof(headers) <> 'object' THEN false
         ELSE NOT EXISTS (
-            SELECT FROM pg_catalog.jsonb_each(headers) AS h
-            WHERE jsonb_typeof(h.value) <> 'string'
+            SELECT FROM pg_catalog.json_each(headers) AS h
+            WHERE json_typeof(h.value) <> 'string'
                OR octet_length(h.value #>> '{}') > 255
-               OR octet_length(h.key) NOT BETWEEN 1 AND 255)
+               OR octet_length(h.key) NOT BETWEEN 1 AND 255
+               OR h.key IN ('CC', 'BCC'))
         END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION public.outbox_headers_fit(jsonb) IS
-    'True for an object of strings, names and values of at most 255 bytes: what an outbox row may carry as headers.';
+COMMENT ON FUNCTION public.outbox_headers_fit(json) IS
+    'True for an object of strings, names and values of at most 255 bytes, without CC and BCC: what an outbox row may carry as headers.';
 
 CREATE TABLE public.outbox (
     id             bigint      GENERATED ALWAYS AS IDENTITY,
@@ -37,7 +39,7 @@ CREATE TABLE public.outbox (
     correlation_id text,
     reply_to       text,
     content_type   text        NOT NULL DEFAULT 'application/json',
-    headers        jsonb       NOT NULL DEFAULT '{}',
+    headers        json        NOT NULL DEFAULT '{}',
     payload        jsonb,
     payload_bytes  bytea,
     deliver_at     timestamptz,
@@ -53,7 +55,7 @@ CREATE TABLE public.outbox (
     CONSTRAINT outbox_correlation_id_fits CHECK (octet_length(correlation_id) BETWEEN 1 AND 255),
     CONSTRAINT outbox_reply_to_fits       CHECK (octet_length(reply_to) BETWEEN 1 AND 255),
     CONSTRAINT outbox_content_type_fits   CHECK (octet_length(content_type) BETWEEN 1 AND 255),
-    CONSTRAINT outbox_headers_fit         CHECK (headers = '{}' OR public.outbox_headers_fit(headers)),
+    CONSTRAINT outbox_headers_fit         CHECK (headers::text = '{}' OR public.outbox_headers_fit(headers)),
     CONSTRAINT outbox_one_payload         CHECK (num_nonnulls(payload, payload_bytes) = 1)
 ) PARTITION BY RANGE (id);
 
@@ -79,7 +81,7 @@ COMMENT ON COLUMN public.outbox.routing_key IS 'RabbitMQ routing key; on the def
 COMMENT ON COLUMN public.outbox.correlation_id IS 'AMQP correlation_id, for example the saga''s id.';
 COMMENT ON COLUMN public.outbox.reply_to IS 'AMQP reply_to: the queue that takes the reply.';
 COMMENT ON COLUMN public.outbox.content_type IS 'Media type of the payload.';
-COMMENT ON COLUMN public.outbox.headers IS 'Application headers: an object of strings, names and values of at most 255 bytes.';
+COMMENT ON COLUMN public.outbox.headers IS 'Application headers: an object of strings, names and values of at most 255 bytes. json, not jsonb: the relay reads each of them once, as text.';
 COMMENT ON COLUMN public.outbox.payload IS 'The message''s body where it is JSON.';
 COMMENT ON COLUMN public.outbox.payload_bytes IS 'The message''s body where content_type says that it is something else than JSON.';
 COMMENT ON COLUMN public.outbox.deliver_at IS 'Not to be published before; null is at once. Keeps no place in its aggregate''s order.';

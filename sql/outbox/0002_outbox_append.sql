@@ -3,12 +3,10 @@
 
 -- +goose Up
 
--- Both would make the broker close the relay's channel on every attempt: a direct
--- reply-to needs a consumer on the publishing channel, and CC and BCC are lists of
--- routing keys to the broker, while an outbox row's headers are strings.
+-- A direct reply-to would make the broker close the relay's channel on every attempt: it
+-- needs a consumer on the publishing channel.
 ALTER TABLE public.outbox
-    ADD CONSTRAINT outbox_reply_to_is_a_queue CHECK (reply_to <> 'amq.rabbitmq.reply-to'),
-    ADD CONSTRAINT outbox_headers_are_ours    CHECK (headers = '{}' OR NOT headers ?| '{CC,BCC}');
+    ADD CONSTRAINT outbox_reply_to_is_a_queue CHECK (reply_to <> 'amq.rabbitmq.reply-to');
 
 -- Bytes without their content type would go out as JSON, and infinity is no time that
 -- the relay can wait for. For application/json no regular expression is run; the one

@@ -105,7 +105,7 @@ func TestEveryField(t *testing.T) {
 	require.Equal(t, row{
 		ID: 7, EventID: [16]byte{15: 1}, AggregateType: "orders", AggregateID: "42", Type: "paid",
 		Exchange: `it's \ $1 %s`, RoutingKey: "orders/42", CorrelationID: "trace-1", ReplyTo: "replies", ContentType: "text/plain",
-		Headers: `{"a": "b", "n": "1", "o": "{\"x\": []}"}`, PayloadBytes: []byte("abc"),
+		Headers: `{ "a" : "b", "n" : "1", "o" : "{\"x\": []}" }`, PayloadBytes: []byte("abc"),
 	}, r)
 }
 

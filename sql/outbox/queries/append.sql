@@ -14,7 +14,7 @@ WITH appended AS (
             correlation_id, reply_to, content_type, headers, payload, payload_bytes, deliver_at)
     SELECT coalesce(nullif(m.event_id, '')::uuid, gen_random_uuid()),
            m.aggregate_type, m.aggregate_id, m.type, m.exchange, m.routing_key,
-           nullif(m.correlation_id, ''), nullif(m.reply_to, ''), m.content_type, m.headers::jsonb,
+           nullif(m.correlation_id, ''), nullif(m.reply_to, ''), m.content_type, m.headers::json,
            nullif(m.payload, '')::jsonb, nullif(m.payload_bytes, '')::bytea, nullif(m.deliver_at, '')::timestamptz
       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
                   $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
