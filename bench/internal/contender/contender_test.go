@@ -46,20 +46,23 @@ func TestContendersMoveTheSameMessages(t *testing.T) {
 			require.NoError(t, err)
 			process, err := l.Start(command)
 			require.NoError(t, err)
-			_, err = queue.Watch(t.Context(), process, rows)
+			deliveries, err := queue.Consume()
 			require.NoError(t, err)
-			require.NoError(t, process.Stop())
 
 			source, seen := wire.NewSource(queue.Name, rows), map[int]bool{}
 			for range rows {
-				delivery, err := queue.Take()
-				require.NoError(t, err)
-				require.NoError(t, source.Check(delivery))
-				n, err := wire.Number(delivery.Body)
-				require.NoError(t, err)
-				seen[n] = true
+				select {
+				case delivery := <-deliveries:
+					require.NoError(t, source.Check(delivery))
+					n, err := wire.Number(delivery.Body)
+					require.NoError(t, err)
+					seen[n] = true
+				case <-process.Exited():
+					t.Fatal(process.Ended())
+				}
 			}
 			require.Len(t, seen, rows)
+			require.NoError(t, process.Stop())
 			require.NoError(t, queue.Delete())
 		})
 	}

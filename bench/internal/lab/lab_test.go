@@ -76,15 +76,16 @@ func TestQueueIsWatched(t *testing.T) {
 		for range 3 {
 			require.NoError(t, q.channel.Publish("", q.Name, false, false, amqp.Publishing{Body: []byte("x")}))
 		}
-		progress, err := q.Watch(t.Context(), sleeper, 3)
+		reader, err := q.Read()
+		require.NoError(t, err)
+		progress, err := reader.Watch(t.Context(), sleeper, 3)
 		require.NoError(t, err)
 		require.Positive(t, progress.First)
-		delivery, err := q.Take()
-		require.NoError(t, err)
-		require.Equal(t, "x", string(delivery.Body))
+		require.Equal(t, "x", string(reader.First().Body))
 		require.NoError(t, sleeper.Stop())
-		_, err = q.Watch(t.Context(), sleeper, 3)
+		_, err = reader.Watch(t.Context(), sleeper, 4)
 		require.ErrorContains(t, err, "sleep ended")
+		require.NoError(t, reader.Close())
 		require.NoError(t, q.Delete())
 	}
 }

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"errors"
 	"fmt"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -16,8 +15,8 @@ const (
 	Quorum  Kind = "quorum"
 )
 
-// Queue is a durable queue that exists for one measurement, with a channel to
-// look at it.
+// Queue is a durable queue that exists for one measurement, with a
+// channel to it.
 type Queue struct {
 	Name string
 
@@ -41,27 +40,6 @@ func (l *Lab) Queue(kind Kind) (*Queue, error) {
 		return nil, fmt.Errorf("make a %s queue: %w", kind, err)
 	}
 	return q, nil
-}
-
-// Count is how many messages lie in the queue.
-func (q *Queue) Count() (int, error) {
-	state, err := q.channel.QueueDeclarePassive(q.Name, true, false, false, false, nil)
-	if err != nil {
-		return 0, fmt.Errorf("count the messages of a queue: %w", err)
-	}
-	return state.Messages, nil
-}
-
-// Take removes the oldest message.
-func (q *Queue) Take() (amqp.Delivery, error) {
-	delivery, found, err := q.channel.Get(q.Name, true)
-	if err != nil {
-		return amqp.Delivery{}, fmt.Errorf("take a message: %w", err)
-	}
-	if !found {
-		return amqp.Delivery{}, errors.New("take a message: the queue is empty")
-	}
-	return delivery, nil
 }
 
 // Consume delivers what arrives, acknowledged by itself.

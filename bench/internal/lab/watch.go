@@ -7,8 +7,7 @@ import (
 )
 
 const (
-	// look is how often the queue is counted: a hundredth of a per cent of a run,
-	// and too seldom to cost the broker anything.
+	// look is how often what arrived is counted: a hundredth of a per cent of a run.
 	look = 10 * time.Millisecond
 	// patience is how long nothing may arrive. A log of ten million rows takes its
 	// time before the first.
@@ -18,7 +17,7 @@ const (
 	settled = 0.05
 )
 
-// Progress is how a queue filled.
+// Progress is how the messages came.
 type Progress struct {
 	// First is the time from the start of the watch to the first message.
 	First time.Duration
@@ -27,13 +26,13 @@ type Progress struct {
 }
 
 // Watch counts until rows messages have arrived from the process.
-func (q *Queue) Watch(ctx context.Context, from *Process, rows int) (Progress, error) {
+func (r *Reader) Watch(ctx context.Context, from *Process, rows int) (Progress, error) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	w := watch{rows: rows, start: time.Now()}
 	w.moved = w.start
 	for {
-		count, err := q.Count()
+		count, err := r.Count()
 		if err != nil {
 			return Progress{}, err
 		}

@@ -90,8 +90,13 @@ func (e Env) drain(ctx context.Context, m measurement, job contender.Job, queue 
 		return f, err
 	}
 	defer func() { err = errors.Join(err, process.Stop()) }()
+	reader, err := queue.Read()
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
 	before := e.Lab.Meter.Read(process.PID())
-	progress, err := queue.Watch(ctx, process, m.timed)
+	progress, err := reader.Watch(ctx, process, m.timed)
 	if err != nil {
 		return f, err
 	}
@@ -101,9 +106,5 @@ func (e Env) drain(ctx context.Context, m measurement, job contender.Job, queue 
 		memory: process.PeakMemory(),
 		cpu:    e.Lab.Meter.Read(process.PID()).Since(before, m.timed),
 	}
-	delivery, err := queue.Take()
-	if err != nil {
-		return f, err
-	}
-	return f, wire.NewSource(job.Queue, job.Rows).Check(delivery)
+	return f, wire.NewSource(job.Queue, job.Rows).Check(reader.First())
 }

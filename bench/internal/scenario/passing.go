@@ -21,7 +21,7 @@ var errLate = errors.New("waited in vain")
 // passing is a relay at work, and a writer before it.
 type passing struct {
 	job     contender.Job
-	queue   *lab.Queue
+	reader  *lab.Reader
 	relay   *lab.Process
 	conn    *pgx.Conn
 	written int
@@ -51,7 +51,11 @@ func (e Env) pass(ctx context.Context, queue *lab.Queue, partition int) (*passin
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(ctx))
 	}
-	return &passing{job: job, queue: queue, relay: relay, conn: conn}, nil
+	reader, err := queue.Read()
+	if err != nil {
+		return nil, errors.Join(err, relay.Stop(), conn.Close(ctx))
+	}
+	return &passing{job: job, reader: reader, relay: relay, conn: conn}, nil
 }
 
 // narrow makes the first partitions anew: those of `relay migrate` are of the default
@@ -69,7 +73,7 @@ func narrow(ctx context.Context, conn *pgx.Conn, width int) error {
 }
 
 func (p *passing) stop() error {
-	return errors.Join(p.relay.Stop(), p.conn.Close(context.Background()))
+	return errors.Join(p.relay.Stop(), p.reader.Close(), p.conn.Close(context.Background()))
 }
 
 // rows writes so many more rows and waits until all have arrived.
@@ -92,10 +96,10 @@ func (p *passing) rows(ctx context.Context, count int) error {
 	return p.arrived(ctx, end)
 }
 
-// arrived waits until so many messages lie in the queue.
+// arrived waits until so many messages have come.
 func (p *passing) arrived(ctx context.Context, count int) error {
 	return p.until(ctx, func() (bool, error) {
-		now, err := p.queue.Count()
+		now, err := p.reader.Count()
 		return now >= count, err
 	})
 }
