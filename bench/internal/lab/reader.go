@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -12,6 +13,8 @@ const (
 	prefetch = 2000
 	// ackEvery is how many it acknowledges at once while there are more.
 	ackEvery = 200
+	// consumerTag names the consumer on its channel.
+	consumerTag = "reader"
 )
 
 // Reader takes the messages from a queue as they come and acknowledges them, as a
@@ -36,7 +39,7 @@ func (q *Queue) Read() (*Reader, error) {
 	if err := channel.Qos(prefetch, 0, false); err != nil {
 		return nil, fmt.Errorf("set the prefetch: %w", err)
 	}
-	deliveries, err := channel.Consume(q.Name, "", false, false, false, false, nil)
+	deliveries, err := channel.Consume(q.Name, consumerTag, false, false, false, false, nil)
 	if err != nil {
 		return nil, fmt.Errorf("consume: %w", err)
 	}
@@ -83,9 +86,12 @@ func (r *Reader) First() amqp.Delivery {
 	return r.first
 }
 
-// Close ends it.
+// Close ends it. What has come is acknowledged first: an acknowledgement on a
+// channel that is being closed would end the whole connection.
 func (r *Reader) Close() error {
-	err := r.channel.Close()
-	<-r.ended
-	return err
+	err := r.channel.Cancel(consumerTag, false)
+	if err == nil {
+		<-r.ended
+	}
+	return errors.Join(err, r.channel.Close())
 }
