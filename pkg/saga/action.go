@@ -1,57 +1,112 @@
 package saga
 
+import "time"
+
 // action applies an operator's verb, or refuses it with the reason.
 func (m *machine) action(a Action) {
-	m.entry.Kind, m.entry.Who = Kind(a.Verb), a.Who
-	m.entry.Step, m.entry.Operation, m.entry.Attempt = m.s.CurrentStep, m.s.Operation, m.s.Attempt
+	m.entry.Kind, m.entry.Who, m.entry.Step = Kind(a.Verb), a.Who, a.Step
 	if m.s.Status.Terminal() {
 		m.ignore(Refused, "the saga has ended")
 		return
 	}
 	switch a.Verb {
 	case RetryNow:
-		m.unpark()
-		m.advance("sent again by the operator")
-		m.send(m.s.CurrentStep, m.s.Operation, m.s.Attempt+1)
-	case Resume:
-		m.resume()
+		m.retry(a)
 	case Skip:
 		m.skip(a)
 	case Abort:
 		m.abort(a)
+	case Kill:
+		m.kill(a)
+	case Pause:
+		m.pause(a)
+	case Resume:
+		m.resume()
 	default:
-		m.ignore(Refused, "no such verb: use retry, skip, abort or resume")
+		m.ignore(Refused, "no such verb: use retry, skip, abort, kill, pause or resume")
 	}
 }
 
-// resume waits once more for the answer to the command that was sent last.
-func (m *machine) resume() {
-	if m.s.Status != StatusParked {
-		m.ignore(Refused, "only a parked saga can be resumed")
+// retry sends what is waited for once more.
+func (m *machine) retry(a Action) {
+	var commands []int
+	for i, s := range m.s.Steps {
+		if s.Operation() != "" && m.def.Steps[i].asks() && (a.Step == "" || a.Step == s.Name) {
+			commands = append(commands, i)
+		}
+	}
+	switch {
+	case m.s.Paused:
+		m.ignore(Refused, "the saga is paused: resume it first")
+		return
+	case len(commands) == 0:
+		m.ignore(Refused, "no command is waiting for its reply: signal or skip the step, or resume the saga")
 		return
 	}
-	m.unpark()
-	d, _ := m.def.step(m.s.CurrentStep)
-	m.s.WakeAt = m.now.Add(d.policy(m.s.Operation).Timeout)
-	m.advance("waiting again")
+	m.advance("sent again by the operator")
+	for _, i := range commands {
+		s := m.s.Steps[i]
+		m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
+		m.send(i, s.Attempt+1)
+	}
+	m.unpark(a.Step)
+	m.proceed()
 }
 
-// skip takes the operator's word for the operation that is waited for.
+// skip takes the operator's word for the step that is parked or waited for.
 func (m *machine) skip(a Action) {
-	if a.Reason == "" {
-		m.ignore(Refused, "skip needs a reason")
+	i, refusal := m.skippable(a.Step)
+	switch {
+	case a.Reason == "":
+		refusal = "skip needs a reason"
+	case m.s.Paused:
+		refusal = "the saga is paused: resume it first"
+	}
+	if refusal != "" {
+		m.ignore(Refused, refusal)
 		return
 	}
-	m.unpark()
+	s := m.s.Steps[i]
+	m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
 	m.advance("declared done by the operator: " + a.Reason)
-	if m.s.Operation == Cancel {
-		m.setStep(m.s.CurrentStep, StepCompensated)
-		m.backward()
-		return
+	switch s.Operation() {
+	case Cancel:
+		m.set(i, StepCompensated)
+	case Confirm:
+		m.set(i, StepConfirmed)
+	default:
+		if m.s.Failure == nil {
+			m.set(i, StepSkipped)
+			m.keep(i, a.Output)
+		}
 	}
-	m.setStep(m.s.CurrentStep, StepSkipped)
-	m.keep(m.s.CurrentStep, a.Output)
-	m.forward()
+	m.unpark(s.Name)
+	m.proceed()
+}
+
+// skippable is the step that skip is about: the one that is named, or the only one
+// that is parked, or else waited for.
+func (m *machine) skippable(name string) (i int, refusal string) {
+	var parked, waiting []int
+	for i, s := range m.s.Steps {
+		switch {
+		case name != "" && name != s.Name:
+		case s.Park != "":
+			parked = append(parked, i)
+		case s.Operation() != "":
+			waiting = append(waiting, i)
+		}
+	}
+	if len(parked) > 0 {
+		waiting = parked
+	}
+	switch len(waiting) {
+	case 0:
+		return 0, "no step with that name is waited for"
+	case 1:
+		return waiting[0], ""
+	}
+	return 0, "several steps are waited for: name one"
 }
 
 // abort turns a saga back that still goes forward.
@@ -59,28 +114,81 @@ func (m *machine) abort(a Action) {
 	switch {
 	case a.Reason == "":
 		m.ignore(Refused, "abort needs a reason")
-	case m.s.Operation == Cancel:
+	case m.s.Failure != nil:
 		m.ignore(Refused, "the saga is being compensated already")
 	case m.noWayBack():
 		m.ignore(Refused, "a step that cannot be undone may have taken effect")
 	default:
-		m.s.Failure = &Failure{Step: m.s.CurrentStep, Class: FailureAborted, Problem: Problem{Title: a.Reason}}
+		m.turnBack(m.current(), FailureAborted, Problem{Title: a.Reason})
 		m.advance("aborted by the operator: " + a.Reason)
-		m.backward()
+		m.s.Paused = false
+		m.unpark("")
+		m.proceed()
 	}
 }
 
-// noWayBack says whether a step that cannot be undone may have taken effect.
-func (m *machine) noWayBack() bool {
-	for i, d := range m.def.Steps {
-		if d.Type == Compensatable {
-			continue
+// kill ends the saga where it stands.
+func (m *machine) kill(a Action) {
+	if a.Reason == "" {
+		m.ignore(Refused, "kill needs a reason")
+		return
+	}
+	m.advance("killed by the operator, nothing is compensated: " + a.Reason)
+	m.finish(StatusKilled, EventKilled)
+}
+
+func (m *machine) pause(a Action) {
+	switch {
+	case m.s.Paused:
+		m.ignore(Refused, "the saga is paused already")
+	case m.s.Status == StatusParked:
+		m.ignore(Refused, "the saga is parked and begins nothing")
+	default:
+		m.s.Paused = true
+		what := "paused by the operator"
+		if a.Reason != "" {
+			what += ": " + a.Reason
 		}
-		switch m.s.Steps[i].Status {
-		case StepStarted, StepSucceeded, StepSkipped:
-			return true
-		case StepPending, StepFailed, StepCompensating, StepCompensated:
+		m.advance(what)
+	}
+}
+
+// resume lets a paused saga go on, and a parked one wait once more for the answers
+// to the commands that were sent last.
+func (m *machine) resume() {
+	switch {
+	case m.s.Paused:
+		m.s.Paused = false
+		m.advance("going on")
+	case m.s.Status == StatusParked:
+		for i, s := range m.s.Steps {
+			if s.Operation() != "" && !m.now.Before(s.WakeAt) {
+				m.s.Steps[i].WakeAt = m.now.Add(m.patience(i))
+			}
+		}
+		m.unpark("")
+		m.advance("waiting again")
+	default:
+		m.ignore(Refused, "only a parked or paused saga can be resumed")
+		return
+	}
+	m.proceed()
+}
+
+// patience is how long step i waits for what is under way.
+func (m *machine) patience(i int) time.Duration {
+	d := m.def.Steps[i]
+	if !d.asks() {
+		return d.Wait
+	}
+	return d.policy(m.s.Steps[i].Operation()).Timeout
+}
+
+// unpark lets the named step, or all of them, go on.
+func (m *machine) unpark(step string) {
+	for i := range m.s.Steps {
+		if step == "" || m.s.Steps[i].Name == step {
+			m.s.Steps[i].Park = ""
 		}
 	}
-	return false
 }

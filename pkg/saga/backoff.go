@@ -7,14 +7,6 @@ import (
 	"time"
 )
 
-// policy returns the rules for one operation of the step.
-func (d StepDefinition) policy(op Operation) Policy {
-	if op == Cancel {
-		return d.Cancel
-	}
-	return d.Request
-}
-
 // exhausted says whether attempt was the last that the policy grants.
 func (p Policy) exhausted(attempt int) bool { return attempt >= p.Retry.Attempts }
 

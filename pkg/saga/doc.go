@@ -5,59 +5,76 @@
 //
 // # Model
 //
-// A [Definition] lists steps. Each step is a pair of operations at one
+// A [Definition] lists steps. A command step is a pair of operations at one
 // participant: REQUEST does the work in a local transaction, CANCEL undoes it in
 // another (Garcia-Molina and Salem, "Sagas", SIGMOD 1987). Steps are
-// compensatable, then at most one pivot, then retriable. A [State] is where one
-// saga stands. [Start] and [Step] turn a state and an [Event] into a
-// [Transition]: the next state, the messages to send and one history entry.
+// compensatable, then at most one pivot, then retriable. Neighbours with the same
+// group run side by side; such a run, or a step alone, is a stage. A delay lets time
+// pass, a signal waits for somebody outside; they ask no participant and have
+// nothing to undo. A [State] is where one saga stands. [Start] and [Step] turn a
+// state and an [Event] into a [Transition]: the next state, the messages to send and
+// one history entry.
 //
-//	            REQUEST succeeded, steps left          no step left
+//	            stage through, stages left          no stage left
 //	          ┌───────────────┐                    ┌──────────────► COMPLETED
 //	start ─► STARTED ◄────────┘ ───────────────────┘
 //	          │  │
-//	          │  └ REQUEST failed, or unknown, or abort
+//	          │  └ a step refused, or its outcome unknown, the deadline, or abort
 //	          │                  ▼
 //	          │              ABORTING ─► CANCEL each in reverse ─► ABORTED
 //	          ▼                  ▼
 //	        PARKED ◄─────────────┘   no rule helps: an operator decides
+//
+// In mode TCC every REQUEST only reserves. When all stages are through, every step
+// is sent CONFIRM, at the same time, and the saga completes when all are confirmed.
+// An operator can kill a saga from anywhere: KILLED compensates nothing.
 //
 // # Rules
 //
 //  1. A reply is matched with the step and the operation that it answers, never
 //     with "the current step". What is not awaited changes nothing and is kept in
 //     the history with its [Disposition].
-//  2. Success goes to [NextSagaStep], a refusal to [PrevSagaStep]. Only steps
-//     that may have taken effect are compensated, strictly in reverse.
+//  2. When a stage is through, [NextSagaStep] names what is begun; after a refusal
+//     [PrevSagaStep] names what is compensated: only steps that may have taken
+//     effect, strictly in reverse of the stages. A step that is under way when its
+//     neighbour is refused may have taken effect: it is cancelled at once, and the
+//     participant's barrier sorts out what comes first.
 //  3. A timeout is not a failure. The same command is sent again under the same
 //     key. When the attempts are spent the outcome is unknown, so that the step
 //     itself is compensated too, before the ones before it.
-//  4. A compensation may not fail. It is repeated under its own budget; then the
-//     saga is PARKED and says so.
-//  5. After the pivot there is no way back: retriable steps are repeated, then
-//     the saga is PARKED. An unknown pivot is PARKED at once: it cannot be undone
-//     and must not be assumed.
-//  6. A step's output is kept, and later steps are given it.
-//  7. Terminal states are absorbing.
+//  4. A compensation may not fail, nor may a confirmation. It is repeated under its
+//     own budget; then the saga is PARKED and says so.
+//  5. After the pivot, or the first CONFIRM, there is no way back: what is left is
+//     repeated, then the saga is PARKED. An unknown pivot is PARKED at once: it
+//     cannot be undone and must not be assumed.
+//  6. A step's output is kept, and later steps are given it: all of it, or what
+//     their [Projection] takes.
+//  7. While one step is PARKED nothing is begun; answers to what is under way are
+//     still taken. So it is while an operator has paused the saga.
+//  8. Terminal states are absorbing.
 //
 // # Replies
 //
 // What [Step] makes of a reply, by the state of the step that it names. Columns
-// are the replies to REQUEST and CANCEL; a retry stands for "nothing changed".
+// are the replies to REQUEST, CONFIRM and CANCEL; a retry stands for "nothing
+// changed".
 //
-//	step          succeeded   failed      retry      compensated  CANCEL failed/retry
-//	never sent    quarantine  quarantine  quarantine quarantine   quarantine
-//	STARTED       advance     go back     send later quarantine   quarantine
-//	SUCCEEDED     duplicate   park        late       quarantine   quarantine
-//	SKIPPED       late        late        late       quarantine   quarantine
-//	FAILED        park        duplicate   late       quarantine   quarantine
-//	COMPENSATING  late        late        late       go on back   send later, then park
-//	COMPENSATED   late        late        late       duplicate    late
-//	saga ended    late        late        late       late         late
+//	step          succeeded   failed      retry       confirmed   CONFIRM no   compensated  CANCEL no
+//	never sent    quarantine  quarantine  quarantine  quarantine  quarantine   quarantine   quarantine
+//	STARTED       advance     go back     send later  quarantine  quarantine   quarantine   quarantine
+//	SUCCEEDED     duplicate   park        late        quarantine  quarantine   quarantine   quarantine
+//	SKIPPED       late        late        late        quarantine  quarantine   quarantine   quarantine
+//	FAILED        park        duplicate   late        quarantine  quarantine   quarantine   quarantine
+//	CONFIRMING    duplicate   park        late        advance     send later   quarantine   quarantine
+//	CONFIRMED     duplicate   park        late        duplicate   late         quarantine   quarantine
+//	COMPENSATING  late        late        late        quarantine  quarantine   go on back   send later
+//	COMPENSATED   late        late        late        quarantine  quarantine   duplicate    late
+//	saga ended    late        late        late        late        late         late         late
 //
-// An unknown step, operation or outcome is quarantined in every state. A PARKED
-// saga still takes the reply that it was parked for want of, and goes on by
-// itself; after a contradiction it waits for the operator whatever arrives.
+// An unknown step, operation or outcome is quarantined in every state, and so is a
+// reply for a delay or a signal. A PARKED step still takes the reply that it was
+// parked for want of, and the saga goes on by itself; after a contradiction it waits
+// for the operator whatever arrives.
 //
 // # Crashes
 //

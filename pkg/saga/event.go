@@ -2,7 +2,8 @@ package saga
 
 import "go.example/saga/pkg/jsonmap"
 
-// Event is what can happen to a running saga: [Reply], [Timer] or [Action].
+// Event is what can happen to a running saga: [Reply], [Timer], [Signalled] or
+// [Action].
 type Event interface{ event() }
 
 // Outcome is what a participant answers.
@@ -11,6 +12,8 @@ type Outcome string
 const (
 	// OutcomeSucceeded answers a REQUEST that took effect.
 	OutcomeSucceeded Outcome = "succeeded"
+	// OutcomeConfirmed answers a CONFIRM: what was reserved lasts.
+	OutcomeConfirmed Outcome = "confirmed"
 	// OutcomeFailed is a business no. Nothing took effect.
 	OutcomeFailed Outcome = "failed"
 	// OutcomeCompensated answers a CANCEL: nothing is in effect any more.
@@ -18,6 +21,21 @@ const (
 	// OutcomeRetry is a technical error: nothing changed, ask again later.
 	OutcomeRetry Outcome = "retry"
 )
+
+// Answers says whether the outcome is one that the operation can have.
+func (o Outcome) Answers(op Operation) bool {
+	switch o {
+	case OutcomeSucceeded:
+		return op == Request
+	case OutcomeConfirmed:
+		return op == Confirm
+	case OutcomeCompensated:
+		return op == Cancel
+	case OutcomeFailed, OutcomeRetry:
+		return op == Request || op == Confirm || op == Cancel
+	}
+	return false
+}
 
 // Reply is a participant's answer to the command (Step, Operation).
 type Reply struct {
@@ -38,11 +56,23 @@ type Reply struct {
 // Timer says that WakeAt may have come. One that comes early changes nothing.
 type Timer struct{}
 
+// Signalled is what somebody outside says to a signal step. One that comes before
+// its step is reached is kept for it.
+type Signalled struct {
+	Step string
+	// Refused is a no: the saga goes back.
+	Refused bool
+	// Output is kept under the step's name.
+	Output jsonmap.JSONMap
+	Reason string
+	Who    string
+}
+
 // Verb is what an operator can tell a saga.
 type Verb string
 
 const (
-	// RetryNow sends the waiting command once more at once, even past its budget.
+	// RetryNow sends the waiting commands once more at once, even past their budget.
 	RetryNow Verb = "retry"
 	// Skip declares the waiting operation done, with Output as the step's output.
 	// It needs a reason.
@@ -51,18 +81,27 @@ const (
 	// compensated. It needs a reason and is refused once a step that cannot be
 	// undone may have taken effect.
 	Abort Verb = "abort"
-	// Resume lets a PARKED saga wait again for the reply it waited for.
+	// Kill ends the saga where it stands and compensates nothing. It needs a reason.
+	Kill Verb = "kill"
+	// Pause lets the saga begin nothing until it is resumed.
+	Pause Verb = "pause"
+	// Resume lets a paused saga go on, and a PARKED one wait again for the reply it
+	// waited for.
 	Resume Verb = "resume"
 )
 
 // Action is an operator's intervention.
 type Action struct {
-	Verb   Verb
+	Verb Verb
+	// Step is the one that retry and skip are about; it may be empty where only one
+	// is waited for.
+	Step   string
 	Who    string
 	Reason string
 	Output jsonmap.JSONMap
 }
 
-func (Reply) event()  {}
-func (Timer) event()  {}
-func (Action) event() {}
+func (Reply) event()     {}
+func (Timer) event()     {}
+func (Signalled) event() {}
+func (Action) event()    {}

@@ -55,11 +55,13 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		return ""
 	case "timer":
 		if d.HasArg("due") { // let the time pass until the timer is due
-			c.now = c.state.WakeAt
+			c.now = c.state.WakeAt()
 		}
 		return c.step(saga.Timer{})
 	case "reply":
 		return c.step(c.reply(t, d))
+	case "signal":
+		return c.step(c.signal(t, d))
 	case "operator":
 		return c.step(c.action(t, d))
 	}
@@ -103,9 +105,27 @@ func (c *conversation) reply(t *testing.T, d *datadriven.TestData) saga.Reply {
 	return r
 }
 
+// signal reads «signal STEP [refused]»; the input is the output or the reason.
+func (c *conversation) signal(t *testing.T, d *datadriven.TestData) saga.Signalled {
+	t.Helper()
+	e := saga.Signalled{Step: d.CmdArgs[0].Key, Refused: d.HasArg("refused"), Who: "ada"}
+	if !strings.HasPrefix(d.Input, "{") {
+		e.Reason = d.Input
+		return e
+	}
+	output, err := jsonmap.Parse([]byte(d.Input))
+	require.NoError(t, err)
+	e.Output = output
+	return e
+}
+
+// action reads «operator VERB [step=NAME] [output=JSON]»; the input is the reason.
 func (c *conversation) action(t *testing.T, d *datadriven.TestData) saga.Action {
 	t.Helper()
 	a := saga.Action{Verb: saga.Verb(d.CmdArgs[0].Key), Who: "ada", Reason: d.Input}
+	if d.HasArg("step") {
+		d.ScanArgs(t, "step", &a.Step)
+	}
 	if d.HasArg("output") {
 		var text string
 		d.ScanArgs(t, "output", &text)
@@ -123,7 +143,7 @@ func (c *conversation) tell(tr saga.Transition) string {
 	for _, e := range tr.Effects {
 		switch e := e.(type) {
 		case saga.SendCommand:
-			fmt.Fprintf(&b, "  send  %s %s #%d to %s\n", e.Operation, e.Step, e.Attempt, e.Destination)
+			fmt.Fprintf(&b, "  send  %s %s #%d to %s%s\n", e.Operation, e.Step, e.Attempt, e.Destination, c.projected(e))
 		case saga.EmitEvent:
 			fmt.Fprintf(&b, "  tell  the saga is %s\n", e.Kind)
 		}
@@ -137,15 +157,48 @@ func (c *conversation) tell(tr saga.Transition) string {
 		}
 		fmt.Fprintf(&b, " %s %s", step.Name, status)
 	}
+	if s.Paused {
+		b.WriteString(" (paused)")
+	}
 	b.WriteByte('\n')
-	if !s.WakeAt.IsZero() {
-		fmt.Fprintf(&b, "  wait  for %s %s until +%s\n", s.Operation, s.CurrentStep, s.WakeAt.Sub(epoch))
-	}
-	if s.ParkReason != "" {
-		fmt.Fprintf(&b, "  park  %s\n", s.ParkReason)
-	}
-	if s.Failure != nil {
-		fmt.Fprintf(&b, "  cause %s %s %s\n", s.Failure.Step, s.Failure.Class, s.Failure.Problem.Title)
+	c.tellWaits(&b, s)
+	if f := s.Failure; f != nil {
+		fmt.Fprintf(&b, "  cause %s %s %s\n", f.Step, f.Class, f.Problem.Title)
 	}
 	return b.String()
+}
+
+// projected is what the command carries, where that is not everything.
+func (c *conversation) projected(e saga.SendCommand) string {
+	for _, step := range c.def.Steps {
+		if step.Name == e.Step && step.Send != nil {
+			text, err := e.Payload.MarshalJSON()
+			return fmt.Sprint(" with ", string(text), errorText(err))
+		}
+	}
+	return ""
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func (c *conversation) tellWaits(b *strings.Builder, s saga.State) {
+	for _, step := range s.Steps {
+		switch {
+		case step.Park != "":
+			fmt.Fprintf(b, "  park  %s: %s\n", step.Name, step.Park)
+		case !step.WakeAt.IsZero():
+			fmt.Fprintf(b, "  wait  for %s %s until +%s\n", step.Operation(), step.Name, step.WakeAt.Sub(epoch))
+		}
+	}
+	if !s.Deadline.IsZero() {
+		fmt.Fprintf(b, "  until +%s\n", s.Deadline.Sub(epoch))
+	}
+	for name := range s.Signals {
+		fmt.Fprintf(b, "  kept  the signal for %s\n", name)
+	}
 }

@@ -5,44 +5,35 @@ func (m *machine) reply(r Reply) {
 	m.entry.Kind, m.entry.Step, m.entry.Operation = KindReply, r.Step, r.Operation
 	m.entry.Attempt, m.entry.Outcome, m.entry.MessageID = r.Attempt, r.Outcome, r.MessageID
 
-	status, known := m.stepStatus(r.Step)
+	i := m.index(r.Step)
 	switch {
-	case !known:
+	case i < 0:
 		m.ignore(Quarantined, "the saga has no such step")
-	case !r.Outcome.answers(r.Operation):
+	case !m.def.Steps[i].asks():
+		m.ignore(Quarantined, "the step asks nobody")
+	case !r.Outcome.Answers(r.Operation):
 		m.ignore(Quarantined, "the outcome does not answer the operation")
 	case m.s.Status.Terminal():
 		m.ignore(Late, "the saga has ended")
 	case r.Operation == Cancel:
-		m.cancelReply(r, status)
+		m.cancelReply(i, r)
+	case r.Operation == Confirm:
+		m.confirmReply(i, r)
 	default:
-		m.requestReply(r, status)
+		m.requestReply(i, r)
 	}
 }
 
-// answers says whether the outcome is one that the operation can have.
-func (o Outcome) answers(op Operation) bool {
-	switch o {
-	case OutcomeSucceeded:
-		return op == Request
-	case OutcomeCompensated:
-		return op == Cancel
-	case OutcomeFailed, OutcomeRetry:
-		return op == Request || op == Cancel
-	}
-	return false
-}
-
-func (m *machine) requestReply(r Reply, status StepStatus) {
-	switch status {
-	case StepPending:
+func (m *machine) requestReply(i int, r Reply) {
+	switch m.s.Steps[i].Status {
+	case StepPending, StepOmitted:
 		m.ignore(Quarantined, "the step was never requested")
 	case StepStarted:
-		m.awaitedRequest(r)
-	case StepSucceeded:
-		m.repeated(r, OutcomeSucceeded)
+		m.awaitedRequest(i, r)
+	case StepSucceeded, StepConfirming, StepConfirmed:
+		m.repeated(i, r, OutcomeSucceeded)
 	case StepFailed:
-		m.repeated(r, OutcomeFailed)
+		m.repeated(i, r, OutcomeFailed)
 	case StepSkipped:
 		m.ignore(Late, "an operator declared the step done")
 	case StepCompensating, StepCompensated:
@@ -51,104 +42,115 @@ func (m *machine) requestReply(r Reply, status StepStatus) {
 }
 
 // repeated judges another answer to a request that has been answered with first.
-func (m *machine) repeated(r Reply, first Outcome) {
+func (m *machine) repeated(i int, r Reply, first Outcome) {
 	switch r.Outcome {
 	case first:
 		m.ignore(Duplicate, "the step is known to have "+string(first))
 	case OutcomeRetry:
 		m.ignore(Late, "the step is known to have "+string(first))
 	default:
-		d, _ := m.def.step(r.Step)
-		if r.Outcome == OutcomeSucceeded && d.Type == Compensatable {
+		if r.Outcome == OutcomeSucceeded && m.def.Steps[i].Type == Compensatable {
 			// It says that it is in effect, so that going back has to undo it.
-			m.setStep(r.Step, StepSucceeded)
+			m.set(i, StepSucceeded)
 		}
-		m.park(ParkContradiction, "the step "+string(first)+" before and now says "+string(r.Outcome))
+		m.park(i, ParkContradiction, "the step "+string(first)+" before and now says "+string(r.Outcome))
 	}
 }
 
 // awaitedRequest applies the answer to the request in flight.
-func (m *machine) awaitedRequest(r Reply) {
-	d, _ := m.def.step(r.Step)
-	goesBack := r.Outcome == OutcomeFailed && d.Type != Retriable
-	if !m.takesWhileParked(r.Outcome == OutcomeSucceeded || goesBack) {
-		return
-	}
+func (m *machine) awaitedRequest(i int, r Reply) {
+	goesBack := r.Outcome == OutcomeFailed && m.def.Steps[i].Type != Retriable
 	switch {
+	case !m.takes(i, r.Outcome == OutcomeSucceeded || goesBack):
 	case r.Outcome == OutcomeSucceeded:
-		m.unpark()
-		m.setStep(r.Step, StepSucceeded)
-		m.keep(r.Step, r.Output)
+		m.set(i, StepSucceeded)
+		m.keep(i, r.Output)
 		m.advance("the step succeeded")
-		m.forward()
+		m.proceed()
 	case goesBack:
-		m.unpark()
-		m.setStep(r.Step, StepFailed)
-		m.s.Failure = &Failure{Step: r.Step, Class: FailureRefused, Problem: r.Problem}
+		m.set(i, StepFailed)
+		m.turnBack(r.Step, FailureRefused, r.Problem)
 		m.advance("the step was refused")
-		m.backward()
+		m.proceed()
 	default:
-		m.later(r)
+		m.later(i, r)
 	}
 }
 
-func (m *machine) cancelReply(r Reply, status StepStatus) {
-	switch status {
+func (m *machine) confirmReply(i int, r Reply) {
+	switch m.s.Steps[i].Status {
+	case StepConfirming:
+		m.awaited(i, r, OutcomeConfirmed, StepConfirmed, "the step is confirmed")
+	case StepConfirmed:
+		m.known(r, OutcomeConfirmed, "the step is known to be confirmed")
+	case StepPending, StepStarted, StepSucceeded, StepFailed, StepSkipped, StepCompensating, StepCompensated, StepOmitted:
+		m.ignore(Quarantined, "the step was never confirmed")
+	}
+}
+
+func (m *machine) cancelReply(i int, r Reply) {
+	switch m.s.Steps[i].Status {
 	case StepCompensating:
-		m.awaitedCancel(r)
+		m.awaited(i, r, OutcomeCompensated, StepCompensated, "the step is compensated")
 	case StepCompensated:
-		if r.Outcome == OutcomeCompensated {
-			m.ignore(Duplicate, "the step is known to be compensated")
-			return
-		}
-		m.ignore(Late, "the step has been compensated")
-	case StepPending, StepStarted, StepSucceeded, StepFailed, StepSkipped:
+		m.known(r, OutcomeCompensated, "the step is known to be compensated")
+	case StepPending, StepStarted, StepSucceeded, StepFailed, StepSkipped, StepConfirming, StepConfirmed, StepOmitted:
 		m.ignore(Quarantined, "the step was never cancelled")
 	}
 }
 
-// awaitedCancel applies the answer to the compensation in flight.
-func (m *machine) awaitedCancel(r Reply) {
-	if !m.takesWhileParked(r.Outcome == OutcomeCompensated) {
-		return
+// awaited applies the answer to the confirmation or compensation in flight, which
+// may not fail.
+func (m *machine) awaited(i int, r Reply, yes Outcome, then StepStatus, what string) {
+	switch {
+	case !m.takes(i, r.Outcome == yes):
+	case r.Outcome == yes:
+		m.set(i, then)
+		m.advance(what)
+		m.proceed()
+	default:
+		m.later(i, r)
 	}
-	if r.Outcome != OutcomeCompensated {
-		m.later(r)
-		return
-	}
-	m.setStep(r.Step, StepCompensated)
-	m.advance("the step is compensated")
-	m.backward()
 }
 
-// takesWhileParked says whether the answer may be applied. A PARKED saga takes
-// the decisive answer that it lacked; the rest it leaves to the operator, whose
-// retry makes the participant answer again.
-func (m *machine) takesWhileParked(decisive bool) bool {
-	if m.s.Status != StatusParked || (decisive && m.s.ParkReason != ParkContradiction) {
+func (m *machine) known(r Reply, outcome Outcome, what string) {
+	if r.Outcome == outcome {
+		m.ignore(Duplicate, what)
+		return
+	}
+	m.ignore(Late, what)
+}
+
+// takes says whether the answer may be applied. A parked step takes the decisive
+// answer that it lacked; the rest it leaves to the operator, whose retry makes the
+// participant answer again.
+func (m *machine) takes(i int, decisive bool) bool {
+	park := m.s.Steps[i].Park
+	if park == "" || (decisive && park != ParkContradiction) {
 		return true
 	}
-	m.ignore(Late, "the saga is parked")
+	m.ignore(Late, "the step is parked")
 	return false
 }
 
 // later sends the command again after the backoff: nothing changed at the
 // participant, or it refused what may not be refused.
-func (m *machine) later(r Reply) {
-	if r.Attempt != 0 && r.Attempt != m.s.Attempt {
+func (m *machine) later(i int, r Reply) {
+	s := &m.s.Steps[i]
+	if r.Attempt != 0 && r.Attempt != s.Attempt {
 		m.ignore(Late, "another attempt is under way")
 		return
 	}
-	d, _ := m.def.step(r.Step)
-	policy := d.policy(r.Operation)
-	if policy.exhausted(m.s.Attempt) {
+	policy := m.def.Steps[i].policy(r.Operation)
+	if policy.exhausted(s.Attempt) {
 		reason := ParkExhausted
 		if r.Outcome == OutcomeFailed {
 			reason = ParkRefused
 		}
-		m.spent(reason)
+		m.spent(i, reason)
+		m.proceed()
 		return
 	}
 	m.advance("to be sent again after the backoff")
-	m.s.WakeAt = m.now.Add(policy.Retry.delay(m.s.Attempt, spread(m.s.ID, r.Step, r.Operation, m.s.Attempt)))
+	s.WakeAt = m.now.Add(policy.Retry.delay(s.Attempt, spread(m.s.ID, r.Step, r.Operation, s.Attempt)))
 }

@@ -16,7 +16,7 @@ type StartParams struct {
 	Payload     jsonmap.JSONMap
 }
 
-// Start begins a saga: the first state, the first command, the first history
+// Start begins a saga: the first state, the first commands, the first history
 // entry. It fails only on a definition that [Definition.Validate] refuses.
 func Start(def Definition, p StartParams, now time.Time) (Transition, error) {
 	if err := def.Validate(); err != nil {
@@ -31,7 +31,10 @@ func Start(def Definition, p StartParams, now time.Time) (Transition, error) {
 		Status: StatusStarted, Steps: steps, Payload: p.Payload,
 		StartedAt: now,
 	}}
+	if def.Deadline > 0 {
+		m.s.Deadline = now.Add(def.Deadline)
+	}
 	m.entry = HistoryEntry{Kind: KindStart, Disposition: Advanced, Detail: "started"}
-	m.forward()
+	m.proceed()
 	return m.end(), nil
 }

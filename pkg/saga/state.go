@@ -15,7 +15,7 @@ type Status string
 const (
 	// StatusStarted sagas go forward.
 	StatusStarted Status = "STARTED"
-	// StatusCompleted is terminal: every step took effect.
+	// StatusCompleted is terminal: every step that was needed took effect.
 	StatusCompleted Status = "COMPLETED"
 	// StatusAborting sagas go backward, compensating.
 	StatusAborting Status = "ABORTING"
@@ -23,20 +23,32 @@ const (
 	StatusAborted Status = "ABORTED"
 	// StatusParked sagas wait for an operator, because no rule says what to do.
 	StatusParked Status = "PARKED"
+	// StatusKilled is terminal: an operator ended the saga where it stood.
+	StatusKilled Status = "KILLED"
 )
 
-// StepStatus is where a step stands. The zero value means never sent.
+// Terminal says whether the status is an end: nothing leaves it.
+func (s Status) Terminal() bool {
+	return s == StatusCompleted || s == StatusAborted || s == StatusKilled
+}
+
+// StepStatus is where a step stands. The zero value means never begun.
 type StepStatus string
 
 const (
-	StepPending      StepStatus = ""
-	StepStarted      StepStatus = "STARTED"
-	StepSucceeded    StepStatus = "SUCCEEDED"
-	StepFailed       StepStatus = "FAILED"
+	StepPending   StepStatus = ""
+	StepStarted   StepStatus = "STARTED"
+	StepSucceeded StepStatus = "SUCCEEDED"
+	StepFailed    StepStatus = "FAILED"
+	// StepConfirming and StepConfirmed are of mode TCC.
+	StepConfirming   StepStatus = "CONFIRMING"
+	StepConfirmed    StepStatus = "CONFIRMED"
 	StepCompensating StepStatus = "COMPENSATING"
 	StepCompensated  StepStatus = "COMPENSATED"
 	// StepSkipped is a step that an operator declared done.
 	StepSkipped StepStatus = "SKIPPED"
+	// StepOmitted is a step whose condition did not hold.
+	StepOmitted StepStatus = "OMITTED"
 )
 
 // Operation is what a command asks of a participant.
@@ -44,6 +56,7 @@ type Operation string
 
 const (
 	Request Operation = "REQUEST"
+	Confirm Operation = "CONFIRM"
 	Cancel  Operation = "CANCEL"
 )
 
@@ -51,6 +64,27 @@ const (
 type StepState struct {
 	Name   string
 	Status StepStatus
+	// Attempt counts the sends of the operation under way; 0 when none is, or
+	// where nothing is sent.
+	Attempt int
+	// WakeAt is when a Timer acts on the step; zero where it is not timed.
+	WakeAt time.Time
+	// Park is why an operator has to look at the step, else empty.
+	Park ParkReason
+}
+
+// Operation is the one under way, empty when none is.
+func (s StepState) Operation() Operation {
+	switch s.Status {
+	case StepStarted:
+		return Request
+	case StepConfirming:
+		return Confirm
+	case StepCompensating:
+		return Cancel
+	case StepPending, StepSucceeded, StepFailed, StepConfirmed, StepCompensated, StepSkipped, StepOmitted:
+	}
+	return ""
 }
 
 // State is everything that is kept about one saga. It is a value: [Step] never
@@ -62,30 +96,51 @@ type State struct {
 	// BusinessKey makes starting idempotent: unique with Type. Empty means none.
 	BusinessKey string
 	Status      Status
-	// CurrentStep and Operation are the command that waits for its reply, or,
-	// when PARKED, the one that waited last. Empty in a terminal state.
-	CurrentStep string
-	Operation   Operation
-	// Attempt counts the sends of that command, 1 being the first.
-	Attempt int
+	// Paused sagas take what comes and begin nothing. Only running ones are paused.
+	Paused bool
 	// Steps holds every step of the definition, in its order.
 	Steps []StepState
 	// Payload is what the saga was started with; it never changes.
 	Payload jsonmap.JSONMap
 	// Outputs holds what the steps' replies brought, by step name.
 	Outputs jsonmap.JSONMap
+	// Signals holds those that came before their step was reached, by step name.
+	Signals map[string]Signalled
 	// Failure is why the saga goes back, nil while it goes forward.
 	Failure *Failure
-	// ParkReason is why the saga is PARKED, else empty.
-	ParkReason ParkReason
 	// Version counts the history entries: 1 when started, +1 with each event.
 	Version int64
-	// WakeAt is when a Timer is due; zero where nothing is timed.
-	WakeAt    time.Time
+	// Deadline is when the saga turns back; zero where it does not.
+	Deadline  time.Time
 	StartedAt time.Time
 	UpdatedAt time.Time
 	// EndedAt is zero until the state is terminal.
 	EndedAt time.Time
+}
+
+// WakeAt is when a Timer is due; zero where nothing is timed, which is so while the
+// saga is PARKED, paused or over.
+func (s State) WakeAt() time.Time {
+	if s.Status.Terminal() || s.Status == StatusParked || s.Paused {
+		return time.Time{}
+	}
+	wake := s.Deadline
+	for _, step := range s.Steps {
+		if !step.WakeAt.IsZero() && (wake.IsZero() || step.WakeAt.Before(wake)) {
+			wake = step.WakeAt
+		}
+	}
+	return wake
+}
+
+// ParkReason is the first step's that is parked; empty when none is.
+func (s State) ParkReason() ParkReason {
+	for _, step := range s.Steps {
+		if step.Park != "" {
+			return step.Park
+		}
+	}
+	return ""
 }
 
 // ParkReason says why a saga waits for an operator.
@@ -95,20 +150,31 @@ const (
 	// ParkExhausted: the attempts are spent without a decisive reply.
 	ParkExhausted ParkReason = "attempts spent"
 	// ParkRefused: the attempts are spent, the participant keeps saying no to what
-	// may not be refused (a compensation, or a step after the pivot).
+	// may not be refused (a confirmation, a compensation, a step after the pivot).
 	ParkRefused ParkReason = "refused"
 	// ParkContradiction: two replies to one operation cannot both be true.
 	ParkContradiction ParkReason = "contradictory replies"
+	// ParkUnsignalled: nobody signalled in time, and the definition says to park.
+	ParkUnsignalled ParkReason = "not signalled"
+	// ParkCondition: the step's condition cannot be evaluated, and there is no way
+	// back.
+	ParkCondition ParkReason = "condition failed"
 )
 
 // FailureClass says what kind of thing turned a saga back.
 type FailureClass string
 
 const (
-	// FailureRefused: the participant said no.
+	// FailureRefused: the participant, or who was to signal, said no.
 	FailureRefused FailureClass = "refused"
 	// FailureUnknown: no reply within the policy; the step may have taken effect.
 	FailureUnknown FailureClass = "unknown"
+	// FailureUnsignalled: nobody signalled in time.
+	FailureUnsignalled FailureClass = "unsignalled"
+	// FailureCondition: the step's condition cannot be evaluated.
+	FailureCondition FailureClass = "condition"
+	// FailureDeadline: the saga's deadline has passed.
+	FailureDeadline FailureClass = "deadline"
 	// FailureAborted: an operator aborted the saga.
 	FailureAborted FailureClass = "aborted"
 )

@@ -25,6 +25,8 @@ func Step(def Definition, s State, e Event, now time.Time) Transition {
 		m.reply(e)
 	case Timer:
 		m.timer()
+	case Signalled:
+		m.signal(e)
 	case Action:
 		m.action(e)
 	default:
@@ -33,10 +35,14 @@ func Step(def Definition, s State, e Event, now time.Time) Transition {
 	return m.end()
 }
 
-// Terminal says whether the status is an end: nothing leaves it.
-func (s Status) Terminal() bool { return s == StatusCompleted || s == StatusAborted }
+// plans says whether the state was started with this definition.
+func (d Definition) plans(s State) bool {
+	return d.Name == s.Type && d.Version == s.DefinitionVersion &&
+		slices.EqualFunc(d.Steps, s.Steps, func(a StepDefinition, b StepState) bool { return a.Name == b.Name })
+}
 
-// machine is one transition in the making.
+// machine is one transition in the making. Steps are addressed by their index,
+// which is the same in the definition and in the state.
 type machine struct {
 	def     Definition
 	s       State
@@ -62,109 +68,113 @@ func (m *machine) advance(what string) {
 	m.entry.Disposition, m.entry.Detail = Advanced, what
 }
 
-// forward requests the next step, or completes the saga.
-func (m *machine) forward() {
-	m.s.Status = StatusStarted
-	name, ok := NextSagaStep(m.s.Steps)
-	if !ok {
-		m.finish(StatusCompleted, EventCompleted)
-		return
-	}
-	m.setStep(name, StepStarted)
-	m.send(name, Request, 1)
+// index finds a step by its name, -1 where there is none.
+func (m *machine) index(name string) int {
+	return slices.IndexFunc(m.s.Steps, func(s StepState) bool { return s.Name == name })
 }
 
-// backward cancels the previous step in effect, or ends the abort.
-func (m *machine) backward() {
-	m.s.Status = StatusAborting
-	name, ok := PrevSagaStep(m.s.Steps)
-	if !ok {
-		m.finish(StatusAborted, EventAborted)
-		return
-	}
-	m.setStep(name, StepCompensating)
-	m.send(name, Cancel, 1)
+// set puts a step into a status in which nothing of it is under way.
+func (m *machine) set(i int, status StepStatus) {
+	m.s.Steps[i] = StepState{Name: m.s.Steps[i].Name, Status: status}
 }
 
-// send makes (step, op) the command that the saga waits for.
-func (m *machine) send(step string, op Operation, attempt int) {
-	d, _ := m.def.step(step)
-	m.s.CurrentStep, m.s.Operation, m.s.Attempt = step, op, attempt
-	m.s.ParkReason = ""
-	m.s.WakeAt = m.now.Add(d.policy(op).wait(attempt, spread(m.s.ID, step, op, attempt)))
+// send makes the attempt of the operation that step i's status names.
+func (m *machine) send(i, attempt int) {
+	d, s := m.def.Steps[i], &m.s.Steps[i]
+	op := s.Operation()
+	s.Attempt, s.Park = attempt, ""
+	s.WakeAt = m.now.Add(d.policy(op).wait(attempt, spread(m.s.ID, d.Name, op, attempt)))
 	command := SendCommand{
-		Step: step, Operation: op, Attempt: attempt,
-		Destination: d.Destination, ReplyTo: m.def.ReplyTo,
+		Step: d.Name, Operation: op, Attempt: attempt, Destination: d.Destination, ReplyTo: m.def.ReplyTo,
+		Payload: m.s.Payload, Outputs: m.outputsFor(i),
 	}
-	m.entry.Sent = &command
+	if d.Send != nil {
+		command.Payload, command.Outputs = d.Send.of(m.data(i)), nil
+	}
+	m.entry.Sent = append(m.entry.Sent, command)
 	m.effects = append(m.effects, command)
 }
 
-// finish reaches a terminal state.
+// finish reaches a terminal state, in which nothing is waited for.
 func (m *machine) finish(status Status, kind EventKind) {
 	m.s.Status = status
-	m.s.CurrentStep, m.s.Operation, m.s.Attempt = "", "", 0
-	m.s.ParkReason = ""
-	m.s.WakeAt = time.Time{}
+	for i, s := range m.s.Steps {
+		m.set(i, s.Status)
+	}
+	m.s.Paused = false
+	m.s.Signals = nil
+	m.s.Deadline = time.Time{}
 	m.s.EndedAt = m.now
 	m.effects = append(m.effects, EmitEvent{Kind: kind})
 }
 
-// park stops the saga until an operator acts, and says so once.
-func (m *machine) park(reason ParkReason, detail string) {
+// park stops the saga until an operator acts on the step, and says so.
+func (m *machine) park(i int, reason ParkReason, detail string) {
 	m.entry.Disposition, m.entry.Detail = Parked, detail
-	if m.s.Status != StatusParked {
+	if m.s.Steps[i].Park == "" {
 		m.effects = append(m.effects, EmitEvent{Kind: EventParked})
 	}
-	m.s.Status, m.s.ParkReason = StatusParked, reason
-	m.s.WakeAt = time.Time{}
+	m.s.Steps[i].Park, m.s.Steps[i].WakeAt = reason, time.Time{}
+	m.s.Paused = false // it stands still anyway
+	m.s.Status = StatusParked
 }
 
-// unpark takes up the direction in which the saga went before it was parked.
-func (m *machine) unpark() {
-	m.s.ParkReason = ""
-	m.s.Status = StatusStarted
-	if m.s.Operation == Cancel {
-		m.s.Status = StatusAborting
+// turnBack makes the saga compensate. What first turned it back stays the reason.
+func (m *machine) turnBack(step string, class FailureClass, problem Problem) {
+	if m.s.Failure == nil {
+		m.s.Failure = &Failure{Step: step, Class: class, Problem: problem}
 	}
+	m.s.Deadline = time.Time{}
 }
 
-// spent decides what follows when the waiting command has no attempt left.
-func (m *machine) spent(reason ParkReason) {
-	d, _ := m.def.step(m.s.CurrentStep)
-	switch {
-	case m.s.Operation == Cancel:
-		m.park(reason, "the compensation has no attempt left")
-	case d.Type == Pivot:
-		m.park(reason, "the pivot's outcome is unknown and cannot be undone")
-	case d.Type == Retriable:
-		m.park(reason, "the step after the pivot has no attempt left")
-	default:
-		m.s.Failure = &Failure{Step: m.s.CurrentStep, Class: FailureUnknown}
-		m.advance("outcome unknown after the last attempt: compensating it too")
-		m.backward()
-	}
-}
-
-func (m *machine) stepStatus(name string) (StepStatus, bool) {
+// current is the first step with something under way; empty when none has.
+func (m *machine) current() string {
 	for _, s := range m.s.Steps {
-		if s.Name == name {
-			return s.Status, true
+		if s.Operation() != "" {
+			return s.Name
 		}
 	}
-	return "", false
+	return ""
 }
 
-func (m *machine) setStep(name string, status StepStatus) {
-	for i := range m.s.Steps {
-		if m.s.Steps[i].Name == name {
-			m.s.Steps[i].Status = status
+// noWayBack says whether a step that cannot be undone may have taken effect.
+func (m *machine) noWayBack() bool {
+	for i, d := range m.def.Steps {
+		switch m.s.Steps[i].Status {
+		case StepConfirming, StepConfirmed:
+			return true
+		case StepStarted, StepSucceeded, StepSkipped:
+			if d.asks() && d.Type != Compensatable {
+				return true
+			}
+		case StepPending, StepFailed, StepCompensating, StepCompensated, StepOmitted:
 		}
+	}
+	return false
+}
+
+// spent decides what follows when the operation under way has no attempt left.
+func (m *machine) spent(i int, reason ParkReason) {
+	switch op := m.s.Steps[i].Operation(); {
+	case op == Cancel:
+		m.park(i, reason, "the compensation has no attempt left")
+	case op == Confirm:
+		m.park(i, reason, "the confirmation has no attempt left")
+	case m.def.Steps[i].Type == Pivot:
+		m.park(i, reason, "the pivot's outcome is unknown and cannot be undone")
+	case m.def.Steps[i].Type == Retriable:
+		m.park(i, reason, "the step after the pivot has no attempt left")
+	default:
+		m.turnBack(m.s.Steps[i].Name, FailureUnknown, Problem{})
+		m.advance("outcome unknown after the last attempt: compensating it too")
 	}
 }
 
 // keep stores a step's output. The map is copied: states share it.
-func (m *machine) keep(step string, output jsonmap.JSONMap) {
+func (m *machine) keep(i int, output jsonmap.JSONMap) {
+	if d := m.def.Steps[i]; d.Keep != nil {
+		output = d.Keep.of(output)
+	}
 	if len(output) == 0 {
 		return
 	}
@@ -172,22 +182,23 @@ func (m *machine) keep(step string, output jsonmap.JSONMap) {
 	if outputs == nil {
 		outputs = jsonmap.JSONMap{}
 	}
-	outputs[step] = map[string]any(output) // as a decoder would have it
+	outputs[m.s.Steps[i].Name] = map[string]any(output) // as a decoder would have it
 	m.s.Outputs = outputs
 }
 
-// plans says whether the state was started with this definition.
-func (d Definition) plans(s State) bool {
-	return d.Name == s.Type && d.Version == s.DefinitionVersion &&
-		slices.EqualFunc(d.Steps, s.Steps, func(a StepDefinition, b StepState) bool { return a.Name == b.Name })
+// data is what the condition and the projection of step i may read.
+func (m *machine) data(i int) jsonmap.JSONMap {
+	return jsonmap.JSONMap{"payload": map[string]any(m.s.Payload), "outputs": map[string]any(m.outputsFor(i))}
 }
 
-// step finds a step's definition by name.
-func (d Definition) step(name string) (StepDefinition, bool) {
-	for _, s := range d.Steps {
-		if s.Name == name {
-			return s, true
+// outputsFor are the outputs of the stages before step i. Those of its neighbours come
+// while it is under way, and every attempt of a command has to say the same.
+func (m *machine) outputsFor(i int) jsonmap.JSONMap {
+	earlier := jsonmap.JSONMap{}
+	for _, s := range m.s.Steps[:m.def.stageOf(i)] {
+		if output, there := m.s.Outputs[s.Name]; there {
+			earlier[s.Name] = output
 		}
 	}
-	return StepDefinition{}, false
+	return earlier
 }

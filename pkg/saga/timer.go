@@ -1,29 +1,85 @@
 package saga
 
-// timer sends the waiting command again, or gives it up when its attempts are
-// spent. A timer that was read before the saga moved on finds WakeAt later, or
-// nothing to wait for, and changes nothing.
+import "time"
+
+// timer acts on every step whose time has come, and on the saga's deadline. A timer
+// that was read before the saga moved on finds WakeAt later, or nothing to wait for,
+// and changes nothing.
 func (m *machine) timer() {
-	m.entry.Kind, m.entry.Step = KindTimer, m.s.CurrentStep
-	m.entry.Operation, m.entry.Attempt = m.s.Operation, m.s.Attempt
-	switch {
+	m.entry.Kind = KindTimer
+	switch wake := m.s.WakeAt(); {
 	case m.s.Status.Terminal():
 		m.ignore(Late, "the saga has ended")
 	case m.s.Status == StatusParked:
 		m.ignore(Late, "the saga is parked")
-	case m.now.Before(m.s.WakeAt):
+	case m.s.Paused:
+		m.ignore(Late, "the saga is paused")
+	case wake.IsZero() || m.now.Before(wake):
 		m.ignore(Late, "the timer came before its time")
 	default:
-		m.timeout()
+		m.fire()
+		m.proceed()
 	}
 }
 
-func (m *machine) timeout() {
-	d, _ := m.def.step(m.s.CurrentStep)
-	if d.policy(m.s.Operation).exhausted(m.s.Attempt) {
-		m.spent(ParkExhausted)
+func (m *machine) fire() {
+	if m.due(m.s.Deadline) {
+		m.s.Deadline = time.Time{}
+		if !m.noWayBack() {
+			m.turnBack(m.current(), FailureDeadline, Problem{})
+			m.advance("the deadline has passed: going back")
+			return
+		}
+		m.advance("the deadline has passed where there is no way back")
+	}
+	var again []int
+	for i, s := range m.s.Steps {
+		if !m.due(s.WakeAt) {
+			continue
+		}
+		if m.entry.Step == "" { // the entry is about the first
+			m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
+		}
+		if m.hasAttempts(i) {
+			again = append(again, i)
+			continue
+		}
+		m.over(i)
+	}
+	// What is over may have turned the saga back or parked it: then nothing is sent again.
+	if len(again) == 0 || m.s.ParkReason() != "" || (m.s.Failure != nil && m.s.Status != StatusAborting) {
 		return
 	}
 	m.advance("time is up: sent again")
-	m.send(m.s.CurrentStep, m.s.Operation, m.s.Attempt+1)
+	for _, i := range again {
+		m.send(i, m.s.Steps[i].Attempt+1)
+	}
+}
+
+func (m *machine) due(at time.Time) bool { return !at.IsZero() && !m.now.Before(at) }
+
+// hasAttempts says whether what step i waits for can be asked for once more.
+func (m *machine) hasAttempts(i int) bool {
+	d, s := m.def.Steps[i], m.s.Steps[i]
+	return d.asks() && !d.policy(s.Operation()).exhausted(s.Attempt)
+}
+
+// over decides what follows when the time of step i is over for good.
+func (m *machine) over(i int) {
+	switch m.def.Steps[i].Kind {
+	case Delay:
+		m.set(i, StepSucceeded)
+		m.acted("the delay is over")
+	case Signal:
+		m.unsignalled(i)
+	case Command:
+		m.spent(i, ParkExhausted)
+	}
+}
+
+// acted is advance for one of several steps: that another is parked says more.
+func (m *machine) acted(what string) {
+	if m.entry.Disposition != Parked {
+		m.advance(what)
+	}
 }

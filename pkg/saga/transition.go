@@ -1,5 +1,7 @@
 package saga
 
+import "go.example/saga/pkg/jsonmap"
+
 // Transition is what [Step] decided. The caller stores Next and Entry and hands
 // the Effects to the outbox in one database transaction.
 type Transition struct {
@@ -23,6 +25,8 @@ type SendCommand struct {
 	Attempt     int
 	Destination string
 	ReplyTo     string
+	// Payload and Outputs are what the step is sent, by its definition.
+	Payload, Outputs jsonmap.JSONMap
 }
 
 // EventKind is what a saga tells the world.
@@ -32,6 +36,7 @@ const (
 	EventCompleted EventKind = "completed"
 	EventAborted   EventKind = "aborted"
 	EventParked    EventKind = "parked"
+	EventKilled    EventKind = "killed"
 )
 
 // EmitEvent tells the world that the saga ended or was parked. The state to
@@ -56,7 +61,7 @@ const (
 	// Parked: it contradicts what is known, or the budget is spent; an operator
 	// has to look.
 	Parked Disposition = "parked"
-	// Refused: an operator's action that this state does not allow.
+	// Refused: an operator's action or a signal that this state does not allow.
 	Refused Disposition = "refused"
 )
 
@@ -64,9 +69,10 @@ const (
 type Kind string
 
 const (
-	KindStart Kind = "start"
-	KindReply Kind = "reply"
-	KindTimer Kind = "timer"
+	KindStart  Kind = "start"
+	KindReply  Kind = "reply"
+	KindTimer  Kind = "timer"
+	KindSignal Kind = "signal"
 )
 
 // HistoryEntry is one row of a saga's history. Its sequence number is the
@@ -84,10 +90,10 @@ type HistoryEntry struct {
 	Disposition Disposition
 	From        Status
 	To          Status
-	// Sent is the command that went out because of it, nil if none did.
-	Sent *SendCommand
+	// Sent are the commands that went out because of it.
+	Sent []SendCommand
 	// Detail is a sentence for people.
 	Detail string
-	// Who is the operator of an action.
+	// Who is the operator of an action, or who signalled.
 	Who string
 }

@@ -18,6 +18,8 @@ const (
 	maxNameBytes   = 63
 	maxQueueBytes  = 255
 	maxDestination = 200 // leaves room for the prefix of the queue's name
+
+	maxPointerBytes = 1024
 )
 
 var (
@@ -50,27 +52,36 @@ func (d Definition) Validate() error {
 	var c checker
 	c.name("name", d.Name)
 	c.count("version", d.Version, MaxVersion)
+	if d.Mode != Sequence && d.Mode != TCC {
+		c.add("mode", fmt.Sprintf("%q is not a mode", d.Mode), "use saga or tcc")
+	}
 	if d.ReplyTo == "" || len(d.ReplyTo) > maxQueueBytes {
 		c.add("reply_to", "not the name of a queue", fmt.Sprintf("give 1 to %d bytes", maxQueueBytes))
+	}
+	if d.Deadline != 0 {
+		c.duration("deadline", d.Deadline, time.Millisecond)
 	}
 	if len(d.Steps) == 0 || len(d.Steps) > MaxSteps {
 		c.add("steps", fmt.Sprintf("%d steps", len(d.Steps)), fmt.Sprintf("list 1 to %d steps", MaxSteps))
 	}
 	seen := map[string]int{}
 	for i, s := range d.Steps {
-		path := fmt.Sprintf("steps[%d]", i)
 		if first, dup := seen[s.Name]; dup {
-			c.add(path+".name", fmt.Sprintf("%q is the name of step %d too", s.Name, first), "give every step its own name")
+			c.add(stepPath(i)+".name", fmt.Sprintf("%q is the name of step %d too", s.Name, first), "give every step its own name")
 		}
 		seen[s.Name] = i
-		c.step(path, s)
+		c.step(stepPath(i), s, d.Mode)
 	}
-	c.order(d.Steps)
+	c.order(d)
+	c.groups(d.Steps)
+	c.data(d)
 	if len(c) > 0 {
 		return &DefinitionError{Problems: c}
 	}
 	return nil
 }
+
+func stepPath(i int) string { return fmt.Sprintf("steps[%d]", i) }
 
 type checker []FieldProblem
 
@@ -104,8 +115,19 @@ func (c *checker) duration(path string, d, low time.Duration) {
 	}
 }
 
-func (c *checker) step(path string, s StepDefinition) {
+func (c *checker) step(path string, s StepDefinition, mode Mode) {
 	c.name(path+".name", s.Name)
+	switch s.Kind {
+	case Command:
+		c.command(path, s, mode)
+	case Delay, Signal:
+		c.local(path, s)
+	default:
+		c.add(path+".kind", fmt.Sprintf("%q is not a kind of step", s.Kind), "use command, delay or signal")
+	}
+}
+
+func (c *checker) command(path string, s StepDefinition, mode Mode) {
 	if len(s.Destination) > maxDestination || !destinationPattern.MatchString(s.Destination) {
 		c.add(path+".destination", fmt.Sprintf("%q is not a routing key", s.Destination),
 			fmt.Sprintf("use words of letters, digits, _ and - separated by dots, at most %d bytes", maxDestination))
@@ -115,10 +137,31 @@ func (c *checker) step(path string, s StepDefinition) {
 	default:
 		c.add(path+".type", fmt.Sprintf("%q is not a type of step", s.Type), "use compensatable, pivot or retriable")
 	}
+	if s.Wait != 0 {
+		c.add(path+".wait", "a command has no wait of its own", "give request.timeout, or make it a delay")
+	}
 	c.policy(path+".request", s.Request)
-	// Only a compensatable step is ever cancelled.
+	// Only a compensatable step is ever cancelled, and only a reservation confirmed.
 	if s.Type == Compensatable {
 		c.policy(path+".cancel", s.Cancel)
+	}
+	if mode == TCC {
+		c.policy(path+".confirm", s.Confirm)
+	}
+}
+
+// local checks a step that takes place in the orchestrator alone.
+func (c *checker) local(path string, s StepDefinition) {
+	c.duration(path+".wait", s.Wait, time.Millisecond)
+	if s.Destination != "" || s.Send != nil {
+		c.add(path+".destination", "a "+string(s.Kind)+" asks no participant", "leave destination and send out")
+	}
+	switch {
+	case s.Kind == Delay && (s.OnTimeout != "" || s.Keep != nil):
+		c.add(path+".on_timeout", "a delay ends when its time is over and brings nothing", "leave on_timeout and keep out, or make it a signal")
+	case s.Kind == Delay:
+	case s.OnTimeout != TimeoutRefuses && s.OnTimeout != TimeoutProceeds && s.OnTimeout != TimeoutParks:
+		c.add(path+".on_timeout", fmt.Sprintf("%q is no way to go on", s.OnTimeout), "use refuse, proceed or park")
 	}
 }
 
@@ -133,19 +176,110 @@ func (c *checker) policy(path string, p Policy) {
 
 // order holds compensatable → at most one pivot → retriable. Without it a saga
 // could have to undo what cannot be undone.
-func (c *checker) order(steps []StepDefinition) {
+func (c *checker) order(d Definition) {
 	past := -1 // the pivot or the first retriable step
-	for i, s := range steps {
-		path := fmt.Sprintf("steps[%d].type", i)
+	for i, s := range d.Steps {
+		path := stepPath(i) + ".type"
 		switch {
+		case s.Kind != Command:
+			if past >= 0 && s.Kind == Signal && s.OnTimeout == TimeoutRefuses {
+				c.add(stepPath(i)+".on_timeout", fmt.Sprintf("after the %s step %q there is no way back", d.Steps[past].Type, d.Steps[past].Name),
+					"use proceed or park, or move it before that step")
+			}
+		case d.Mode == TCC && s.Type != Compensatable:
+			c.add(path, fmt.Sprintf("a %s step in mode tcc", s.Type), "leave type out: what is tried can be cancelled until it is confirmed")
 		case past < 0 && s.Type != Compensatable:
 			past = i
 		case past >= 0 && s.Type == Compensatable:
-			c.add(path, fmt.Sprintf("a compensatable step after the %s step %q", steps[past].Type, steps[past].Name),
+			c.add(path, fmt.Sprintf("a compensatable step after the %s step %q", d.Steps[past].Type, d.Steps[past].Name),
 				"move it before that step, or make it retriable")
 		case past >= 0 && s.Type == Pivot:
-			c.add(path, fmt.Sprintf("a pivot after the %s step %q", steps[past].Type, steps[past].Name),
+			c.add(path, fmt.Sprintf("a pivot after the %s step %q", d.Steps[past].Type, d.Steps[past].Name),
 				"keep at most one pivot, before the retriable steps")
 		}
 	}
+}
+
+// groups holds that the steps of a group stand together and share one fate: beside
+// a pivot or a retriable step nothing may still be undone.
+func (c *checker) groups(steps []StepDefinition) {
+	last, command := map[string]int{}, map[string]int{}
+	for i, s := range steps {
+		if s.Group == "" {
+			continue
+		}
+		path := stepPath(i) + ".group"
+		c.name(path, s.Group)
+		if before, known := last[s.Group]; known && before != i-1 {
+			c.add(path, fmt.Sprintf("the group %q was left after step %d", s.Group, before), "put the steps of a group next to one another")
+		}
+		last[s.Group] = i
+		if s.Kind != Command {
+			continue
+		}
+		if before, known := command[s.Group]; known && (s.Type != steps[before].Type || s.Type == Pivot) {
+			c.add(path, fmt.Sprintf("a %s step beside a %s one", s.Type, steps[before].Type), "make a group of compensatable or of retriable steps only")
+		}
+		command[s.Group] = i
+	}
+}
+
+// data holds that conditions and projections can be evaluated: an output is there
+// when an earlier stage has brought it.
+func (c *checker) data(d Definition) {
+	earlier := map[string]bool{}
+	for _, stage := range d.stages() {
+		for i := stage[0]; i < stage[1]; i++ {
+			s, path := d.Steps[i], stepPath(i)
+			if s.When != "" {
+				if _, err := s.When.compile(); err != nil {
+					c.add(path+".when", firstLine(err.Error()), "write an expression over payload and outputs that is true or false")
+				}
+			}
+			for _, step := range s.When.reads() {
+				c.produced(path+".when", step, earlier)
+			}
+			for _, name := range s.Send.names() {
+				c.sent(path+".send."+name, s.Send[name], earlier)
+			}
+			for _, name := range s.Keep.names() {
+				c.pointer(path+".keep."+name, s.Keep[name])
+			}
+		}
+		for i := stage[0]; i < stage[1]; i++ {
+			earlier[d.Steps[i].Name] = true
+		}
+	}
+}
+
+func (c *checker) pointer(path, pointer string) (ok bool) {
+	ok = strings.HasPrefix(pointer, "/") && len(pointer) <= maxPointerBytes
+	if !ok {
+		c.add(path, fmt.Sprintf("%q is not a JSON Pointer", pointer), fmt.Sprintf("begin with a slash, use at most %d bytes", maxPointerBytes))
+	}
+	return ok
+}
+
+func (c *checker) sent(path, pointer string, earlier map[string]bool) {
+	if !c.pointer(path, pointer) {
+		return
+	}
+	parts := strings.SplitN(pointer, "/", 4)
+	switch {
+	case parts[1] == "outputs" && len(parts) > 2:
+		c.produced(path, parts[2], earlier)
+	case parts[1] != "payload" && parts[1] != "outputs":
+		c.add(path, fmt.Sprintf("%q leads nowhere", pointer), "begin with /payload or /outputs/<step>")
+	}
+}
+
+func (c *checker) produced(path, step string, earlier map[string]bool) {
+	if !earlier[step] {
+		c.add(path, fmt.Sprintf("the output of %q is not there yet", step), "name a step of an earlier stage")
+	}
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
 }

@@ -43,6 +43,44 @@ func TestValidateNamesFieldAndRemedy(t *testing.T) {
 			d.Steps[0].Type, d.Steps[1].Type, d.Steps[2].Type = saga.Pivot, saga.Pivot, saga.Retriable
 		}},
 		{"steps[2].type", func(d *saga.Definition) { d.Steps[1].Type, d.Steps[2].Type = saga.Retriable, saga.Pivot }},
+		{"mode", func(d *saga.Definition) { d.Mode = "2pc" }},
+		{"deadline", func(d *saga.Definition) { d.Deadline = -1 }},
+		{"deadline", func(d *saga.Definition) { d.Deadline = saga.MaxWait + 1 }},
+		{"steps[0].type", func(d *saga.Definition) { d.Mode, d.Steps[0].Type = saga.TCC, saga.Pivot }},
+		{"steps[0].confirm.retry.attempts", func(d *saga.Definition) { d.Mode, d.Steps[0].Confirm.Retry.Attempts = saga.TCC, 0 }},
+		{"steps[1].kind", func(d *saga.Definition) { d.Steps[1].Kind = "prayer" }},
+		{"steps[1].wait", func(d *saga.Definition) { d.Steps[1].Wait = time.Second }},
+		{"steps[1].wait", func(d *saga.Definition) { d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay} }},
+		{"steps[1].destination", func(d *saga.Definition) {
+			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay, Wait: time.Second, Destination: "b"}
+		}},
+		{"steps[1].on_timeout", func(d *saga.Definition) {
+			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay, Wait: time.Second, OnTimeout: saga.TimeoutParks}
+		}},
+		{"steps[1].on_timeout", func(d *saga.Definition) {
+			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Signal, Wait: time.Second, OnTimeout: "cry"}
+		}},
+		{"steps[1].on_timeout", func(d *saga.Definition) {
+			d.Steps[0].Type = saga.Pivot
+			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Signal, Wait: time.Second, OnTimeout: saga.TimeoutRefuses}
+		}},
+		{"steps[2].group", func(d *saga.Definition) { d.Steps[0].Group, d.Steps[2].Group = "g", "g" }},
+		{"steps[1].group", func(d *saga.Definition) { d.Steps[1].Group = "G!" }},
+		{"steps[2].group", func(d *saga.Definition) {
+			d.Steps[1].Group, d.Steps[2].Group, d.Steps[2].Type = "g", "g", saga.Pivot
+		}},
+		{"steps[1].when", func(d *saga.Definition) { d.Steps[1].When = "payload.n +" }},
+		{"steps[1].when", func(d *saga.Definition) { d.Steps[1].When = "1 + 1" }},
+		{"steps[1].when", func(d *saga.Definition) { d.Steps[1].When = "now().Year() > 2000" }},
+		{"steps[1].when", func(d *saga.Definition) { d.Steps[1].When = "weather == 1" }},
+		{"steps[1].when", func(d *saga.Definition) { d.Steps[1].When = "outputs.c.n == 1" }},
+		{"steps[1].when", func(d *saga.Definition) {
+			d.Steps[0].Group, d.Steps[1].Group, d.Steps[1].When = "g", "g", `outputs["a"].n == 1`
+		}},
+		{"steps[1].send.n", func(d *saga.Definition) { d.Steps[1].Send = saga.Projection{"n": "/outputs/b/n"} }},
+		{"steps[1].send.n", func(d *saga.Definition) { d.Steps[1].Send = saga.Projection{"n": "/elsewhere"} }},
+		{"steps[1].send.n", func(d *saga.Definition) { d.Steps[1].Send = saga.Projection{"n": "payload"} }},
+		{"steps[1].keep.n", func(d *saga.Definition) { d.Steps[1].Keep = saga.Projection{"n": ""} }},
 	}
 	for _, c := range cases {
 		def := threeSteps
@@ -65,7 +103,7 @@ func TestStepRefusesAnotherDefinition(t *testing.T) {
 	before := withStep(t, "STARTED")
 	other := threeSteps
 	other.Version = 2
-	tr := saga.Step(other, before, saga.Timer{}, before.WakeAt)
+	tr := saga.Step(other, before, saga.Timer{}, before.WakeAt())
 	require.Equal(t, saga.Quarantined, tr.Entry.Disposition)
 	requireUnchanged(t, before, tr)
 }
