@@ -31,7 +31,8 @@ func (m *machine) action(a Action) {
 func (m *machine) retry(a Action) {
 	var commands []int
 	for i, s := range m.s.Steps {
-		if s.Operation() != "" && m.def.Steps[i].asks() && (a.Step == "" || a.Step == s.Name) {
+		toBeCancelled := s.Operation() == Request && m.s.Failure != nil
+		if s.Operation() != "" && m.def.Steps[i].asks() && !toBeCancelled && (a.Step == "" || a.Step == s.Name) {
 			commands = append(commands, i)
 		}
 	}
@@ -49,8 +50,7 @@ func (m *machine) retry(a Action) {
 		m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
 		m.send(i, s.Attempt+1)
 	}
-	m.unpark(a.Step)
-	m.proceed()
+	m.proceed() // a step that was not sent again may still be parked
 }
 
 // skip takes the operator's word for the step that is parked or waited for.
@@ -69,18 +69,17 @@ func (m *machine) skip(a Action) {
 	s := m.s.Steps[i]
 	m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
 	m.advance("declared done by the operator: " + a.Reason)
-	switch s.Operation() {
-	case Cancel:
+	switch {
+	case s.Status == StepCompensating:
 		m.set(i, StepCompensated)
-	case Confirm:
+	case s.Status == StepConfirming:
 		m.set(i, StepConfirmed)
-	default:
-		if m.s.Failure == nil {
-			m.set(i, StepSkipped)
-			m.keep(i, a.Output)
-		}
+	case s.Status == StepStarted, s.Status == StepPending:
+		m.set(i, StepSkipped)
+		m.keep(i, a.Output)
+	default: // of two contradictory answers the first one counts
+		m.unpark(s.Name)
 	}
-	m.unpark(s.Name)
 	m.proceed()
 }
 

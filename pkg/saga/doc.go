@@ -46,7 +46,8 @@
 //     own budget; then the saga is PARKED and says so.
 //  5. After the pivot, or the first CONFIRM, there is no way back: what is left is
 //     repeated, then the saga is PARKED. An unknown pivot is PARKED at once: it
-//     cannot be undone and must not be assumed.
+//     cannot be undone and must not be assumed. So is a retriable step that is
+//     refused, because participants remember a refusal and would repeat it.
 //  6. A step's output is kept, and later steps are given it: all of it, or what
 //     their [Projection] takes.
 //  7. While one step is PARKED nothing is begun; answers to what is under way are

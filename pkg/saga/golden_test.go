@@ -55,6 +55,7 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 		return ""
 	case "timer":
 		if d.HasArg("due") { // let the time pass until the timer is due
+			require.False(t, c.state.WakeAt().IsZero(), "nothing is timed")
 			c.now = c.state.WakeAt()
 		}
 		return c.step(saga.Timer{})

@@ -72,6 +72,10 @@ func (m *machine) awaitedRequest(i int, r Reply) {
 		m.turnBack(r.Step, FailureRefused, r.Problem)
 		m.advance("the step was refused")
 		m.proceed()
+	case r.Outcome == OutcomeFailed:
+		// A participant remembers a refusal: asking again brings it again.
+		m.spent(i, ParkRefused)
+		m.proceed()
 	default:
 		m.later(i, r)
 	}

@@ -125,6 +125,11 @@ func (m *machine) turnBack(step string, class FailureClass, problem Problem) {
 		m.s.Failure = &Failure{Step: step, Class: class, Problem: problem}
 	}
 	m.s.Deadline = time.Time{}
+	for i, s := range m.s.Steps {
+		if (s.Status == StepStarted || s.Status == StepPending) && s.Park != ParkContradiction {
+			m.s.Steps[i].Park = "" // it is cancelled instead: nobody need decide
+		}
+	}
 }
 
 // current is the first step with something under way; empty when none has.
@@ -163,7 +168,7 @@ func (m *machine) spent(i int, reason ParkReason) {
 	case m.def.Steps[i].Type == Pivot:
 		m.park(i, reason, "the pivot's outcome is unknown and cannot be undone")
 	case m.def.Steps[i].Type == Retriable:
-		m.park(i, reason, "the step after the pivot has no attempt left")
+		m.park(i, reason, "the step after the pivot: "+string(reason))
 	default:
 		m.turnBack(m.s.Steps[i].Name, FailureUnknown, Problem{})
 		m.advance("outcome unknown after the last attempt: compensating it too")
