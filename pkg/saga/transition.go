@@ -73,6 +73,8 @@ const (
 	KindReply  Kind = "reply"
 	KindTimer  Kind = "timer"
 	KindSignal Kind = "signal"
+	// KindMigrate is a change to another version of the definition.
+	KindMigrate Kind = "migrate"
 )
 
 // HistoryEntry is one row of a saga's history. Its sequence number is the
