@@ -95,8 +95,8 @@ func TestCoreReachesOnlyValues(t *testing.T) {
 	all := load(t)
 	core := all[module+"pkg/saga"]
 	for _, path := range core.Deps {
-		if !all[path].Standard {
-			require.Equal(t, module+"pkg/jsonmap", path, "pkg/saga reaches another module or package")
+		if !all[path].Standard && !strings.HasPrefix(path, "github.com/expr-lang/expr") {
+			require.Contains(t, []string{module + "pkg/jsonmap", module + "pkg/condition"}, path, "pkg/saga reaches another module or package")
 		}
 		for _, effect := range []string{"context", "os/exec", "os/signal", "net", "database/sql", "crypto/rand", "math/rand", "log", "testing"} {
 			require.False(t, below(path, effect), "pkg/saga reaches %s", path)

@@ -1,7 +1,6 @@
 package participant
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
@@ -14,64 +13,76 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-// barrier calls the functions of sql/participant.
-type barrier struct{ enterSQL, succeedSQL, refuseSQL string }
+// barrier calls the functions of sql/participant, for many commands at once.
+type barrier struct{ enterSQL, leaveSQL string }
 
 func newBarrier(schema string) barrier {
 	return barrier{
-		enterSQL:   sagasql.Query(schema, "participant/enter.sql"),
-		succeedSQL: sagasql.Query(schema, "participant/succeed.sql"),
-		refuseSQL:  sagasql.Query(schema, "participant/refuse.sql"),
+		enterSQL: sagasql.Query(schema, "participant/enter.sql"),
+		leaveSQL: sagasql.Query(schema, "participant/leave.sql"),
 	}
 }
 
-// enter tells whether the handler has to run, or else the reply to give.
-func (b barrier) enter(ctx context.Context, tx pgx.Tx, cmd Command) (run bool, reply protocol.Reply, err error) {
-	var answer *string
-	var body []byte
-	err = tx.QueryRow(ctx, b.enterSQL, uuid.UUID(cmd.SagaID), cmd.Step, string(cmd.Operation)).Scan(&run, &answer, &body)
-	if err != nil {
-		return false, reply, fmt.Errorf("enter the barrier of %s: %w", cmd.Key(), err)
+// enter queues the question which handlers have to run. Once it is sent, each task
+// knows that it has to, or has its answer.
+func (b barrier) enter(queue *pgx.Batch, tasks []*task) {
+	var sagas []uuid.UUID
+	var steps, ops []string
+	for _, t := range tasks {
+		sagas = append(sagas, uuid.UUID(t.cmd.SagaID))
+		steps = append(steps, t.cmd.Step)
+		ops = append(ops, string(t.cmd.Operation))
 	}
-	if run {
-		return true, reply, nil
-	}
-	reply, err = stored(cmd, *answer, body)
-	return false, reply, err
+	queue.Queue(b.enterSQL, sagas, steps, ops).Query(func(rows pgx.Rows) error {
+		var run bool
+		var answer string
+		var body []byte
+		next := 0
+		_, err := pgx.ForEachRow(rows, []any{&run, &answer, &body}, func() error {
+			t := tasks[next]
+			next++
+			if t.run = run; run {
+				return nil
+			}
+			reply, err := stored(saga.Outcome(answer), body)
+			if err != nil {
+				return fmt.Errorf("read the stored reply of %s: %w", t.cmd.Key(), err)
+			}
+			return t.answer(reply)
+		})
+		return err
+	})
 }
 
-// succeed keeps the output of a REQUEST.
-func (b barrier) succeed(ctx context.Context, tx pgx.Tx, cmd Command, output json.RawMessage) error {
-	if _, err := tx.Exec(ctx, b.succeedSQL, uuid.UUID(cmd.SagaID), cmd.Step, output); err != nil {
-		return fmt.Errorf("keep the output of %s: %w", cmd.Key(), err)
+// leave queues what the rows that entering wrote do not say already.
+func (b barrier) leave(queue *pgx.Batch, tasks []*task) {
+	var sagas []uuid.UUID
+	var steps, ops, outcomes, bodies []string
+	for _, t := range tasks {
+		if !t.run || t.presumed() {
+			continue
+		}
+		sagas = append(sagas, uuid.UUID(t.cmd.SagaID))
+		steps = append(steps, t.cmd.Step)
+		ops = append(ops, string(t.cmd.Operation))
+		outcomes = append(outcomes, string(t.outcome))
+		bodies = append(bodies, string(t.reply.Payload))
 	}
-	return nil
+	if len(sagas) > 0 {
+		queue.Queue(b.leaveSQL, sagas, steps, ops, outcomes, bodies)
+	}
 }
 
-// refuse keeps the refusal of a REQUEST and returns the reply to give.
-func (b barrier) refuse(ctx context.Context, tx pgx.Tx, cmd Command, problem json.RawMessage) (protocol.Reply, error) {
-	var answer string
-	var body []byte
-	err := tx.QueryRow(ctx, b.refuseSQL, uuid.UUID(cmd.SagaID), cmd.Step, problem).Scan(&answer, &body)
-	if err != nil {
-		return protocol.Reply{}, fmt.Errorf("keep the refusal of %s: %w", cmd.Key(), err)
-	}
-	return stored(cmd, answer, body)
-}
-
-// stored is a reply as the barrier keeps it.
-func stored(cmd Command, answer string, body []byte) (reply protocol.Reply, err error) {
-	reply.Outcome = saga.Outcome(answer)
-	switch reply.Outcome {
+// stored is an answer as the barrier keeps it.
+func stored(outcome saga.Outcome, body []byte) (reply protocol.Reply, err error) {
+	reply.Outcome = outcome
+	switch outcome {
 	case saga.OutcomeSucceeded:
 		reply.Output, err = jsonmap.Parse(body)
-	case saga.OutcomeFailed:
+	case saga.OutcomeFailed, saga.OutcomeRetry:
 		err = json.Unmarshal(body, &reply.Problem)
-	case saga.OutcomeCompensated, saga.OutcomeRetry:
+	case saga.OutcomeConfirmed, saga.OutcomeCompensated:
 		// Nothing is said besides.
 	}
-	if err != nil {
-		return reply, fmt.Errorf("read the stored reply of %s: %w", cmd.Key(), err)
-	}
-	return reply, nil
+	return reply, err
 }

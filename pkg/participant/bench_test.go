@@ -38,7 +38,7 @@ func setUp(t *testing.T) *bench {
 	b.Config = participant.Config{
 		Name: "test", DB: testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant),
 		Open:  func(context.Context) (inbox.Source, error) { return nil, errors.New("not opened") },
-		Steps: map[string]participant.Step{"work": {Request: request, Cancel: cancel}, "pivot": {Request: request}},
+		Steps: map[string]participant.Step{"work": {Request: request, Confirm: follow, Cancel: follow}, "pivot": {Request: request}, "a": {Request: request, Cancel: follow}},
 		Log:   zaptest.NewLogger(t),
 	}
 	_, err := b.DB.Exec(t.Context(), `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, saga uuid, op text)`)
@@ -56,7 +56,7 @@ func request(ctx context.Context, tx pgx.Tx, cmd participant.Command) (jsonmap.J
 	return jsonmap.JSONMap{"number": json.Number("9007199254740993")}, nil
 }
 
-func cancel(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
+func follow(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
 	return behave(ctx, tx, cmd)
 }
 
@@ -76,6 +76,13 @@ func behave(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
 		_, _ = tx.Exec(ctx, `SELECT 1/0`)
 	case "panic":
 		panic("out of order")
+	case "commit":
+		return tx.Commit(ctx)
+	case "rollback":
+		_ = tx.Rollback(ctx)
+	case "release": // the savepoint of the batch, which is not its own
+		_, err := tx.Exec(ctx, `RELEASE SAVEPOINT saga_command`)
+		return err
 	case "lose":
 		_, err := tx.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
 		return err
@@ -86,8 +93,11 @@ func behave(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
 // command is what the orchestrator would send.
 func command(id saga.ID, step string, op saga.Operation, attempt int, behaviour string) inbox.Delivery {
 	m, err := protocol.CommandMessage(
-		saga.State{ID: id, Type: "test", Payload: jsonmap.JSONMap{"behaviour": behaviour}},
-		saga.SendCommand{Step: step, Operation: op, Attempt: attempt, Destination: step, ReplyTo: "replies"})
+		saga.State{ID: id, Type: "test"},
+		saga.SendCommand{
+			Step: step, Operation: op, Attempt: attempt, Destination: step, ReplyTo: "replies",
+			Payload: jsonmap.JSONMap{"behaviour": behaviour},
+		})
 	if err != nil {
 		panic(err)
 	}
@@ -157,9 +167,9 @@ func (b *bench) effects(id saga.ID) string {
 	return b.text(`SELECT coalesce(string_agg(op, ' ' ORDER BY id), '') FROM effect WHERE saga = $1`, uuid.UUID(id))
 }
 
-func (b *bench) rows(id saga.ID) string {
-	return b.text(`SELECT coalesce(string_agg(op || ' ' || outcome || CASE WHEN effect THEN '' ELSE ' without effect' END, ', '
-		ORDER BY op DESC), '') FROM saga_barrier WHERE saga_id = $1`, uuid.UUID(id))
+// state is what the barrier says of the saga's steps, empty where it knows of none.
+func (b *bench) state(id saga.ID) string {
+	return b.text(`SELECT coalesce(string_agg(state, ' ' ORDER BY step), '') FROM saga_barrier WHERE saga_id = $1`, uuid.UUID(id))
 }
 
 func newSaga() saga.ID { return saga.ID(uuid.Must(uuid.NewV7())) }

@@ -1,43 +1,62 @@
 // Package participant is the other side of a saga: it takes the commands for the
 // steps of one service, does each at most once, and answers.
 //
-// # One command
+// # One batch
 //
 // A batch of commands is one transaction of the service's own database, see
-// [go.example/saga/pkg/inbox]. Within it each command has its own savepoint: enter
-// the barrier, call the step's handler, keep the answer. The replies go into the
-// service's outbox in the same transaction, and the relay publishes them.
+// [go.example/saga/pkg/inbox]. All of them enter the barrier in one round trip, which
+// locks their steps in one order; then each handler runs behind a savepoint; then
+// their answers are kept and put into the service's outbox in one more round trip.
+// The relay publishes them. With the handlers' own statements, n commands cost
+// n + 1 round trips beside begin and commit. Commands for the same step of the same
+// saga in one batch, such as a repeated one, enter one after another.
 //
 // # The barrier
 //
-// The table saga_barrier has one row for each decided (saga, step, operation).
-// It is written in the transaction of the work, so both stand or neither.
+// The table saga_barrier has one row for each step of a saga. It is written in the
+// transaction of the work, so both stand or neither.
 //
-//	REQUEST, first           handler runs
-//	REQUEST, seen            answered again as before, nothing runs
-//	CANCEL of a success      handler runs
-//	CANCEL of a refusal      compensated, nothing runs: nothing was in effect
-//	CANCEL, no REQUEST yet   compensated, nothing runs, and the REQUEST is
-//	                         cancelled for ever: when it comes late it is refused
-//	CANCEL, seen             compensated again, nothing runs
+//	REQUEST ─► succeeded ─┬─ CONFIRM ─► confirmed
+//	   │                  └─ CANCEL ──► compensated
+//	   └─ refused ─► failed
+//	CANCEL, when no REQUEST came before ─► cancelled
 //
-// REQUEST and CANCEL at the same time, on two instances: both first insert the
-// REQUEST's row, and the primary key lets one of them. The other waits until the
-// first has committed or rolled back, and then sees its row or inserts its own.
-// There is no order of arrival in which both handlers miss each other.
+// What a command is answered, by the state that it finds. "run" is where the handler
+// runs; everywhere else nothing does.
+//
+//	state         REQUEST             CONFIRM             CANCEL
+//	no row        run → succeeded     retry               compensated → cancelled
+//	succeeded     succeeded, again    run → confirmed     run → compensated
+//	failed        failed, again       failed              compensated
+//	cancelled     failed              failed              compensated
+//	confirmed     succeeded, again    confirmed           failed
+//	compensated   succeeded, again    failed              compensated
+//
+// A CANCEL that comes first leaves a mark, so that its REQUEST never runs. A CONFIRM
+// that comes first leaves none and is told to come again: the orchestrator sends it
+// only after the REQUEST has succeeded, so the row was lost or another database is
+// asked. CONFIRM after CANCEL, and CANCEL after CONFIRM, say what is the matter and
+// change nothing; the orchestrator does not send them, and parks the saga.
+//
+// Commands for one step at the same time, on two instances: REQUEST and CANCEL insert
+// the step's row, and the primary key lets one of them; CONFIRM and CANCEL update it.
+// The other waits until the first has committed or rolled back, and then finds its
+// row or writes its own. There is no order of arrival in which both handlers miss
+// each other.
 //
 // # Answers
 //
 // A handler that returns nil has done its work. One that returns [Refuse] says no
 // for business reasons: what it wrote is rolled back, and the refusal of a REQUEST
-// is kept, so that no redelivery turns it into a success. The refusal of a CANCEL is
-// not kept, because compensations are tried again. Any other error, and a panic, is
+// is kept, so that no redelivery turns it into a success. The refusal of a CONFIRM or
+// a CANCEL is not kept, because these are tried again. Any other error, and a panic, is
 // technical: what it wrote is rolled back, nothing is kept, and the orchestrator is
 // asked to try again later. It is told the kind of error only, never its text.
 //
 // Deadlocks and serialization failures repeat the whole batch at once; a lost
-// connection repeats it when the database is back. Commands that cannot be decoded
-// or name an unknown step go to the quarantine.
+// connection repeats it when the database is back. Commands that cannot be decoded,
+// name an unknown step or an operation for which the step has no handler go to the
+// quarantine.
 //
 // # What a crash can do
 //

@@ -48,31 +48,29 @@ func (p *Participant) Run(ctx context.Context) error {
 	})
 }
 
-// handle is one batch: commands one after another, then their replies at once.
+// handle is one batch: all commands enter the barrier, their handlers run one after
+// another, and the replies leave at once.
 func (p *Participant) handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.Delivery) ([]inbox.Rejection, error) {
-	commands, rejections := p.decode(deliveries)
-	replies := make([]outbox.Message, 0, len(commands))
-	for _, cmd := range commands {
-		reply, err := p.perform(ctx, tx, cmd)
-		if err != nil {
-			return nil, err
-		}
-		message, err := protocol.ReplyMessage(cmd, reply)
-		if err != nil {
-			return nil, err
-		}
-		replies = append(replies, message)
+	tasks, rejections := p.decode(deliveries)
+	if len(tasks) == 0 {
+		return rejections, nil
 	}
-	if err := p.outbox.Append(ctx, tx, replies...); err != nil {
-		return nil, fmt.Errorf("reply: %w", err)
+	b := batch{Participant: p, tx: tx, queue: &pgx.Batch{}}
+	for _, round := range rounds(tasks) {
+		if err := b.perform(ctx, round); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.reply(ctx, tasks); err != nil {
+		return nil, err
 	}
 	return rejections, nil
 }
 
 // decode reads the commands and brings them into the order of their sagas, each
-// saga's in the order of arrival. Two instances then enter their barriers in the
-// same order and cannot lock each other out.
-func (p *Participant) decode(deliveries []inbox.Delivery) (commands []Command, rejections []inbox.Rejection) {
+// saga's in the order of arrival: two instances whose handlers meet at rows of a saga
+// come to them in the same order.
+func (p *Participant) decode(deliveries []inbox.Delivery) (tasks []*task, rejections []inbox.Rejection) {
 	for i, d := range deliveries {
 		cmd, err := protocol.DecodeCommand(d)
 		if err == nil {
@@ -82,10 +80,10 @@ func (p *Participant) decode(deliveries []inbox.Delivery) (commands []Command, r
 			rejections = append(rejections, inbox.Rejection{Index: i, Reason: err.Error()})
 			continue
 		}
-		commands = append(commands, cmd)
+		tasks = append(tasks, &task{cmd: cmd})
 	}
-	slices.SortStableFunc(commands, func(a, b Command) int { return bytes.Compare(a.SagaID[:], b.SagaID[:]) })
-	return commands, rejections
+	slices.SortStableFunc(tasks, func(a, b *task) int { return bytes.Compare(a.cmd.SagaID[:], b.cmd.SagaID[:]) })
+	return tasks, rejections
 }
 
 func (p *Participant) known(cmd Command) error {
@@ -93,8 +91,8 @@ func (p *Participant) known(cmd Command) error {
 	if !ok {
 		return fmt.Errorf("%s: the step %q is not carried out here", protocol.HeaderSagaStep, cmd.Step)
 	}
-	if cmd.Operation == saga.Cancel && step.Cancel == nil {
-		return fmt.Errorf("%s: the step %q has no CANCEL", protocol.HeaderSagaOp, cmd.Step)
+	if cmd.Operation == saga.Confirm && step.Confirm == nil || cmd.Operation == saga.Cancel && step.Cancel == nil {
+		return fmt.Errorf("%s: the step %q has no %s", protocol.HeaderSagaOp, cmd.Step, cmd.Operation)
 	}
 	return nil
 }

@@ -58,7 +58,9 @@ func TestRefusalReachesTheReply(t *testing.T) {
 
 func TestTechnicalErrorsTellNothingButTheirKind(t *testing.T) {
 	b := setUp(t)
-	for behaviour, kind := range map[string]string{"fail": "error", "sqlfail": "SQLSTATE 22012", "panic": "panic", "hide": "error"} {
+	for behaviour, kind := range map[string]string{
+		"fail": "error", "sqlfail": "SQLSTATE 22012", "panic": "panic", "hide": "error", "commit": "error", "rollback": "error",
+	} {
 		id := newSaga()
 		_, err := b.handle(command(id, "work", saga.Request, 1, behaviour))
 		require.NoError(t, err)
@@ -66,6 +68,10 @@ func TestTechnicalErrorsTellNothingButTheirKind(t *testing.T) {
 		require.Len(t, got, 1)
 		require.Equal(t, "urn:problem:saga:technical", got[0].Reply.Problem.Type)
 		require.Equal(t, kind, got[0].Reply.Problem.Detail)
+		require.Empty(t, b.state(id)+b.effects(id), "%s: nothing is kept", behaviour)
+		_, err = b.handle(command(id, "work", saga.Request, 2, ""))
+		require.NoError(t, err)
+		require.Equal(t, "succeeded", b.state(id), behaviour)
 	}
 }
 
@@ -86,14 +92,14 @@ func TestWhatCannotBeACommandIsRejected(t *testing.T) {
 	rejections, err := b.handle(broken,
 		command(good, "work", saga.Request, 1, ""),
 		command(newSaga(), "unheard-of", saga.Request, 1, ""), noID,
-		command(newSaga(), "pivot", saga.Cancel, 1, ""))
+		command(newSaga(), "pivot", saga.Cancel, 1, ""), command(newSaga(), "pivot", saga.Confirm, 1, ""))
 	require.NoError(t, err)
 	require.Len(t, b.answers(good), 1)
-	require.Len(t, rejections, 4)
+	require.Len(t, rejections, 5)
 	for i, want := range []struct {
 		index  int
 		reason string
-	}{{0, "body"}, {2, "unheard-of"}, {3, "message_id"}, {4, "no CANCEL"}} {
+	}{{0, "body"}, {2, "unheard-of"}, {3, "message_id"}, {4, "no CANCEL"}, {5, "no CONFIRM"}} {
 		require.Equal(t, want.index, rejections[i].Index)
 		require.Contains(t, rejections[i].Reason, want.reason)
 	}
@@ -118,7 +124,7 @@ func TestOutputsThatCannotBeSent(t *testing.T) {
 		_, err = b.handle(command(id, "work", saga.Request, 1, ""))
 		require.NoError(t, err, name)
 		require.Equal(t, saga.OutcomeRetry, b.answers(id)[0].Reply.Outcome, name)
-		require.Empty(t, b.rows(id), name)
+		require.Empty(t, b.state(id), name)
 	}
 }
 

@@ -2,123 +2,125 @@ package participant
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
-	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
 )
 
-// perform carries out one command under a savepoint and returns its reply. An
-// error is not the command's own: the whole batch has to be repeated.
-func (p *Participant) perform(ctx context.Context, tx pgx.Tx, cmd Command) (protocol.Reply, error) {
-	savepoint, err := tx.Begin(ctx)
-	if err != nil {
-		return protocol.Reply{}, fmt.Errorf("set a savepoint for %s: %w", cmd.Key(), err)
-	}
-	run, reply, err := p.barrier.enter(ctx, savepoint, cmd)
-	if err != nil {
-		return reply, err
-	}
-	if run {
-		reply, err = p.work(ctx, savepoint, cmd)
-	}
-	if err == nil {
-		return reply, savepoint.Commit(ctx)
-	}
-	if p.ofTheBatch(ctx, tx, err) {
-		return protocol.Reply{}, fmt.Errorf("carry out %s: %w", cmd.Key(), err)
-	}
-	if err := savepoint.Rollback(ctx); err != nil {
-		return protocol.Reply{}, fmt.Errorf("roll back %s: %w", cmd.Key(), err)
-	}
-	var no *refusal
-	if errors.As(err, &no) {
-		return p.refused(ctx, tx, cmd, no.problem)
-	}
-	p.log.Warn("a command failed, the saga will ask again", zap.String("key", cmd.Key()), zap.Error(err))
-	return technical(err), nil
+// batch is the work on the commands of one transaction.
+type batch struct {
+	*Participant
+	tx pgx.Tx
+	// queue holds statements that nobody waits for. They leave with the next ones
+	// that somebody does: a round trip costs more than most statements.
+	queue *pgx.Batch
+	// dirty: a handler has run since the savepoint was set.
+	dirty bool
 }
 
-// work runs the handler and keeps what a REQUEST brought.
-func (p *Participant) work(ctx context.Context, tx pgx.Tx, cmd Command) (protocol.Reply, error) {
-	output, err := p.call(ctx, tx, cmd)
-	if err != nil {
-		return protocol.Reply{}, err
-	}
-	if tx.Conn().PgConn().TxStatus() != 'T' {
-		return protocol.Reply{}, errors.New("the handler hid an error of the database, its transaction has failed")
-	}
-	if cmd.Operation == saga.Cancel {
-		return protocol.Reply{Outcome: saga.OutcomeCompensated}, nil
-	}
-	reply := protocol.Reply{Outcome: saga.OutcomeSucceeded, Output: output}
-	if len(output) == 0 {
-		return reply, nil
-	}
-	body, err := bodyOf(cmd, reply)
-	if err != nil {
-		return protocol.Reply{}, err
-	}
-	size, err := jsonmap.Size(body)
-	if err != nil {
-		return protocol.Reply{}, fmt.Errorf("the handler's output cannot be stored: %w", err)
-	}
-	if size > protocol.MaxContent {
-		return protocol.Reply{}, fmt.Errorf("the handler's output has %d bytes, at most %d are allowed", size, protocol.MaxContent)
-	}
-	return reply, p.barrier.succeed(ctx, tx, cmd, body)
-}
+// One savepoint at a time stands before the handler that runs. Without parameters two
+// statements are one round trip.
+const (
+	setSavepoint     = `SAVEPOINT saga_command`
+	releaseSavepoint = `RELEASE SAVEPOINT saga_command`
+	renewSavepoint   = releaseSavepoint + "; " + setSavepoint
+	backToSavepoint  = `ROLLBACK TO SAVEPOINT saga_command`
+)
 
-// refused answers a refusal, after the rollback.
-func (p *Participant) refused(ctx context.Context, tx pgx.Tx, cmd Command, problem saga.Problem) (protocol.Reply, error) {
-	reply := protocol.Reply{Outcome: saga.OutcomeFailed, Problem: problem}
-	if cmd.Operation == saga.Cancel {
-		return reply, nil
+// perform carries out the commands of one round. An error is no command's own: the
+// whole batch has to be repeated.
+func (b *batch) perform(ctx context.Context, round []*task) error {
+	b.barrier.enter(b.queue, round)
+	b.queue.Queue(setSavepoint)
+	b.dirty = false
+	if err := b.send(ctx); err != nil {
+		return fmt.Errorf("enter the barrier with %d commands (safe to repeat the transaction): %w", len(round), err)
 	}
-	body, err := bodyOf(cmd, reply)
-	if err != nil {
-		return protocol.Reply{}, err
-	}
-	return p.barrier.refuse(ctx, tx, cmd, body)
-}
-
-func bodyOf(cmd Command, reply protocol.Reply) (json.RawMessage, error) {
-	message, err := protocol.ReplyMessage(cmd, reply)
-	return message.Payload, err
-}
-
-var errPanic = errors.New("the handler panicked")
-
-// call runs the handler; a panic becomes an error.
-func (p *Participant) call(ctx context.Context, tx pgx.Tx, cmd Command) (output jsonmap.JSONMap, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			p.log.Error("a handler panicked", zap.String("key", cmd.Key()), zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
-			err = fmt.Errorf("%w: %v", errPanic, v)
+	for _, t := range round {
+		if !t.run {
+			continue
 		}
-	}()
-	step := p.cfg.Steps[cmd.Step]
-	if cmd.Operation == saga.Cancel {
-		return nil, step.Cancel(ctx, tx, cmd)
+		if err := b.one(ctx, t); err != nil {
+			return fmt.Errorf("carry out %s: %w", t.cmd.Key(), err)
+		}
 	}
-	return step.Request(ctx, tx, cmd)
+	b.queue.Queue(releaseSavepoint)
+	b.barrier.leave(b.queue, round)
+	return nil
+}
+
+// one carries out a command that the barrier let in, under its savepoint.
+func (b *batch) one(ctx context.Context, t *task) error {
+	if b.dirty {
+		if _, err := b.tx.Exec(ctx, renewSavepoint); err != nil {
+			return fmt.Errorf("set a savepoint: %w", err)
+		}
+	}
+	b.dirty = true
+	why := b.work(ctx, b.tx, t)
+	if why == nil {
+		return nil
+	}
+	if b.ofTheBatch(ctx, why) {
+		return why
+	}
+	if _, err := b.tx.Exec(ctx, backToSavepoint); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	b.dirty = false
+	var no *refusal
+	if errors.As(why, &no) {
+		return t.answer(protocol.Reply{Outcome: saga.OutcomeFailed, Problem: no.problem})
+	}
+	b.log.Warn("a command failed, the saga will ask again", zap.String("key", t.cmd.Key()), zap.Error(why))
+	return t.answer(technical(why))
 }
 
 // ofTheBatch tells the errors that are nobody's fault and heal when all is
 // repeated: a lost connection, a deadlock, a serialization failure.
-func (p *Participant) ofTheBatch(ctx context.Context, tx pgx.Tx, err error) bool {
-	if tx.Conn().IsClosed() || ctx.Err() != nil {
+func (b *batch) ofTheBatch(ctx context.Context, err error) bool {
+	if b.tx.Conn().IsClosed() || ctx.Err() != nil {
 		return true
 	}
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "40")
+}
+
+// reply puts the answers into the outbox, in the order of the commands.
+func (b *batch) reply(ctx context.Context, tasks []*task) error {
+	messages := make([]outbox.Message, len(tasks))
+	for i, t := range tasks {
+		messages[i] = t.reply
+	}
+	err := b.outbox.Append(ctx, queued{b.queue}, messages...)
+	if err == nil {
+		err = b.send(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("leave the barrier and reply to %d commands (safe to repeat the transaction): %w", len(tasks), err)
+	}
+	return nil
+}
+
+// send sends what is queued, in one round trip.
+func (b *batch) send(ctx context.Context) error {
+	queue := b.queue
+	b.queue = &pgx.Batch{}
+	return b.tx.SendBatch(ctx, queue).Close()
+}
+
+// queued is a transaction to append to that takes its time.
+type queued struct{ *pgx.Batch }
+
+func (q queued) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	q.Queue(sql, args...)
+	return pgconn.CommandTag{}, nil
 }

@@ -20,7 +20,7 @@ func full(t *testing.T, status saga.Status) saga.State {
 	long := strings.Repeat("\x01", 1<<20)
 	st := saga.State{
 		ID: sagaID, Type: strings.Repeat("t", 63), Status: status, Version: 9,
-		BusinessKey: strings.Repeat("\x01", protocol.MaxText), ParkReason: saga.ParkContradiction,
+		BusinessKey: strings.Repeat("\x01", protocol.MaxText), Steps: []saga.StepState{{Park: saga.ParkContradiction}},
 		Failure: &saga.Failure{
 			Step: strings.Repeat("s", 63), Class: saga.FailureRefused,
 			Problem: saga.Problem{Type: long, Title: long, Detail: long},
@@ -33,13 +33,17 @@ func full(t *testing.T, status saga.Status) saga.State {
 	return st
 }
 
-func send() saga.SendCommand {
-	return saga.SendCommand{Step: "payment", Operation: saga.Cancel, Attempt: 1, Destination: "payment", ReplyTo: "saga.replies"}
+// send is a command with all that the saga has.
+func send(st saga.State) saga.SendCommand {
+	return saga.SendCommand{
+		Step: "payment", Operation: saga.Cancel, Attempt: 1, Destination: "payment", ReplyTo: "saga.replies",
+		Payload: st.Payload, Outputs: st.Outputs,
+	}
 }
 
 func commandOf(t *testing.T, st saga.State) outbox.Message {
 	t.Helper()
-	m, err := protocol.CommandMessage(st, send())
+	m, err := protocol.CommandMessage(st, send(st))
 	require.NoError(t, err)
 	return m
 }
@@ -48,7 +52,8 @@ func commandOf(t *testing.T, st saga.State) outbox.Message {
 func TestEverySagaThatCouldBeginCanTellItsEnd(t *testing.T) {
 	t.Parallel()
 	for kind, status := range map[saga.EventKind]saga.Status{
-		saga.EventCompleted: saga.StatusCompleted, saga.EventAborted: saga.StatusAborted, saga.EventParked: saga.StatusParked,
+		saga.EventCompleted: saga.StatusCompleted, saga.EventAborted: saga.StatusAborted,
+		saga.EventParked: saga.StatusParked, saga.EventKilled: saga.StatusKilled,
 	} {
 		st := full(t, status)
 		m, err := protocol.EventMessage(st, saga.EmitEvent{Kind: kind})
@@ -56,7 +61,7 @@ func TestEverySagaThatCouldBeginCanTellItsEnd(t *testing.T) {
 		require.NoError(t, outbox.Validate(m), kind)
 
 		st.Payload["one"] = "more"
-		_, err = protocol.CommandMessage(st, send())
+		_, err = protocol.CommandMessage(st, send(st))
 		require.ErrorContains(t, err, "payload and outputs")
 	}
 }

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -25,35 +24,28 @@ type Command struct {
 	Attempt int
 	// ReplyTo is the queue that waits for the answer.
 	ReplyTo string
-	// Payload is what the saga was started with.
+	// Payload is what the saga was started with, or what the step's definition takes
+	// of it and of the outputs.
 	Payload jsonmap.JSONMap
-	// Outputs holds what earlier steps answered, an object by step name.
+	// Outputs holds what earlier steps answered, an object by step name. It is empty
+	// where the definition says what the step is sent.
 	Outputs jsonmap.JSONMap
 }
 
 // Key is the command's key: the same over all attempts.
 func (c Command) Key() string { return Key(c.SagaID, c.Step, c.Operation) }
 
-// commandBody is the body of a command.
-type commandBody struct {
-	Payload jsonmap.JSONMap `json:"payload"`
-	Outputs jsonmap.JSONMap `json:"outputs"`
-}
-
 // CommandMessage is the message for the decision c of the saga st. It fails
-// where the saga's payload and outputs are not JSON or above [MaxContent].
+// where what the step is sent is not JSON or above [MaxContent].
 func CommandMessage(st saga.State, c saga.SendCommand) (outbox.Message, error) {
 	cmd := Command{
 		MessageID: CommandID(st.ID, c.Step, c.Operation, c.Attempt),
 		SagaID:    st.ID, SagaType: st.Type,
 		Step: c.Step, Operation: c.Operation, Attempt: c.Attempt,
-		ReplyTo: c.ReplyTo, Payload: st.Payload, Outputs: st.Outputs,
+		ReplyTo: c.ReplyTo, Payload: c.Payload, Outputs: c.Outputs,
 	}
-	body, err := json.Marshal(commandBody{object(cmd.Payload), object(cmd.Outputs)})
+	body, err := Content(cmd.Payload, cmd.Outputs)
 	if err != nil {
-		return outbox.Message{}, fmt.Errorf("encode the command %s: %w", cmd.Key(), err)
-	}
-	if err := checkContent(body); err != nil {
 		return outbox.Message{}, fmt.Errorf("encode the command %s: %w", cmd.Key(), err)
 	}
 	m := cmd.envelope()

@@ -116,6 +116,7 @@ func TestDecodeReplyRefuses(t *testing.T) {
 		damage{"no outcome", drop("cloudEvents_sagaoutcome"), "cloudEvents_sagaoutcome"},
 		damage{"unknown outcome", set("cloudEvents_sagaoutcome", "BOOKED"), "cloudEvents_sagaoutcome"},
 		damage{"compensated answers no REQUEST", set("cloudEvents_sagaoutcome", "compensated"), "cloudEvents_sagaoutcome"},
+		damage{"confirmed answers no REQUEST", set("cloudEvents_sagaoutcome", "confirmed"), "cloudEvents_sagaoutcome"},
 		damage{"failed without a problem", set("cloudEvents_sagaoutcome", "failed"), "content_type"},
 		damage{"message id with control characters", func(d *inbox.Delivery) { d.MessageID = "a\nb" }, "message_id"},
 	)
@@ -154,8 +155,10 @@ func TestProblemIsReadLeniently(t *testing.T) {
 
 // fuzz seeds f with the message and runs decode over it with one part replaced.
 func fuzz(f *testing.F, m inbox.Delivery, decode func(inbox.Delivery) ([]string, error)) {
-	f.Add(m.Body, m.MessageID, m.ContentType, m.Headers["cloudEvents_sagastep"], m.Headers["cloudEvents_sagaattempt"], m.Headers["cloudEvents_sagaoutcome"])
-	f.Fuzz(func(t *testing.T, body []byte, id, contentType, step, attempt, outcome string) {
+	for _, op := range []string{"REQUEST", "CONFIRM", "CANCEL"} {
+		f.Add(m.Body, m.MessageID, m.ContentType, m.Headers["cloudEvents_sagastep"], op, m.Headers["cloudEvents_sagaattempt"], m.Headers["cloudEvents_sagaoutcome"])
+	}
+	f.Fuzz(func(t *testing.T, body []byte, id, contentType, step, op, attempt, outcome string) {
 		d := m
 		d.Body, d.MessageID, d.ContentType = body, id, contentType
 		d.Headers = map[string]string{}
@@ -163,7 +166,8 @@ func fuzz(f *testing.F, m inbox.Delivery, decode func(inbox.Delivery) ([]string,
 			d.Headers[k] = v
 		}
 		d.Headers["cloudEvents_sagastep"] = step
-		d.Headers["cloudEvents_sagakey"] = d.Headers["cloudEvents_sagaid"] + "/" + step + "/REQUEST"
+		d.Headers["cloudEvents_sagaop"] = op
+		d.Headers["cloudEvents_sagakey"] = d.Headers["cloudEvents_sagaid"] + "/" + step + "/" + op
 		d.Headers["cloudEvents_sagaattempt"] = attempt
 		d.Headers["cloudEvents_sagaoutcome"] = outcome
 		texts, err := decode(d)

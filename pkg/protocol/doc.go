@@ -11,7 +11,7 @@
 //   - A reply answers a command: default exchange, routing key the command's
 //     reply_to. It repeats the command's saga headers and adds the outcome.
 //   - An event tells that a saga has ended or was parked: exchange
-//     [ExchangeEvents], routing key "<saga type>.<completed|aborted|parked>".
+//     [ExchangeEvents], routing key "<saga type>.<completed|aborted|parked|killed>".
 //
 // Ids are derived (UUIDv5), never drawn. Deciding the same thing twice, after a
 // crash or by two instances, makes the same message with the same id, and a

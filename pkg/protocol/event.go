@@ -22,7 +22,7 @@ type Event struct {
 	BusinessKey string
 	// Failure is why the saga went back; nil where it did not.
 	Failure *saga.Failure
-	// ParkReason is why the saga waits for an operator, else empty.
+	// ParkReason is why the saga waits for an operator; empty unless it is PARKED.
 	ParkReason saga.ParkReason
 	// Payload and Outputs are the saga's own: a subscriber need not ask anybody
 	// what it was that ended.
@@ -53,6 +53,7 @@ var statusOf = map[saga.EventKind]saga.Status{
 	saga.EventCompleted: saga.StatusCompleted,
 	saga.EventAborted:   saga.StatusAborted,
 	saga.EventParked:    saga.StatusParked,
+	saga.EventKilled:    saga.StatusKilled,
 }
 
 // EventMessage is the message for the decision e of the saga st. It fails where
@@ -64,7 +65,10 @@ func EventMessage(st saga.State, e saga.EmitEvent) (outbox.Message, error) {
 	}
 	body := eventBody{
 		SagaID: id, Type: st.Type, Status: st.Status, BusinessKey: st.BusinessKey,
-		ParkReason: st.ParkReason, Payload: object(st.Payload), Outputs: object(st.Outputs),
+		Payload: object(st.Payload), Outputs: object(st.Outputs),
+	}
+	if e.Kind == saga.EventParked { // one that was killed while parked waits no longer
+		body.ParkReason = st.ParkReason()
 	}
 	if f := st.Failure; f != nil {
 		body.Failure = &failureBody{Step: f.Step, Class: f.Class, Problem: tellable(f.Problem)}

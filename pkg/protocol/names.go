@@ -8,7 +8,7 @@ const (
 	// step's destination.
 	ExchangeCommands = "saga.commands"
 	// ExchangeEvents is the topic exchange of events; a saga's own end is
-	// "<saga type>.<completed|aborted|parked>".
+	// "<saga type>.<completed|aborted|parked|killed>".
 	ExchangeEvents = "saga.events"
 	// ExchangeDead and QueueDead take what a queue gave up delivering.
 	ExchangeDead = "saga.dead"

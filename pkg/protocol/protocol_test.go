@@ -42,8 +42,10 @@ func sampleState(t require.TestingT) saga.State {
 }
 
 func sampleCommand(t require.TestingT) outbox.Message {
-	m, err := protocol.CommandMessage(sampleState(t), saga.SendCommand{
+	st := sampleState(t)
+	m, err := protocol.CommandMessage(st, saga.SendCommand{
 		Step: "payment", Operation: saga.Request, Attempt: 2, Destination: "payment", ReplyTo: "saga.replies",
+		Payload: st.Payload, Outputs: st.Outputs,
 	})
 	require.NoError(t, err)
 	return m
@@ -110,6 +112,8 @@ func TestReplyOnTheWire(t *testing.T) {
 			protocol.Reply{Outcome: saga.OutcomeFailed, Problem: saga.Problem{Type: "urn:declined", Title: "Declined", Detail: "a\x00b\xff"}},
 			"application/problem+json", `{"type":"urn:declined","title":"Declined","detail":"a` + "\uFFFDb\uFFFD" + `"}`,
 		},
+		"confirmed":   {saga.Confirm, protocol.Reply{Outcome: saga.OutcomeConfirmed}, "application/json", `{}`},
+		"unconfirmed": {saga.Confirm, protocol.Reply{Outcome: saga.OutcomeFailed, Problem: saga.Problem{Title: "No"}}, "application/problem+json", `{"title":"No"}`},
 		"retry":       {saga.Cancel, protocol.Reply{Outcome: saga.OutcomeRetry, Problem: saga.Problem{Title: "later"}}, "application/problem+json", `{"title":"later"}`},
 		"compensated": {saga.Cancel, protocol.Reply{Outcome: saga.OutcomeCompensated}, "application/json", `{}`},
 	} {
@@ -135,11 +139,20 @@ func TestReplyOnTheWire(t *testing.T) {
 func TestReplyMessageRefusesAForeignOutcome(t *testing.T) {
 	t.Parallel()
 	cmd := decoded(t, sampleCommand(t))
-	_, err := protocol.ReplyMessage(cmd, protocol.Reply{Outcome: saga.OutcomeCompensated})
-	require.ErrorContains(t, err, "no answer to REQUEST")
-	cmd.Operation = saga.Cancel
-	_, err = protocol.ReplyMessage(cmd, protocol.Reply{Outcome: saga.OutcomeSucceeded})
-	require.ErrorContains(t, err, "no answer to CANCEL")
+	own := map[saga.Operation]saga.Outcome{
+		saga.Request: saga.OutcomeSucceeded, saga.Confirm: saga.OutcomeConfirmed, saga.Cancel: saga.OutcomeCompensated,
+	}
+	for op := range own {
+		for another, outcome := range own {
+			cmd.Operation = op
+			_, err := protocol.ReplyMessage(cmd, protocol.Reply{Outcome: outcome})
+			if op == another {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, "no answer to "+string(op))
+			}
+		}
+	}
 }
 
 func TestEventRoundTrip(t *testing.T) {
@@ -164,6 +177,53 @@ func TestEventRoundTrip(t *testing.T) {
 	require.ErrorContains(t, err, "is not completed")
 }
 
+// Each reason is told, of the first step that is parked; an operator who kills the
+// saga ends the waiting.
+func TestEventsOfAParkedSaga(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []saga.ParkReason{
+		saga.ParkExhausted, saga.ParkRefused, saga.ParkContradiction, saga.ParkUnsignalled, saga.ParkCondition,
+	} {
+		st := sampleState(t)
+		st.Status = saga.StatusParked
+		st.Steps = []saga.StepState{{Name: "a", Status: saga.StepSucceeded}, {Name: "b", Park: reason}, {Name: "c", Park: "another"}}
+		parked := event(t, st, saga.EventParked)
+		require.Equal(t, reason, parked.ParkReason)
+
+		st.Status = saga.StatusKilled
+		st.Version++
+		killed := event(t, st, saga.EventKilled)
+		require.Equal(t, saga.StatusKilled, killed.Status)
+		require.Empty(t, killed.ParkReason)
+		require.NotEqual(t, parked.MessageID, killed.MessageID)
+	}
+}
+
+// event is what a listener gets.
+func event(t *testing.T, st saga.State, kind saga.EventKind) protocol.Event {
+	t.Helper()
+	m, err := protocol.EventMessage(st, saga.EmitEvent{Kind: kind})
+	require.NoError(t, err)
+	require.Equal(t, "room-reservation."+string(kind), m.RoutingKey)
+	e, err := protocol.DecodeEvent(wire(m))
+	require.NoError(t, err)
+	require.Equal(t, kind, e.Kind)
+	return e
+}
+
+// What the definition has the step sent is what goes out, and nothing else.
+func TestACommandCarriesWhatItsStepIsSent(t *testing.T) {
+	t.Parallel()
+	m, err := protocol.CommandMessage(sampleState(t), saga.SendCommand{
+		Step: "payment", Operation: saga.Confirm, Attempt: 1, Destination: "payment", ReplyTo: "saga.replies",
+		Payload: object(t, `{"amount": 12}`),
+	})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"payload": {"amount": 12}, "outputs": {}}`, string(m.Payload))
+	require.Equal(t, "payment.CONFIRM", m.Type)
+	require.Equal(t, "0199a000-0000-7000-8000-000000000001/payment/CONFIRM", m.Headers["cloudEvents_sagakey"])
+}
+
 // Whatever a saga can hold arrives as it was sent.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
@@ -181,13 +241,12 @@ func TestRoundTrip(t *testing.T) {
 		var id saga.ID
 		copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 		id[0] |= 1 // the nil UUID is no saga
-		st := saga.State{
-			ID: id, Type: name.Draw(t, "type"), Payload: objects.Draw(t, "payload"),
-			Outputs: jsonmap.JSONMap{"first": map[string]any(objects.Draw(t, "output"))},
-		}
+		st := saga.State{ID: id, Type: name.Draw(t, "type")}
 		send := saga.SendCommand{
-			Step: name.Draw(t, "step"), Destination: name.Draw(t, "destination"), ReplyTo: name.Draw(t, "replyTo"),
-			Operation: rapid.SampledFrom([]saga.Operation{saga.Request, saga.Cancel}).Draw(t, "op"),
+			Payload: objects.Draw(t, "payload"),
+			Outputs: jsonmap.JSONMap{"first": map[string]any(objects.Draw(t, "output"))},
+			Step:    name.Draw(t, "step"), Destination: name.Draw(t, "destination"), ReplyTo: name.Draw(t, "replyTo"),
+			Operation: rapid.SampledFrom([]saga.Operation{saga.Request, saga.Confirm, saga.Cancel}).Draw(t, "op"),
 			Attempt:   rapid.IntRange(1, 1<<31-1).Draw(t, "attempt"),
 		}
 		m, err := protocol.CommandMessage(st, send)
@@ -196,13 +255,17 @@ func TestRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, protocol.Command{
 			MessageID: m.ID, SagaID: id, SagaType: st.Type, Step: send.Step, Operation: send.Operation,
-			Attempt: send.Attempt, ReplyTo: send.ReplyTo, Payload: st.Payload, Outputs: cmd.Outputs,
+			Attempt: send.Attempt, ReplyTo: send.ReplyTo, Payload: send.Payload, Outputs: cmd.Outputs,
 		}, cmd)
-		require.Equal(t, marshal(t, st.Outputs), marshal(t, cmd.Outputs))
+		require.Equal(t, marshal(t, send.Outputs), marshal(t, cmd.Outputs))
 
 		reply := protocol.Reply{Outcome: saga.OutcomeCompensated}
-		if send.Operation == saga.Request {
+		switch send.Operation {
+		case saga.Request:
 			reply = protocol.Reply{Outcome: saga.OutcomeSucceeded, Output: objects.Draw(t, "reply")}
+		case saga.Confirm:
+			reply.Outcome = saga.OutcomeConfirmed
+		case saga.Cancel:
 		}
 		if rapid.Bool().Draw(t, "no") {
 			reply = protocol.Reply{Outcome: saga.OutcomeFailed, Problem: saga.Problem{Title: printable(text.Draw(t, "title"))}}

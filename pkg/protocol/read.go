@@ -79,8 +79,8 @@ func (r *reader) uuid(field, value string) uuid.UUID {
 
 func (r *reader) operation() saga.Operation {
 	op := saga.Operation(r.header(HeaderSagaOp))
-	if op != saga.Request && op != saga.Cancel {
-		r.fail(HeaderSagaOp, "is %q, want %s or %s", op, saga.Request, saga.Cancel)
+	if op != saga.Request && op != saga.Confirm && op != saga.Cancel {
+		r.fail(HeaderSagaOp, "is %q, want %s, %s or %s", op, saga.Request, saga.Confirm, saga.Cancel)
 	}
 	return op
 }

@@ -19,16 +19,10 @@ type Reply struct {
 	Problem saga.Problem
 }
 
-// answers says which outcomes answer which operation.
-var answers = map[saga.Operation]map[saga.Outcome]bool{
-	saga.Request: {saga.OutcomeSucceeded: true, saga.OutcomeFailed: true, saga.OutcomeRetry: true},
-	saga.Cancel:  {saga.OutcomeCompensated: true, saga.OutcomeFailed: true, saga.OutcomeRetry: true},
-}
-
 // ReplyMessage is the message that answers cmd. It fails where the outcome does
 // not answer the command's operation or the output is not JSON.
 func ReplyMessage(cmd Command, reply Reply) (outbox.Message, error) {
-	if !answers[cmd.Operation][reply.Outcome] {
+	if !reply.Outcome.Answers(cmd.Operation) {
 		return outbox.Message{}, fmt.Errorf("answer %s: %q is no answer to %s", cmd.Key(), reply.Outcome, cmd.Operation)
 	}
 	m := cmd.envelope()
@@ -37,7 +31,7 @@ func ReplyMessage(cmd Command, reply Reply) (outbox.Message, error) {
 	switch reply.Outcome {
 	case saga.OutcomeSucceeded:
 		m.Payload, err = json.Marshal(object(reply.Output))
-	case saga.OutcomeCompensated:
+	case saga.OutcomeConfirmed, saga.OutcomeCompensated:
 		m.Payload = []byte("{}")
 	default:
 		m.Payload, err = json.Marshal(tellable(reply.Problem))
@@ -77,7 +71,7 @@ func DecodeReply(d inbox.Delivery) (saga.ID, saga.Reply, error) {
 		Outcome:   saga.Outcome(r.header(HeaderSagaOutcome)),
 		MessageID: r.text("message_id", d.MessageID),
 	}
-	if !answers[reply.Operation][reply.Outcome] {
+	if !reply.Outcome.Answers(reply.Operation) {
 		r.fail(HeaderSagaOutcome, "%q is no answer to %s", reply.Outcome, reply.Operation)
 	}
 	body := r.body(mediaType(reply.Outcome))
@@ -86,7 +80,7 @@ func DecodeReply(d inbox.Delivery) (saga.ID, saga.Reply, error) {
 		reply.Output = body
 	case saga.OutcomeFailed, saga.OutcomeRetry:
 		reply.Problem = problem(body)
-	case saga.OutcomeCompensated:
+	case saga.OutcomeConfirmed, saga.OutcomeCompensated:
 		// The body is an object; nothing in it matters.
 	}
 	if r.err != nil {

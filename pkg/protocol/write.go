@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -17,16 +18,29 @@ func object(m jsonmap.JSONMap) jsonmap.JSONMap {
 	return m
 }
 
-// checkContent holds a command's body, as PostgreSQL prints it, to MaxContent.
-func checkContent(body []byte) error {
+// commandBody is the body of a command.
+type commandBody struct {
+	Payload jsonmap.JSONMap `json:"payload"`
+	Outputs jsonmap.JSONMap `json:"outputs"`
+}
+
+// Content is the body of a command that carries payload and outputs. It fails where
+// they are not JSON or have, as PostgreSQL prints them, more than [MaxContent] bytes.
+// A saga whose own have more may be unable to tell its end, whatever its commands
+// carry.
+func Content(payload, outputs jsonmap.JSONMap) ([]byte, error) {
+	body, err := json.Marshal(commandBody{object(payload), object(outputs)})
+	if err != nil {
+		return nil, err
+	}
 	size, err := jsonmap.Size(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if size > MaxContent {
-		return fmt.Errorf("the saga's payload and outputs have %d bytes, at most %d are allowed", size, MaxContent)
+		return nil, fmt.Errorf("payload and outputs have %d bytes, at most %d are allowed", size, MaxContent)
 	}
-	return nil
+	return body, nil
 }
 
 // tellable makes a problem's texts fit to be stored and sent on: without what

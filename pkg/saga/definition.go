@@ -1,6 +1,10 @@
 package saga
 
-import "time"
+import (
+	"time"
+
+	"go.example/saga/pkg/condition"
+)
 
 // Mode is the protocol that a saga follows.
 type Mode string
@@ -69,6 +73,9 @@ type Definition struct {
 	Deadline time.Duration
 	Steps    []StepDefinition
 }
+
+// Condition is an expression over payload and outputs, see package condition.
+type Condition = condition.Expression
 
 // StepDefinition is one step.
 type StepDefinition struct {

@@ -45,7 +45,7 @@ func (m *machine) forward() {
 // and whether the signal for it has come already.
 func (m *machine) weigh(i int) {
 	d := m.def.Steps[i]
-	needed, err := d.When.holds(m.data(i))
+	needed, err := d.When.Holds(m.data(i))
 	switch {
 	case err != nil && m.noWayBack():
 		m.park(i, ParkCondition, err.Error())
@@ -77,12 +77,12 @@ func (m *machine) begin(i int) {
 }
 
 // confirm makes what the steps have reserved last, in mode TCC. When nothing is
-// left to confirm the saga is complete.
+// left to confirm the saga is complete. A step that an operator declared done is.
 func (m *machine) confirm() {
 	waiting := false
 	for i, d := range m.def.Steps {
 		switch m.s.Steps[i].Status {
-		case StepSucceeded, StepSkipped:
+		case StepSucceeded:
 			if m.def.Mode == TCC && d.asks() {
 				m.s.Steps[i].Status = StepConfirming
 				m.send(i, 1)
@@ -90,7 +90,7 @@ func (m *machine) confirm() {
 			}
 		case StepConfirming:
 			waiting = true
-		case StepPending, StepStarted, StepFailed, StepConfirmed, StepCompensating, StepCompensated, StepOmitted:
+		case StepPending, StepStarted, StepFailed, StepSkipped, StepConfirmed, StepCompensating, StepCompensated, StepOmitted:
 		}
 	}
 	if !waiting {

@@ -111,12 +111,20 @@ func (m *machine) finish(status Status, kind EventKind) {
 // park stops the saga until an operator acts on the step, and says so.
 func (m *machine) park(i int, reason ParkReason, detail string) {
 	m.entry.Disposition, m.entry.Detail = Parked, detail
-	if m.s.Steps[i].Park == "" {
+	if m.s.Steps[i].Park == "" && !m.emits(EventParked) { // two steps may park at once
 		m.effects = append(m.effects, EmitEvent{Kind: EventParked})
 	}
 	m.s.Steps[i].Park, m.s.Steps[i].WakeAt = reason, time.Time{}
 	m.s.Paused = false // it stands still anyway
 	m.s.Status = StatusParked
+}
+
+// emits says whether the event is among the effects already.
+func (m *machine) emits(kind EventKind) bool {
+	return slices.ContainsFunc(m.effects, func(e Effect) bool {
+		event, ok := e.(EmitEvent)
+		return ok && event.Kind == kind
+	})
 }
 
 // turnBack makes the saga compensate. What first turned it back stays the reason.

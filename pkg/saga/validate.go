@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Bounds of a definition. They keep a mistyped number from becoming a saga that
@@ -19,7 +20,8 @@ const (
 	maxQueueBytes  = 255
 	maxDestination = 200 // leaves room for the prefix of the queue's name
 
-	maxPointerBytes = 1024
+	maxPointerBytes   = 1024
+	maxConditionBytes = 4096
 )
 
 var (
@@ -55,7 +57,7 @@ func (d Definition) Validate() error {
 	if d.Mode != Sequence && d.Mode != TCC {
 		c.add("mode", fmt.Sprintf("%q is not a mode", d.Mode), "use saga or tcc")
 	}
-	if d.ReplyTo == "" || len(d.ReplyTo) > maxQueueBytes {
+	if d.ReplyTo == "" || len(d.ReplyTo) > maxQueueBytes || !storable(d.ReplyTo) {
 		c.add("reply_to", "not the name of a queue", fmt.Sprintf("give 1 to %d bytes", maxQueueBytes))
 	}
 	if d.Deadline != 0 {
@@ -140,6 +142,9 @@ func (c *checker) command(path string, s StepDefinition, mode Mode) {
 	if s.Wait != 0 {
 		c.add(path+".wait", "a command has no wait of its own", "give request.timeout, or make it a delay")
 	}
+	if s.OnTimeout != "" {
+		c.add(path+".on_timeout", "a command is sent again when its time is over", "leave on_timeout out, or make it a signal")
+	}
 	c.policy(path+".request", s.Request)
 	// Only a compensatable step is ever cancelled, and only a reservation confirmed.
 	if s.Type == Compensatable {
@@ -153,12 +158,18 @@ func (c *checker) command(path string, s StepDefinition, mode Mode) {
 // local checks a step that takes place in the orchestrator alone.
 func (c *checker) local(path string, s StepDefinition) {
 	c.duration(path+".wait", s.Wait, time.Millisecond)
-	if s.Destination != "" || s.Send != nil {
-		c.add(path+".destination", "a "+string(s.Kind)+" asks no participant", "leave destination and send out")
+	if s.Destination != "" {
+		c.add(path+".destination", "a "+string(s.Kind)+" asks no participant", "leave destination out")
+	}
+	if s.Send != nil {
+		c.add(path+".send", "a "+string(s.Kind)+" asks no participant", "leave send out")
+	}
+	if s.Kind == Delay && s.Keep != nil {
+		c.add(path+".keep", "a delay brings nothing", "leave keep out, or make it a signal")
 	}
 	switch {
-	case s.Kind == Delay && (s.OnTimeout != "" || s.Keep != nil):
-		c.add(path+".on_timeout", "a delay ends when its time is over and brings nothing", "leave on_timeout and keep out, or make it a signal")
+	case s.Kind == Delay && s.OnTimeout != "":
+		c.add(path+".on_timeout", "a delay ends when its time is over", "leave on_timeout out, or make it a signal")
 	case s.Kind == Delay:
 	case s.OnTimeout != TimeoutRefuses && s.OnTimeout != TimeoutProceeds && s.OnTimeout != TimeoutParks:
 		c.add(path+".on_timeout", fmt.Sprintf("%q is no way to go on", s.OnTimeout), "use refuse, proceed or park")
@@ -231,18 +242,13 @@ func (c *checker) data(d Definition) {
 	for _, stage := range d.stages() {
 		for i := stage[0]; i < stage[1]; i++ {
 			s, path := d.Steps[i], stepPath(i)
-			if s.When != "" {
-				if _, err := s.When.compile(); err != nil {
-					c.add(path+".when", firstLine(err.Error()), "write an expression over payload and outputs that is true or false")
-				}
-			}
-			for _, step := range s.When.reads() {
-				c.produced(path+".when", step, earlier)
-			}
+			c.when(path+".when", s.When, earlier)
 			for _, name := range s.Send.names() {
+				c.member(path+".send."+name, name)
 				c.sent(path+".send."+name, s.Send[name], earlier)
 			}
 			for _, name := range s.Keep.names() {
+				c.member(path+".keep."+name, name)
 				c.pointer(path+".keep."+name, s.Keep[name])
 			}
 		}
@@ -252,8 +258,30 @@ func (c *checker) data(d Definition) {
 	}
 }
 
+func (c *checker) when(path string, when Condition, earlier map[string]bool) {
+	if len(when) > maxConditionBytes || !storable(string(when)) {
+		c.add(path, "not an expression", fmt.Sprintf("use at most %d bytes of text", maxConditionBytes))
+		return
+	}
+	if err := when.Check(); err != nil {
+		c.add(path, firstLine(err.Error()), "write an expression over payload and outputs that is true or false")
+	}
+	for _, step := range when.Reads() {
+		c.produced(path, step, earlier)
+	}
+}
+
+func (c *checker) member(path, name string) {
+	if name == "" || len(name) > maxQueueBytes || !storable(name) {
+		c.add(path, fmt.Sprintf("%q is no name of a member", name), fmt.Sprintf("give 1 to %d bytes of text", maxQueueBytes))
+	}
+}
+
+// storable says whether PostgreSQL's jsonb takes the text.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
 func (c *checker) pointer(path, pointer string) (ok bool) {
-	ok = strings.HasPrefix(pointer, "/") && len(pointer) <= maxPointerBytes
+	ok = strings.HasPrefix(pointer, "/") && len(pointer) <= maxPointerBytes && storable(pointer)
 	if !ok {
 		c.add(path, fmt.Sprintf("%q is not a JSON Pointer", pointer), fmt.Sprintf("begin with a slash, use at most %d bytes", maxPointerBytes))
 	}

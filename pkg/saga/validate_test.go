@@ -54,6 +54,12 @@ func TestValidateNamesFieldAndRemedy(t *testing.T) {
 		{"steps[1].destination", func(d *saga.Definition) {
 			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay, Wait: time.Second, Destination: "b"}
 		}},
+		{"steps[1].send", func(d *saga.Definition) {
+			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay, Wait: time.Second, Send: saga.Projection{}}
+		}},
+		{"steps[1].keep", func(d *saga.Definition) {
+			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay, Wait: time.Second, Keep: saga.Projection{}}
+		}},
 		{"steps[1].on_timeout", func(d *saga.Definition) {
 			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay, Wait: time.Second, OnTimeout: saga.TimeoutParks}
 		}},
@@ -81,6 +87,15 @@ func TestValidateNamesFieldAndRemedy(t *testing.T) {
 		{"steps[1].send.n", func(d *saga.Definition) { d.Steps[1].Send = saga.Projection{"n": "/elsewhere"} }},
 		{"steps[1].send.n", func(d *saga.Definition) { d.Steps[1].Send = saga.Projection{"n": "payload"} }},
 		{"steps[1].keep.n", func(d *saga.Definition) { d.Steps[1].Keep = saga.Projection{"n": ""} }},
+		{"steps[1].keep.n", func(d *saga.Definition) { d.Steps[1].Keep = saga.Projection{"n": "/a\x00"} }},
+		{"steps[1].send.\xff", func(d *saga.Definition) { d.Steps[1].Send = saga.Projection{"\xff": "/payload"} }},
+		{"steps[1].when", func(d *saga.Definition) { d.Steps[1].When = saga.Condition(strings.Repeat("(", 5000)) }},
+		{"steps[1].on_timeout", func(d *saga.Definition) { d.Steps[1].OnTimeout = saga.TimeoutParks }},
+		{"reply_to", func(d *saga.Definition) { d.ReplyTo = "a\x00b" }},
+		{"steps[2].group", func(d *saga.Definition) { // a delay between them changes nothing
+			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay, Wait: time.Second, Group: "g"}
+			d.Steps[0].Group, d.Steps[2].Group, d.Steps[2].Type = "g", "g", saga.Pivot
+		}},
 	}
 	for _, c := range cases {
 		def := threeSteps

@@ -5,7 +5,7 @@ SELECT r.id AS reservation, r.status AS reservation_status, r.failure_reason,
        s.id AS saga, s.status AS saga_status, s.ended_at
 FROM public.reservation r
 LEFT JOIN public.saga s ON s.id = r.saga_id
-WHERE r.status IS DISTINCT FROM CASE s.status WHEN 'COMPLETED' THEN 'SUCCEED' WHEN 'ABORTED' THEN 'FAILED'
+WHERE r.status IS DISTINCT FROM CASE s.status WHEN 'COMPLETED' THEN 'SUCCEED' WHEN 'ABORTED' THEN 'FAILED' WHEN 'KILLED' THEN 'FAILED'
                                               WHEN 'STARTED' THEN 'PENDING' WHEN 'ABORTING' THEN 'PENDING' WHEN 'PARKED' THEN 'PENDING' END
    OR s.business_key IS DISTINCT FROM r.id::text
 ORDER BY s.ended_at;

@@ -2,5 +2,5 @@
 SELECT o.id, o.type, o.business_key, o.steps, o.waits_for, o.reason, s.updated_at AS parked_at
 FROM public.saga_overview o
 JOIN public.saga s ON s.id = o.id
-WHERE o.status = 'PARKED'
+WHERE s.look_at IS NOT NULL AND s.status = 'PARKED'
 ORDER BY s.updated_at;

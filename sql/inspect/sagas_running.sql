@@ -1,6 +1,8 @@
 -- Sagas that have not ended, oldest first, and what each waits for. Database with sagas.
-SELECT id, type, business_key, status, steps, waits_for, next_wake, age
-FROM public.saga_overview
-WHERE status NOT IN ('COMPLETED', 'ABORTED')
-ORDER BY started_at
+-- Those that have ended have no look_at, so that they are not read.
+SELECT o.id, o.type, o.business_key, o.status, o.steps, o.waits_for, o.next_wake, o.age, o.reason
+FROM public.saga_overview o
+JOIN public.saga s ON s.id = o.id
+WHERE s.look_at IS NOT NULL
+ORDER BY s.started_at
 LIMIT 100;

@@ -1,126 +1,167 @@
--- The barrier of a participant: what was decided for each operation of each
--- step. A row and the work that it stands for commit together, so that a command
--- that comes twice, late or in the wrong order takes effect at most once.
+-- The barrier of a participant: what became of each step that it was asked for. A
+-- row and the work that it stands for commit together, so that a command that comes
+-- twice, late or in the wrong order takes effect at most once.
+--
+--   REQUEST ─► succeeded ─┬─ CONFIRM ─► confirmed
+--      │                  └─ CANCEL ──► compensated
+--      └─ refused ─► failed
+--   CANCEL, when no REQUEST came before ─► cancelled
+--
+-- Each command is answered by the state that it finds. Where the state does not
+-- allow it, nothing runs:
+--
+--   state         REQUEST             CONFIRM             CANCEL
+--   no row        run → succeeded     retry               compensated → cancelled
+--   succeeded     succeeded + output  run → confirmed     run → compensated
+--   failed        failed + problem    failed              compensated
+--   cancelled     failed              failed              compensated
+--   confirmed     succeeded + output  confirmed           failed
+--   compensated   succeeded + output  failed              compensated
 
 -- +goose Up
 CREATE TABLE public.saga_barrier (
     saga_id    uuid        NOT NULL,
     step       text        NOT NULL,
-    op         text        NOT NULL,
-    outcome    text        NOT NULL,
-    effect     boolean     NOT NULL,
+    state      text        NOT NULL,
     reply      jsonb       NOT NULL DEFAULT '{}',
     entered_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT saga_barrier_pkey PRIMARY KEY (saga_id, step, op),
+    ended_at   timestamptz,
+    -- One row a step: whoever writes it first decides, and CONFIRM and CANCEL, which
+    -- exclude each other, compete for the same row.
+    CONSTRAINT saga_barrier_pkey PRIMARY KEY (saga_id, step),
     CONSTRAINT saga_barrier_step_given CHECK (step <> ''),
-    CONSTRAINT saga_barrier_outcome_of_op CHECK (
-        (op = 'REQUEST' AND outcome IN ('succeeded', 'failed', 'cancelled')) OR
-        (op = 'CANCEL'  AND outcome = 'compensated')),
-    -- A REQUEST has an effect when it succeeded, and then only.
-    CONSTRAINT saga_barrier_effect_of_request CHECK (op = 'CANCEL' OR effect = (outcome = 'succeeded')),
+    CONSTRAINT saga_barrier_state_known CHECK (
+        state IN ('succeeded', 'failed', 'cancelled', 'confirmed', 'compensated')),
+    CONSTRAINT saga_barrier_ended_by_its_end CHECK (
+        (ended_at IS NOT NULL) = (state IN ('confirmed', 'compensated'))),
     CONSTRAINT saga_barrier_reply_is_object CHECK (jsonb_typeof(reply) = 'object')
-);
+-- Room for the next version of a row on its own page: an output, CONFIRM and CANCEL
+-- change no key, and the index need not learn of them.
+) WITH (fillfactor = 80);
 
-COMMENT ON TABLE  public.saga_barrier IS 'One row for each operation that this participant has decided. A row never changes after its transaction. To forget a saga that ended long ago, delete its rows.';
+COMMENT ON TABLE  public.saga_barrier IS 'One row for each step of a saga that this participant was asked for. Call saga_barrier_enter and saga_barrier_leave and write to it in no other way. To forget a saga that ended long ago, delete its rows.';
 COMMENT ON COLUMN public.saga_barrier.saga_id IS 'The saga (header cloudEvents_sagaid).';
 COMMENT ON COLUMN public.saga_barrier.step IS 'The step (header cloudEvents_sagastep).';
-COMMENT ON COLUMN public.saga_barrier.op IS 'REQUEST or CANCEL (header cloudEvents_sagaop).';
-COMMENT ON COLUMN public.saga_barrier.outcome IS 'REQUEST: succeeded; failed, refused for good; cancelled, its CANCEL came first and it must never run. CANCEL: compensated.';
-COMMENT ON COLUMN public.saga_barrier.effect IS 'Whether the participant''s own work was done. False for a refused or cancelled REQUEST, and for a CANCEL that found nothing to undo.';
-COMMENT ON COLUMN public.saga_barrier.reply IS 'Body of the reply, to be sent again whenever the command comes again.';
-COMMENT ON COLUMN public.saga_barrier.entered_at IS 'When the operation was decided, by the clock of the database.';
+COMMENT ON COLUMN public.saga_barrier.state IS 'succeeded: the REQUEST took effect. failed: it was refused for good. cancelled: CANCEL came first, the REQUEST must never run. confirmed: CONFIRM made what succeeded last. compensated: CANCEL undid what succeeded. From succeeded a row can become confirmed or compensated; no other state ever changes.';
+COMMENT ON COLUMN public.saga_barrier.reply IS 'Body of the answer to REQUEST, sent again whenever it comes again: the output, or the problem of a step that failed or was cancelled.';
+COMMENT ON COLUMN public.saga_barrier.entered_at IS 'When the step was first decided, by the clock of the database.';
+COMMENT ON COLUMN public.saga_barrier.ended_at IS 'When it was confirmed or compensated, by the clock of the database, else null.';
+
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_barrier_refuse_change() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the step % of saga % is % and cannot become %', OLD.step, OLD.saga_id, OLD.state, NEW.state
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'saga_barrier_decided_for_good';
+END
+$$;
+-- +goose StatementEnd
+
+COMMENT ON FUNCTION public.saga_barrier_refuse_change() IS 'Refuses to change what an earlier transaction has decided for good.';
+
+-- Within the transaction that decides, a refusal or an error may still take it back:
+-- the row is as old as the transaction. The WHEN clause is evaluated in place: no
+-- function runs for an ordinary update.
+CREATE TRIGGER saga_barrier_decided_for_good BEFORE UPDATE ON public.saga_barrier FOR EACH ROW
+    WHEN (NEW.state <> OLD.state AND coalesce(OLD.ended_at, OLD.entered_at) <> now()
+          AND NOT (OLD.state = 'succeeded' AND NEW.state IN ('confirmed', 'compensated')))
+    EXECUTE FUNCTION public.saga_barrier_refuse_change();
 
 -- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_enter(the_saga uuid, the_step text, the_op text)
 RETURNS TABLE (run boolean, answer text, body jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-    is_first  boolean;
-    succeeded boolean;
+    found_state text;
+    found_reply jsonb;
 BEGIN
-    IF the_op IS NULL OR the_op NOT IN ('REQUEST', 'CANCEL') THEN
-        RAISE EXCEPTION 'saga_barrier_enter: operation %, want REQUEST or CANCEL', the_op
+    -- The row is written as if the work were done: a commit without another word
+    -- means that it is. Who comes at the same time waits here for this transaction.
+    CASE the_op
+    WHEN 'REQUEST' THEN
+        INSERT INTO public.saga_barrier (saga_id, step, state) VALUES (the_saga, the_step, 'succeeded')
+        ON CONFLICT DO NOTHING;
+        run := FOUND;
+    WHEN 'CONFIRM' THEN
+        UPDATE public.saga_barrier b SET state = 'confirmed', ended_at = now()
+         WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded';
+        run := FOUND;
+    WHEN 'CANCEL' THEN
+        INSERT INTO public.saga_barrier (saga_id, step, state, reply)
+        VALUES (the_saga, the_step, 'cancelled',
+                '{"type": "urn:problem:saga:cancelled", "title": "The request was cancelled before it arrived"}')
+        ON CONFLICT DO NOTHING;
+        UPDATE public.saga_barrier b SET state = 'compensated', ended_at = now()
+         WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded';
+        run := FOUND;
+    ELSE
+        RAISE EXCEPTION 'saga_barrier_enter: operation %, want REQUEST, CONFIRM or CANCEL', the_op
             USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    -- Both operations compete for the REQUEST's row. Whoever inserts it decides;
-    -- the other waits here for the winner's transaction to end. The row says what
-    -- a commit without another word means: done, or never to be done.
-    INSERT INTO public.saga_barrier (saga_id, step, op, outcome, effect, reply)
-    VALUES (the_saga, the_step, 'REQUEST',
-            CASE the_op WHEN 'REQUEST' THEN 'succeeded' ELSE 'cancelled' END,
-            the_op = 'REQUEST',
-            CASE the_op WHEN 'REQUEST' THEN '{}'::jsonb ELSE
-                '{"type": "urn:problem:saga:cancelled", "title": "The request was cancelled before it arrived"}' END)
-    ON CONFLICT DO NOTHING;
-    is_first := FOUND;
-
-    IF the_op = 'REQUEST' THEN
-        IF is_first THEN
-            RETURN QUERY SELECT true, NULL::text, NULL::jsonb;
-        ELSE
-            RETURN QUERY
-            SELECT false, CASE b.outcome WHEN 'succeeded' THEN 'succeeded' ELSE 'failed' END, b.reply
-              FROM public.saga_barrier b
-             WHERE b.saga_id = the_saga AND b.step = the_step AND b.op = 'REQUEST';
-        END IF;
+    END CASE;
+    IF run THEN
+        RETURN NEXT;
         RETURN;
     END IF;
 
-    -- Only what succeeded has to be undone.
-    SELECT b.outcome = 'succeeded' INTO STRICT succeeded
+    SELECT b.state, b.reply INTO found_state, found_reply
       FROM public.saga_barrier b
-     WHERE b.saga_id = the_saga AND b.step = the_step AND b.op = 'REQUEST';
-    INSERT INTO public.saga_barrier (saga_id, step, op, outcome, effect)
-    VALUES (the_saga, the_step, 'CANCEL', 'compensated', succeeded)
-    ON CONFLICT DO NOTHING;
-    IF FOUND AND succeeded THEN
-        RETURN QUERY SELECT true, NULL::text, NULL::jsonb;
-    ELSE
-        RETURN QUERY SELECT false, 'compensated', '{}'::jsonb;
+     WHERE b.saga_id = the_saga AND b.step = the_step;
+    IF NOT FOUND AND the_op <> 'CONFIRM' THEN
+        RAISE EXCEPTION 'saga_barrier_enter: somebody deletes step % of saga %, repeat the transaction', the_step, the_saga
+            USING ERRCODE = 'serialization_failure';
     END IF;
+    answer := CASE
+        WHEN the_op = 'REQUEST' AND found_state NOT IN ('failed', 'cancelled') THEN 'succeeded'
+        WHEN the_op = 'CONFIRM' AND found_state = 'confirmed' THEN 'confirmed'
+        WHEN the_op = 'CONFIRM' AND found_state IS NULL THEN 'retry'
+        WHEN the_op = 'CANCEL' AND found_state <> 'confirmed' THEN 'compensated'
+        ELSE 'failed' END;
+    body := CASE
+        WHEN the_op = 'REQUEST' THEN found_reply
+        WHEN answer IN ('confirmed', 'compensated') THEN '{}'::jsonb
+        WHEN answer = 'retry' THEN '{"type": "urn:problem:saga:not-requested", "title": "No request has arrived that could be confirmed"}'
+        WHEN found_state = 'confirmed' THEN '{"type": "urn:problem:saga:confirmed", "title": "The step is confirmed and cannot be cancelled"}'
+        WHEN found_state = 'failed' THEN '{"type": "urn:problem:saga:refused", "title": "The step was refused and cannot be confirmed"}'
+        ELSE '{"type": "urn:problem:saga:cancelled", "title": "The step is cancelled and cannot be confirmed"}' END;
+    RETURN NEXT;
 END
 $$;
 -- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_enter(uuid, text, text) IS
-    'Call it first, in the transaction and after the savepoint of the work. run: do the work, then commit; to refuse or to fail, roll back to the savepoint. Not run: do nothing and reply with answer and body.';
+    'Call it first, in the transaction of the work and before the savepoint that the work can be rolled back to. run: do the work, then call saga_barrier_leave. Not run: do nothing and reply with answer and body. A CONFIRM without its REQUEST is told to come again; after a CANCEL, and a CANCEL after CONFIRM, is failed.';
 
 -- +goose StatementBegin
-CREATE FUNCTION public.saga_barrier_succeed(the_saga uuid, the_step text, output jsonb)
+CREATE FUNCTION public.saga_barrier_leave(the_saga uuid, the_step text, the_op text, the_outcome text, the_body jsonb DEFAULT '{}')
 RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE public.saga_barrier b
-       SET reply = output
-     WHERE b.saga_id = the_saga AND b.step = the_step AND b.op = 'REQUEST' AND b.outcome = 'succeeded';
+    -- Only a row of this transaction: what is committed stands.
+    CASE the_op || ' ' || the_outcome
+    WHEN 'REQUEST succeeded', 'REQUEST failed' THEN
+        UPDATE public.saga_barrier b SET state = the_outcome, reply = the_body
+         WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded' AND b.entered_at = now();
+    WHEN 'REQUEST retry' THEN
+        DELETE FROM public.saga_barrier b
+         WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded' AND b.entered_at = now();
+    WHEN 'CONFIRM confirmed', 'CANCEL compensated' THEN
+        PERFORM FROM public.saga_barrier b
+          WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = the_outcome AND b.ended_at = now();
+    WHEN 'CONFIRM failed', 'CONFIRM retry', 'CANCEL failed', 'CANCEL retry' THEN
+        UPDATE public.saga_barrier b SET state = 'succeeded', ended_at = NULL
+         WHERE b.saga_id = the_saga AND b.step = the_step AND b.ended_at = now()
+           AND b.state = CASE the_op WHEN 'CONFIRM' THEN 'confirmed' ELSE 'compensated' END;
+    ELSE
+        RAISE EXCEPTION 'saga_barrier_leave: % is no outcome of %', the_outcome, the_op
+            USING ERRCODE = 'invalid_parameter_value';
+    END CASE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'saga_barrier_succeed: step % of saga % was not entered', the_step, the_saga
+        RAISE EXCEPTION 'saga_barrier_leave: % of step % of saga % was not entered in this transaction', the_op, the_step, the_saga
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 END
 $$;
 -- +goose StatementEnd
 
-COMMENT ON FUNCTION public.saga_barrier_succeed(uuid, text, jsonb) IS
-    'Stores the output of a REQUEST that saga_barrier_enter told to run, in the same transaction. Without an output it need not be called.';
-
--- +goose StatementBegin
-CREATE FUNCTION public.saga_barrier_refuse(the_saga uuid, the_step text, problem jsonb)
-RETURNS TABLE (answer text, body jsonb)
-LANGUAGE plpgsql AS $$
-BEGIN
-    -- Between the rollback of the work and this statement another instance may
-    -- have entered. Then its decision stands.
-    INSERT INTO public.saga_barrier (saga_id, step, op, outcome, effect, reply)
-    VALUES (the_saga, the_step, 'REQUEST', 'failed', false, problem)
-    ON CONFLICT DO NOTHING;
-    RETURN QUERY
-    SELECT CASE b.outcome WHEN 'succeeded' THEN 'succeeded' ELSE 'failed' END, b.reply
-      FROM public.saga_barrier b
-     WHERE b.saga_id = the_saga AND b.step = the_step AND b.op = 'REQUEST';
-END
-$$;
--- +goose StatementEnd
-
-COMMENT ON FUNCTION public.saga_barrier_refuse(uuid, text, jsonb) IS
-    'Stores for good that a REQUEST is refused, after the work was rolled back to the savepoint, and returns the reply to send.';
+COMMENT ON FUNCTION public.saga_barrier_leave(uuid, text, text, text, jsonb) IS
+    'What came of the work that saga_barrier_enter told to run, in the same transaction. REQUEST: succeeded with the output, or, after the work was rolled back to the savepoint, failed with the problem, which is kept for good. retry keeps nothing, like the refusal of a CONFIRM or CANCEL: the command can come again. For a success without output it need not be called.';

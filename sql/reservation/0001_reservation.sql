@@ -45,7 +45,7 @@ COMMENT ON COLUMN public.reservation.end_date IS 'Day of departure, not a night:
 COMMENT ON COLUMN public.reservation.payment_due IS 'Amount to charge, in minor units (cents).';
 COMMENT ON COLUMN public.reservation.card_token IS 'Random stand-in for the card, drawn at the edge. The card number itself is stored nowhere.';
 COMMENT ON COLUMN public.reservation.card_last4 IS 'Last four digits of the card, for people.';
-COMMENT ON COLUMN public.reservation.status IS 'PENDING while the saga runs, SUCCEED when it completed, FAILED when it was undone.';
+COMMENT ON COLUMN public.reservation.status IS 'PENDING while the saga runs, SUCCEED when it completed, FAILED when it was undone or ended by an operator.';
 COMMENT ON COLUMN public.reservation.failure_reason IS 'Why it FAILED, in words for the guest.';
 COMMENT ON COLUMN public.reservation.saga_id IS 'The saga that was started with it, in the same transaction. NULL only within that transaction.';
 COMMENT ON COLUMN public.reservation.idempotency_key IS 'The client''s Idempotency-Key, NULL if it sent none.';

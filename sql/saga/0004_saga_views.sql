@@ -7,42 +7,63 @@ SELECT s.id,
        s.business_key,
        s.status,
        plan.steps,
-       s.operation || ' ' || s.current_step || ', attempt ' || s.attempt AS waits_for,
+       plan.waits_for,
        date_trunc('second', s.wake_at) AS next_wake,
        date_trunc('second', coalesce(s.ended_at, now()) - s.started_at) AS age,
-       coalesce(
-           'parked: ' || s.park_reason,
-           s.failure ->> 'step' || ' ' || (s.failure ->> 'class')
-               || coalesce(': ' || (s.failure #>> '{problem,title}'), '')
-               || coalesce(' (' || (s.failure #>> '{problem,detail}') || ')', '')
-       ) AS reason,
+       nullif(concat_ws('; ',
+           CASE WHEN s.paused THEN 'paused' END,
+           coalesce(
+               'parked: ' || s.park_reason,
+               nullif(concat_ws(' ', s.failure ->> 'step', s.failure ->> 'class'), '')
+                   || coalesce(': ' || (s.failure #>> '{problem,title}'), '')
+                   || coalesce(' (' || (s.failure #>> '{problem,detail}') || ')', ''))
+       ), '') AS reason,
        date_trunc('second', s.started_at) AS started_at
 FROM public.saga s
 JOIN public.saga_definition d ON d.name = s.type AND d.version = s.definition_version
 -- jsonb forgets the order of keys; the order of the steps is in the plan.
 CROSS JOIN LATERAL (
-    SELECT string_agg(step ->> 'name' || ' ' || CASE s.step_status ->> (step ->> 'name')
-               WHEN 'STARTED'      THEN '…'
-               WHEN 'SUCCEEDED'    THEN '✓'
-               WHEN 'FAILED'       THEN '✗'
-               WHEN 'COMPENSATING' THEN '↶…'
-               WHEN 'COMPENSATED'  THEN '↶'
-               WHEN 'SKIPPED'      THEN 'skipped'
-               ELSE '·'
-           END, ' → ' ORDER BY ordinal) AS steps
-    FROM jsonb_array_elements(d.spec -> 'steps') WITH ORDINALITY AS step (step, ordinal)
+    SELECT string_agg(CASE WHEN stage.size > 1 THEN '[' || stage.marks || ']' ELSE stage.marks END,
+                      ' → ' ORDER BY stage.place) AS steps,
+           string_agg(stage.waits, '; ' ORDER BY stage.place) AS waits_for
+    FROM (
+        SELECT min(step.ordinal) AS place,
+               count(*) AS size,
+               string_agg((step.plan ->> 'name') || ' ' || CASE s.step_status ->> (step.plan ->> 'name')
+                   WHEN 'STARTED'      THEN '…'
+                   WHEN 'SUCCEEDED'    THEN '✓'
+                   WHEN 'FAILED'       THEN '✗'
+                   WHEN 'CONFIRMING'   THEN '⟳'
+                   WHEN 'CONFIRMED'    THEN '✓✓'
+                   WHEN 'COMPENSATING' THEN '↶…'
+                   WHEN 'COMPENSATED'  THEN '↶'
+                   WHEN 'SKIPPED'      THEN 'skipped'
+                   WHEN 'OMITTED'      THEN '–'
+                   ELSE '·'
+               END, ' ' ORDER BY step.ordinal) AS marks,
+               string_agg(CASE
+                   WHEN NOT wait.known ? 'operation' THEN 'decision on ' || (step.plan ->> 'name')
+                   WHEN NOT wait.known ? 'attempt'   THEN (step.plan ->> 'kind') || ' ' || (step.plan ->> 'name')
+                   ELSE (wait.known ->> 'operation') || ' ' || (step.plan ->> 'name')
+                       || ', attempt ' || (wait.known ->> 'attempt')
+               END, '; ' ORDER BY step.ordinal) AS waits
+        FROM jsonb_array_elements(d.spec -> 'steps') WITH ORDINALITY AS step (plan, ordinal)
+        CROSS JOIN LATERAL (SELECT s.waiting -> (step.plan ->> 'name') AS known) AS wait
+        -- No group has a name with a number sign.
+        GROUP BY coalesce(step.plan ->> 'group', '#' || step.ordinal)
+    ) AS stage
 ) AS plan;
 
-COMMENT ON VIEW public.saga_overview IS 'One line a saga. Steps: · not sent, … under way, ✓ succeeded, ✗ refused, ↶… being compensated, ↶ compensated, skipped.';
+COMMENT ON VIEW public.saga_overview IS 'One line a saga. Steps: · not begun, … under way, ✓ succeeded, ✗ refused, ⟳ being confirmed, ✓✓ confirmed, ↶… being compensated, ↶ compensated, – not needed, skipped. Brackets hold steps that run side by side.';
 COMMENT ON COLUMN public.saga_overview.id IS 'saga.id.';
 COMMENT ON COLUMN public.saga_overview.type IS 'Name of its definition.';
 COMMENT ON COLUMN public.saga_overview.business_key IS 'The key it was started under, NULL if none.';
-COMMENT ON COLUMN public.saga_overview.status IS 'STARTED, COMPLETED, ABORTING, ABORTED or PARKED.';
+COMMENT ON COLUMN public.saga_overview.status IS 'STARTED, COMPLETED, ABORTING, ABORTED, PARKED or KILLED.';
 COMMENT ON COLUMN public.saga_overview.steps IS 'Every step of the plan in order, with a mark.';
-COMMENT ON COLUMN public.saga_overview.waits_for IS 'The command that waits for its reply, NULL when the saga has ended.';
+COMMENT ON COLUMN public.saga_overview.waits_for IS 'The commands that wait for their replies, the signals and delays, and what an operator has to decide; NULL when it waits for nothing.';
 COMMENT ON COLUMN public.saga_overview.next_wake IS 'When the orchestrator acts by itself, to the second; NULL when it will not.';
 COMMENT ON COLUMN public.saga_overview.age IS 'From the start until the end, or until now.';
-COMMENT ON COLUMN public.saga_overview.reason IS 'Why it is parked, or why it goes or went back.';
+COMMENT ON COLUMN public.saga_overview.reason IS 'That it is paused, why it is parked, or why it goes or went back.';
 COMMENT ON COLUMN public.saga_overview.started_at IS 'When it was started, to the second.';
 
 CREATE VIEW public.saga_stuck AS
@@ -58,9 +79,9 @@ SELECT o.id,
        date_trunc('second', now() - CASE WHEN o.status = 'PARKED' THEN s.updated_at ELSE s.wake_at END) AS since
 FROM public.saga_overview o
 JOIN public.saga s ON s.id = o.id
--- Orchestrators sweep at least every half second; ten times that is no accident.
-WHERE o.status = 'PARKED'
-   OR (o.status IN ('STARTED', 'ABORTING') AND s.wake_at < now() - interval '5 seconds');
+WHERE s.look_at IS NOT NULL
+  -- Orchestrators sweep at least every half second; ten times that is no accident.
+  AND (s.status = 'PARKED' OR s.wake_at < now() - interval '5 seconds');
 
 COMMENT ON VIEW public.saga_stuck IS 'Sagas that need somebody: parked, or overdue because no orchestrator looks after them.';
 COMMENT ON COLUMN public.saga_stuck.id IS 'saga.id.';
@@ -68,7 +89,7 @@ COMMENT ON COLUMN public.saga_stuck.type IS 'Name of its definition.';
 COMMENT ON COLUMN public.saga_stuck.business_key IS 'The key it was started under.';
 COMMENT ON COLUMN public.saga_stuck.status IS 'PARKED, or STARTED or ABORTING when overdue.';
 COMMENT ON COLUMN public.saga_stuck.steps IS 'As in saga_overview.';
-COMMENT ON COLUMN public.saga_stuck.waits_for IS 'The command that waits for its reply, or waited last.';
+COMMENT ON COLUMN public.saga_stuck.waits_for IS 'As in saga_overview; when PARKED, also what was waited for last.';
 COMMENT ON COLUMN public.saga_stuck.why IS 'What is wrong.';
 COMMENT ON COLUMN public.saga_stuck.since IS 'For how long.';
 
@@ -80,16 +101,24 @@ SELECT h.saga_id,
        CASE h.kind
            WHEN 'start' THEN 'started'
            WHEN 'reply' THEN h.step || ' answered ' || h.operation || ': ' || h.outcome
-           WHEN 'timer' THEN 'timer of ' || h.operation || ' ' || h.step || ', attempt ' || h.attempt
-           ELSE h.who || ' told it to ' || h.kind
+           -- The deadline is of no step, and neither is a timer that was late.
+           WHEN 'timer' THEN 'timer' || CASE WHEN h.attempt IS NOT NULL
+                                             THEN ' of ' || h.operation || ' ' || h.step || ', attempt ' || h.attempt
+                                             ELSE coalesce(' of ' || h.step, '') END
+           WHEN 'signal' THEN 'signal' || coalesce(' for ' || h.step, '') || coalesce(' by ' || h.who, '')
+           ELSE h.who || ' told it to ' || h.kind || CASE WHEN h.kind = 'skip' THEN coalesce(' ' || h.step, '') ELSE '' END
        END
-       || CASE WHEN h.kind = 'start' OR (h.kind = 'reply' AND h.disposition = 'advanced' AND h.outcome <> 'retry') THEN ''
-               WHEN h.disposition = 'advanced' THEN ' (' || h.detail || ')'
-               ELSE ' [' || h.disposition || ': ' || h.detail || ']'
+       || CASE WHEN h.disposition <> 'advanced' THEN ' [' || h.disposition || ': ' || h.detail || ']'
+               WHEN h.kind = 'start' OR h.outcome IN ('succeeded', 'confirmed', 'compensated') THEN ''
+               -- What a refusal leads to follows after the arrow.
+               WHEN h.outcome = 'failed' AND (h.sent <> '{}' OR h.from_status <> h.to_status) THEN ''
+               ELSE ' (' || h.detail || ')'
           END
-       || coalesce(' → ' || h.sent_operation || ' ' || h.sent_step
-                         || CASE WHEN h.sent_attempt > 1 THEN ', attempt ' || h.sent_attempt ELSE '' END, '')
-       || CASE WHEN h.from_status <> h.to_status THEN ' → ' || h.to_status ELSE '' END
+       || CASE WHEN h.sent = '{}' THEN ''
+               ELSE ' → ' || regexp_replace(regexp_replace(array_to_string(h.sent, ' and '), ' #1\M', '', 'g'),
+                                            ' #([0-9]+)', ', attempt \1', 'g')
+          END
+       || CASE WHEN coalesce(h.from_status, 'STARTED') <> h.to_status THEN ' → ' || h.to_status ELSE '' END
        AS sentence,
        h.message_id
 FROM public.saga_history h

@@ -93,9 +93,10 @@ func TestHotelDaemon(t *testing.T) {
 	})
 	ctx := context.Background()
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
-	m, err := protocol.CommandMessage(saga.State{ID: saga.ID(uuid.New()), Type: "room-reservation", Payload: jsonmap.JSONMap{
-		"hotelId": 1, "roomId": 3, "startDate": "2027-01-10", "endDate": "2027-01-12",
-	}}, saga.SendCommand{Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: hotel.StepName, ReplyTo: "r"})
+	m, err := protocol.CommandMessage(saga.State{ID: saga.ID(uuid.New()), Type: "room-reservation"}, saga.SendCommand{
+		Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: hotel.StepName, ReplyTo: "r",
+		Payload: jsonmap.JSONMap{"hotelId": 1, "roomId": 3, "startDate": "2027-01-10", "endDate": "2027-01-12"},
+	})
 	require.NoError(t, err)
 	publish(t, vhost, m)
 	eventually(t, "booked and answered", func() bool {
@@ -129,8 +130,8 @@ func TestReservationDaemon(t *testing.T) {
 
 	policy := saga.Policy{Timeout: time.Second, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
 	_, err := sagapg.New("").ApplyDefinition(ctx, db, saga.Definition{
-		Name: reservation.SagaType, Version: 1, ReplyTo: protocol.QueueReplies,
-		Steps: []saga.StepDefinition{{Name: hotel.StepName, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
+		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence, ReplyTo: protocol.QueueReplies,
+		Steps: []saga.StepDefinition{{Name: hotel.StepName, Kind: saga.Command, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
 	})
 	require.NoError(t, err)
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
@@ -158,8 +159,8 @@ func TestReservationHearsOfSagasThatEndedBefore(t *testing.T) {
 	ctx, store, service := context.Background(), sagapg.New(""), reservation.NewService(db)
 	policy := saga.Policy{Timeout: time.Second, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
 	_, err := store.ApplyDefinition(ctx, db, saga.Definition{
-		Name: reservation.SagaType, Version: 1, ReplyTo: protocol.QueueReplies,
-		Steps: []saga.StepDefinition{{Name: hotel.StepName, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
+		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence, ReplyTo: protocol.QueueReplies,
+		Steps: []saga.StepDefinition{{Name: hotel.StepName, Kind: saga.Command, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
 	})
 	require.NoError(t, err)
 	_, err = service.LoadDefinition(ctx)

@@ -49,8 +49,12 @@ func (s *Service) catchUp(ctx context.Context, tx pgx.Tx) (int, error) {
 	}
 	for _, e := range ended {
 		event := protocol.Event{SagaID: e.State.ID, Kind: saga.EventAborted, Failure: e.State.Failure}
-		if e.State.Status == saga.StatusCompleted {
+		switch e.State.Status {
+		case saga.StatusCompleted:
 			event.Kind = saga.EventCompleted
+		case saga.StatusKilled:
+			event.Kind = saga.EventKilled
+		default:
 		}
 		if _, err := Finish(ctx, tx, event); err != nil {
 			return 0, err

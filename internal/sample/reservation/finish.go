@@ -42,6 +42,9 @@ func Finish(ctx context.Context, tx pgx.Tx, e protocol.Event) (Ended, error) {
 	case saga.EventAborted:
 		text := reasonOf(e.Failure)
 		status, reason = Failed, &text
+	case saga.EventKilled:
+		text := "ended by the hotel's staff"
+		status, reason = Failed, &text
 	default:
 		return Undecided, nil
 	}
@@ -66,8 +69,10 @@ func reasonOf(f *saga.Failure) string {
 	switch {
 	case f == nil:
 		return "the reservation was undone"
-	case f.Class == saga.FailureUnknown:
+	case f.Class == saga.FailureUnknown, f.Class == saga.FailureUnsignalled:
 		return fmt.Sprintf("no answer from %s in time", f.Step)
+	case f.Class == saga.FailureDeadline:
+		return "it took too long"
 	case f.Problem.Detail != "":
 		return f.Problem.Detail
 	case f.Problem.Title != "":

@@ -61,7 +61,8 @@ func placed(t *testing.T, db *pgxpool.Pool, service *reservation.Service) (id uu
 func event(t *testing.T, id saga.ID, sagaType string, kind saga.EventKind, failure *saga.Failure) inbox.Delivery {
 	t.Helper()
 	status := map[saga.EventKind]saga.Status{
-		saga.EventCompleted: saga.StatusCompleted, saga.EventAborted: saga.StatusAborted, saga.EventParked: saga.StatusParked,
+		saga.EventCompleted: saga.StatusCompleted, saga.EventAborted: saga.StatusAborted,
+		saga.EventParked: saga.StatusParked, saga.EventKilled: saga.StatusKilled,
 	}[kind]
 	m, err := protocol.EventMessage(saga.State{ID: id, Type: sagaType, Status: status, Failure: failure}, saga.EmitEvent{Kind: kind})
 	require.NoError(t, err)
@@ -97,6 +98,8 @@ func TestTheEventEndsTheReservation(t *testing.T) {
 		"unknown":    {saga.EventAborted, refused(saga.FailureUnknown, "x", "y"), reservation.Failed, "no answer from payment in time"},
 		"operator":   {saga.EventAborted, refused(saga.FailureAborted, "", ""), reservation.Failed, "called off by the hotel's staff"},
 		"no failure": {saga.EventAborted, nil, reservation.Failed, "the reservation was undone"},
+		"deadline":   {saga.EventAborted, refused(saga.FailureDeadline, "", ""), reservation.Failed, "it took too long"},
+		"killed":     {saga.EventKilled, nil, reservation.Failed, "ended by the hotel's staff"},
 		"parked":     {saga.EventParked, nil, reservation.Pending, ""},
 	} {
 		id, sagaID := placed(t, db, service)

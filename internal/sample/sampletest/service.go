@@ -57,8 +57,8 @@ func Start(t testing.TB, db *pgxpool.Pool, step string, work participant.Step) *
 func (s *Service) Ask(t testing.TB, id uuid.UUID, op saga.Operation, attempt int, payload jsonmap.JSONMap) (a Answer) {
 	t.Helper()
 	m, err := protocol.CommandMessage(
-		saga.State{ID: saga.ID(id), Type: "test", Payload: payload},
-		saga.SendCommand{Step: s.step, Operation: op, Attempt: attempt, Destination: s.step, ReplyTo: "replies"})
+		saga.State{ID: saga.ID(id), Type: "test"},
+		saga.SendCommand{Step: s.step, Operation: op, Attempt: attempt, Destination: s.step, ReplyTo: "replies", Payload: payload})
 	require.NoError(t, err)
 	before := s.last(t, nil)
 	d := delivered{delivery: Delivery(m), acked: make(chan struct{})}

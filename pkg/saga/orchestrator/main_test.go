@@ -29,9 +29,9 @@ func plan() saga.Definition {
 		Retry:   saga.Retry{Initial: time.Hour, Factor: 1, Max: time.Hour, Attempts: 3},
 	}
 	step := func(name string) saga.StepDefinition {
-		return saga.StepDefinition{Name: name, Type: saga.Compensatable, Destination: name, Request: policy, Cancel: policy}
+		return saga.StepDefinition{Name: name, Kind: saga.Command, Type: saga.Compensatable, Destination: name, Request: policy, Cancel: policy}
 	}
-	return saga.Definition{Name: "trip", Version: 1, ReplyTo: "saga.replies", Steps: []saga.StepDefinition{step("hotel"), step("flight")}}
+	return saga.Definition{Name: "trip", Version: 1, Mode: saga.Sequence, ReplyTo: "saga.replies", Steps: []saga.StepDefinition{step("hotel"), step("flight")}}
 }
 
 type bench struct {
@@ -76,8 +76,18 @@ func (b *bench) start(n int) []saga.ID {
 }
 
 // overdue makes the timers of all running sagas due.
-func (b *bench) overdue() {
-	b.exec(`UPDATE saga SET wake_at = now() - interval '1 second' WHERE wake_at IS NOT NULL`)
+func (b *bench) overdue() { b.dueAt(`now() - interval '1 second'`) }
+
+// dueAt sets the timers of all running sagas.
+func (b *bench) dueAt(when string) {
+	b.exec(`UPDATE saga SET wake_at = t.at, look_at = t.at,
+			waiting = (SELECT jsonb_object_agg(w.key, w.value || jsonb_build_object('wake_at', t.at)) FROM jsonb_each(waiting) AS w)
+		FROM (SELECT ` + when + ` AS at) AS t WHERE wake_at IS NOT NULL`)
+}
+
+// attempts counts the sagas that wait for the answer to such an attempt.
+func (b *bench) attempts(attempt int) int {
+	return b.count(`SELECT count(*) FROM saga WHERE jsonb_path_exists(waiting, '$.*.attempt ? (@ == $n)', jsonb_build_object('n', $1::integer))`, attempt)
 }
 
 // handle applies deliveries in one transaction, as the inbox does.
@@ -105,8 +115,8 @@ func (b *bench) count(query string, args ...any) (n int) {
 
 func (b *bench) status(id saga.ID) (s string) {
 	b.Helper()
-	require.NoError(b, b.db.QueryRow(b.ctx, `SELECT status || ' ' || coalesce(operation || ' ' || current_step || ' ' || attempt, '')
-		FROM saga WHERE id = $1`, uuid.UUID(id)).Scan(&s))
+	require.NoError(b, b.db.QueryRow(b.ctx, `SELECT status || ' ' || coalesce((SELECT string_agg(concat_ws(' ', w.value->>'operation', w.key, w.value->>'attempt'), '; ' ORDER BY w.key)
+		FROM jsonb_each(waiting) AS w), '') FROM saga WHERE id = $1`, uuid.UUID(id)).Scan(&s))
 	return s
 }
 

@@ -1,6 +1,7 @@
 package sagapg_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 
@@ -85,19 +86,28 @@ func TestDefinitionComesBackAsItWas(t *testing.T) {
 	_, err = fresh.LatestDefinition(b.ctx, b.db, "other")
 	require.ErrorIs(t, err, sagapg.ErrNoDefinition)
 
+	for _, def := range []saga.Definition{journey(), tried()} {
+		_, err = b.store.ApplyDefinition(b.ctx, b.db, def)
+		require.NoError(t, err)
+		back, err := fresh.Definition(b.ctx, b.db, def.Name, 1)
+		require.NoError(t, err)
+		require.Equal(t, def, back)
+	}
+
 	b.start("K-1")
 	list, err := fresh.ListDefinitions(b.ctx, b.db)
 	require.NoError(t, err)
-	require.Len(t, list, 2)
-	require.Equal(t, 2, list[0].Steps)
-	require.EqualValues(t, 1, list[0].Running)
-	require.EqualValues(t, 0, list[1].Running)
+	require.Len(t, list, 4)
+	rooms := list[slices.IndexFunc(list, func(d sagapg.DefinitionInfo) bool { return d.Name == "room-reservation" }):]
+	require.Equal(t, 2, rooms[0].Steps)
+	require.EqualValues(t, 1, rooms[0].Running)
+	require.EqualValues(t, 0, rooms[1].Running)
 }
 
 // A plan that this program does not fully understand is not followed.
 func TestStrangePlanIsNotFollowed(t *testing.T) {
 	for name, edit := range map[string]string{
-		"a field of a newer program": `jsonb_set(spec, '{steps,0,condition}', '"payload.vip"')`,
+		"a field of a newer program": `jsonb_set(spec, '{steps,0,priority}', '"high"')`,
 		"changed by hand":            `jsonb_set(spec, '{steps,0,destination}', '"elsewhere"')`,
 		"not a duration":             `jsonb_set(spec, '{steps,0,request,timeout}', '"soon"')`,
 	} {

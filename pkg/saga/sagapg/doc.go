@@ -19,6 +19,8 @@
 //   - A (name, version) of a definition never changes. A saga starts only with the
 //     definition that is stored, and is always stepped with the one it started with.
 //   - All times are the database's clock.
+//   - A timer moves with every step, the time at which [Store.Due] looks at it hardly
+//     ever: looking early costs one update, moving an indexed time one each step.
 //
 // The named CHECK constraints and triggers of sql/saga hold the rest; see there.
 //

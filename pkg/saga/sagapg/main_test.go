@@ -3,7 +3,6 @@ package sagapg_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -18,21 +17,6 @@ import (
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
-
-// plan is a definition with two steps that can be undone.
-func plan() saga.Definition {
-	policy := saga.Policy{
-		Timeout: 10 * time.Second,
-		Retry:   saga.Retry{Initial: time.Second, Factor: 2, Max: 30 * time.Second, Jitter: 0.2, Attempts: 3},
-	}
-	step := func(name string) saga.StepDefinition {
-		return saga.StepDefinition{Name: name, Type: saga.Compensatable, Destination: name, Request: policy, Cancel: policy}
-	}
-	return saga.Definition{
-		Name: "room-reservation", Version: 1, ReplyTo: "saga.replies",
-		Steps: []saga.StepDefinition{step("room-booking"), step("payment")},
-	}
-}
 
 // bench is a database with the saga tables and the definition stored.
 type bench struct {
@@ -105,6 +89,14 @@ func (b *bench) load(id saga.ID) saga.State {
 		return nil
 	}))
 	return state
+}
+
+// overdue makes the saga's timers due since a minute.
+func (b *bench) overdue(id saga.ID) {
+	b.Helper()
+	b.exec(`UPDATE saga SET wake_at = t.at, look_at = t.at, waiting = (
+			SELECT jsonb_object_agg(w.key, w.value || jsonb_build_object('wake_at', t.at)) FROM jsonb_each(waiting) w)
+		FROM (SELECT now() - interval '1 minute' AS at) t WHERE id = $1`, uuid.UUID(id))
 }
 
 func (b *bench) count(query string, args ...any) (n int) {

@@ -23,6 +23,7 @@ type Overview struct {
 	Type              string      `json:"type"`
 	BusinessKey       *string     `json:"businessKey,omitempty"`
 	Status            saga.Status `json:"status"`
+	Paused            bool        `json:"paused,omitempty"`
 	Steps             string      `json:"steps"`
 	WaitsFor          *string     `json:"waitsFor,omitempty"`
 	NextWake          *time.Time  `json:"nextWake,omitempty"`
@@ -37,8 +38,8 @@ type Overview struct {
 
 func (o *Overview) fields() []any {
 	return []any{
-		&o.ID, &o.Type, &o.BusinessKey, &o.Status, &o.Steps, &o.WaitsFor, &o.NextWake, &o.AgeSeconds,
-		&o.Reason, &o.DefinitionVersion, &o.Version, &o.StartedAt, &o.UpdatedAt, &o.EndedAt,
+		&o.ID, &o.Type, &o.BusinessKey, &o.Status, &o.Paused, &o.Steps, &o.WaitsFor, &o.NextWake,
+		&o.AgeSeconds, &o.Reason, &o.DefinitionVersion, &o.Version, &o.StartedAt, &o.UpdatedAt, &o.EndedAt,
 	}
 }
 

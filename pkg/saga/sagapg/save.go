@@ -32,6 +32,9 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, changes []Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	if err := carriable(changes); err != nil {
+		return err
+	}
 	if err := s.saveStates(ctx, tx, changes); err != nil {
 		return err
 	}
@@ -43,6 +46,33 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, changes []Change) error {
 		return fmt.Errorf("append the messages of %d sagas: %w", len(changes), err)
 	}
 	return nil
+}
+
+// carriable holds that what a saga carries fits into a message: its end could not be
+// told of otherwise, nor that it is parked.
+func carriable(changes []Change) error {
+	for _, change := range changes {
+		s := change[len(change)-1].Next
+		if !slices.ContainsFunc(change, mayGrow) {
+			continue
+		}
+		if _, err := protocol.Content(s.Payload, s.Outputs); err != nil {
+			return &SagaError{s.ID, err}
+		}
+	}
+	return nil
+}
+
+// mayGrow says whether the transition may have brought an output.
+func mayGrow(t saga.Transition) bool {
+	switch t.Entry.Kind {
+	case saga.KindReply:
+		return t.Entry.Outcome == saga.OutcomeSucceeded
+	case saga.KindSignal, saga.Kind(saga.Skip):
+		return true
+	default:
+		return false
+	}
 }
 
 // saveStates writes states and history in one round trip.

@@ -2,7 +2,6 @@ package sagapg_test
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"strconv"
 	"testing"
 	"time"
@@ -84,83 +83,22 @@ func TestVersionDoesNotOverflow(t *testing.T) {
 	}
 }
 
-// Every state that the core can reach satisfies every constraint, and comes back
-// as it was saved.
-func TestWhateverStepDecidesCanBeStored(t *testing.T) {
-	b := setup(t)
-	b.def.Version = 2
-	b.def.Steps = append(b.def.Steps,
-		saga.StepDefinition{Name: "seal", Type: saga.Pivot, Destination: "seal", Request: b.def.Steps[0].Request},
-		saga.StepDefinition{Name: "mail", Type: saga.Retriable, Destination: "mail", Request: b.def.Steps[0].Request})
-	_, err := b.store.ApplyDefinition(b.ctx, b.db, b.def)
-	require.NoError(t, err)
-	random := rand.New(rand.NewPCG(1, 2))
-	const sagas, events = 150, 25
-	for range sagas {
-		id := b.start("")
-		require.NoError(t, b.tx(func(tx pgx.Tx) error {
-			loaded, now, err := b.store.Load(b.ctx, tx, []saga.ID{id})
-			require.NoError(t, err)
-			state := loaded[0].State
-			var change sagapg.Change
-			for range 1 + random.IntN(events) {
-				now = now.Add(time.Duration(random.Int64N(int64(time.Minute)))).Truncate(time.Microsecond)
-				step := saga.Step(loaded[0].Definition, state, anything(random, state), now)
-				state = step.Next
-				change = append(change, step)
-			}
-			require.NoError(t, b.store.Save(b.ctx, tx, []sagapg.Change{change}), "%v", change)
-			back, _, err := b.store.Load(b.ctx, tx, []saga.ID{id})
-			require.NoError(t, err)
-			require.Equal(t, comparable(state), comparable(back[0].State))
-			return nil
-		}))
+// A row that does not fit its plan is named, and read by nobody.
+func TestRowThatDoesNotFitItsPlan(t *testing.T) {
+	for _, column := range []string{
+		`step_status = '{"ghost": "STARTED"}'`, `waiting = '{"ghost": {"operation": "REQUEST"}}'`, `waiting = '{"payment": {"attempt": "two"}}'`,
+	} {
+		t.Run(column, func(t *testing.T) {
+			b := setup(t)
+			id := b.start("K-1")
+			b.exec(`UPDATE saga SET `+column+` WHERE id = $1`, uuid.UUID(id))
+			err := b.tx(func(tx pgx.Tx) error {
+				_, _, err := b.store.Load(b.ctx, tx, []saga.ID{id})
+				return err
+			})
+			var wrong *sagapg.SagaError
+			require.ErrorAs(t, err, &wrong)
+			require.Equal(t, id, wrong.ID)
+		})
 	}
-	for _, status := range []saga.Status{saga.StatusCompleted, saga.StatusAborted, saga.StatusParked, saga.StatusAborting} {
-		require.NotZero(t, b.count(`SELECT count(*) FROM saga WHERE status = $1`, status), "the walk never came to %s", status)
-	}
-}
-
-// anything is an event, more often than not one that is waited for.
-func anything(random *rand.Rand, s saga.State) saga.Event {
-	pick := func(n int) int { return random.IntN(n) }
-	step, op := s.CurrentStep, s.Operation
-	if step == "" || pick(4) == 0 {
-		step = []string{"room-booking", "payment", "seal", "mail"}[pick(4)]
-	}
-	if op == "" || pick(8) == 0 {
-		op = []saga.Operation{saga.Request, saga.Cancel}[pick(2)]
-	}
-	switch pick(8) {
-	case 0:
-		return saga.Timer{}
-	case 1:
-		verb := []saga.Verb{saga.RetryNow, saga.Skip, saga.Abort, saga.Resume}[pick(4)]
-		return saga.Action{Verb: verb, Who: "op", Reason: "because", Output: jsonmap.JSONMap{"by": "hand"}}
-	}
-	reply := saga.Reply{
-		Step: step, Operation: op, Attempt: pick(3), MessageID: uuid.NewString(),
-		Problem: saga.Problem{Title: "no"}, Output: jsonmap.JSONMap{"n": json.Number("0.10")},
-	}
-	outcomes := []saga.Outcome{saga.OutcomeSucceeded, saga.OutcomeSucceeded, saga.OutcomeFailed, saga.OutcomeRetry}
-	if op == saga.Cancel {
-		outcomes = []saga.Outcome{saga.OutcomeCompensated, saga.OutcomeCompensated, saga.OutcomeFailed, saga.OutcomeRetry}
-	}
-	reply.Outcome = outcomes[pick(4)]
-	return reply
-}
-
-// comparable is the state as JSON, with the times as the column holds them.
-func comparable(s saga.State) string {
-	for _, at := range []*time.Time{&s.WakeAt, &s.StartedAt, &s.UpdatedAt, &s.EndedAt} {
-		*at = at.UTC().Round(time.Microsecond)
-	}
-	if s.Outputs == nil {
-		s.Outputs = jsonmap.JSONMap{}
-	}
-	b, err := json.MarshalIndent(s, "", " ")
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
 }

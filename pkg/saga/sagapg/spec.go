@@ -12,19 +12,29 @@ import (
 )
 
 // spec is the stored form of a definition. It spells everything out and knows no
-// defaults: a default that changes must not change a plan that sagas follow.
-// Fields are named as in the YAML form.
+// defaults: a default that changes must not change a plan that sagas follow. What is
+// zero is left out. Fields are named as in the YAML form.
 type spec struct {
-	ReplyTo string     `json:"reply_to"`
-	Steps   []specStep `json:"steps"`
+	Mode     saga.Mode  `json:"mode"`
+	ReplyTo  string     `json:"reply_to"`
+	Deadline duration   `json:"deadline,omitzero"`
+	Steps    []specStep `json:"steps"`
 }
 
 type specStep struct {
-	Name        string     `json:"name"`
-	Type        string     `json:"type"`
-	Destination string     `json:"destination"`
-	Request     specPolicy `json:"request"`
-	Cancel      specPolicy `json:"cancel"`
+	Name        string          `json:"name"`
+	Kind        saga.StepKind   `json:"kind"`
+	Type        saga.StepType   `json:"type,omitzero"`
+	Group       string          `json:"group,omitzero"`
+	When        saga.Condition  `json:"when,omitzero"`
+	Destination string          `json:"destination,omitzero"`
+	Request     specPolicy      `json:"request,omitzero"`
+	Confirm     specPolicy      `json:"confirm,omitzero"`
+	Cancel      specPolicy      `json:"cancel,omitzero"`
+	Send        saga.Projection `json:"send,omitzero"` // an empty one sends nothing, none sends all
+	Keep        saga.Projection `json:"keep,omitzero"`
+	Wait        duration        `json:"wait,omitzero"`
+	OnTimeout   saga.OnTimeout  `json:"on_timeout,omitzero"`
 }
 
 type specPolicy struct {
@@ -55,12 +65,9 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // encode returns the stored form and its hash.
 func encode(def saga.Definition) (text, hash string, err error) {
-	s := spec{ReplyTo: def.ReplyTo, Steps: make([]specStep, len(def.Steps))}
+	s := spec{Mode: def.Mode, ReplyTo: def.ReplyTo, Deadline: duration(def.Deadline), Steps: make([]specStep, len(def.Steps))}
 	for i, step := range def.Steps {
-		s.Steps[i] = specStep{
-			Name: step.Name, Type: string(step.Type), Destination: step.Destination,
-			Request: policySpec(step.Request), Cancel: policySpec(step.Cancel),
-		}
+		s.Steps[i] = stepSpec(step)
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -97,14 +104,27 @@ func parse(text string) (saga.Definition, error) {
 	if err := decoder.Decode(&s); err != nil {
 		return saga.Definition{}, err
 	}
-	def := saga.Definition{ReplyTo: s.ReplyTo, Steps: make([]saga.StepDefinition, len(s.Steps))}
+	def := saga.Definition{Mode: s.Mode, ReplyTo: s.ReplyTo, Deadline: time.Duration(s.Deadline), Steps: make([]saga.StepDefinition, len(s.Steps))}
 	for i, step := range s.Steps {
-		def.Steps[i] = saga.StepDefinition{
-			Name: step.Name, Type: saga.StepType(step.Type), Destination: step.Destination,
-			Request: step.Request.policy(), Cancel: step.Cancel.policy(),
-		}
+		def.Steps[i] = step.step()
 	}
 	return def, nil
+}
+
+func stepSpec(d saga.StepDefinition) specStep {
+	return specStep{
+		Name: d.Name, Kind: d.Kind, Type: d.Type, Group: d.Group, When: d.When, Destination: d.Destination,
+		Request: policySpec(d.Request), Confirm: policySpec(d.Confirm), Cancel: policySpec(d.Cancel),
+		Send: d.Send, Keep: d.Keep, Wait: duration(d.Wait), OnTimeout: d.OnTimeout,
+	}
+}
+
+func (s specStep) step() saga.StepDefinition {
+	return saga.StepDefinition{
+		Name: s.Name, Kind: s.Kind, Type: s.Type, Group: s.Group, When: s.When, Destination: s.Destination,
+		Request: s.Request.policy(), Confirm: s.Confirm.policy(), Cancel: s.Cancel.policy(),
+		Send: s.Send, Keep: s.Keep, Wait: time.Duration(s.Wait), OnTimeout: s.OnTimeout,
+	}
 }
 
 func policySpec(p saga.Policy) specPolicy {

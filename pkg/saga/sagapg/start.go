@@ -23,8 +23,9 @@ type StartRequest struct {
 	// name with the same key finds the first saga. Empty means none; at most 255
 	// bytes.
 	BusinessKey string
-	// Payload goes with every command and event of the saga, and is kept in its row:
-	// no secrets. What is left of [protocol.MaxContent] is for the steps' outputs.
+	// Payload goes with every event of the saga and every command that is not sent a
+	// part of it, and is kept in its row: no secrets. What is left of
+	// [protocol.MaxContent] is for the steps' outputs.
 	Payload jsonmap.JSONMap
 }
 
@@ -75,6 +76,9 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 	}
 	first, err := saga.Start(def, saga.StartParams{ID: saga.ID(drawn), BusinessKey: r.BusinessKey, Payload: r.Payload}, now)
 	if err != nil {
+		return fail(err)
+	}
+	if _, err := protocol.Content(first.Next.Payload, nil); err != nil {
 		return fail(err)
 	}
 	stored, err := s.insert(ctx, tx, def, first)

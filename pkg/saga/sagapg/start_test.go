@@ -26,16 +26,42 @@ func TestStartWritesSagaHistoryAndCommand(t *testing.T) {
 
 	state := b.load(id)
 	require.Equal(t, saga.StatusStarted, state.Status)
-	require.Equal(t, "room-booking", state.CurrentStep)
+	require.Equal(t, saga.StepStarted, state.Steps[0].Status)
+	require.Equal(t, 1, state.Steps[0].Attempt)
 	require.Equal(t, "K-1", state.BusinessKey)
 	require.EqualValues(t, 1, state.Version)
-	require.WithinRange(t, state.WakeAt, state.StartedAt.Add(b.def.Steps[0].Request.Timeout), state.StartedAt.Add(2*b.def.Steps[0].Request.Timeout))
+	require.WithinRange(t, state.WakeAt(), state.StartedAt.Add(b.def.Steps[0].Request.Timeout), state.StartedAt.Add(2*b.def.Steps[0].Request.Timeout))
 
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM saga_history WHERE saga_id = $1 AND seq = 1 AND kind = 'start'
-		AND sent_step = 'room-booking' AND sent_operation = 'REQUEST' AND sent_attempt = 1`, uuid.UUID(id)))
+		AND sent = '{REQUEST room-booking #1}'`, uuid.UUID(id)))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND exchange = 'saga.commands'
 		AND routing_key = 'room-booking' AND reply_to = 'saga.replies' AND payload #>> '{payload,room}' = '1'`,
 		uuid.UUID(id).String()))
+}
+
+// A saga can be over as soon as it is started.
+func TestStartThatBeginsNothing(t *testing.T) {
+	needless, failing := plan(), plan()
+	needless.Steps[0].When, needless.Steps[1].When = "false", "payload.room > 1"
+	failing.Steps[0].When = "payload.room.floor > 1"
+	for i, c := range []struct {
+		def    saga.Definition
+		status saga.Status
+		event  string
+	}{
+		{needless, saga.StatusCompleted, "room-reservation.completed"},
+		{failing, saga.StatusAborted, "room-reservation.aborted"},
+	} {
+		t.Run(string(c.status), func(t *testing.T) {
+			b := setup(t)
+			c.def.Version = i + 2
+			b.follow(c.def)
+			id := b.start("K-1")
+			require.Equal(t, c.status, b.load(id).Status)
+			require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE routing_key = $1`, c.event))
+			require.Equal(t, 1, b.count(`SELECT count(*) FROM saga_history WHERE to_status = $1`, c.status))
+		})
+	}
 }
 
 // A start that fails anywhere leaves nothing of the caller's work or its own.

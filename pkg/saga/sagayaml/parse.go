@@ -1,14 +1,13 @@
 package sagayaml
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
-	"strings"
-	"time"
+	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 
 	"go.example/saga/pkg/saga"
@@ -17,52 +16,76 @@ import (
 // MaxBytes bounds the text of a definition.
 const MaxBytes = 1 << 20
 
-// Error lists the faults of a definition's text.
-type Error struct{ Faults []Fault }
-
-// Fault is one fault and the line, counted from 1, where it stands; 0 where no
-// line can be told.
-type Fault struct {
-	Line    int
-	Message string
+// Document is a definition that was read, and where its fields stand.
+type Document struct {
+	Definition saga.Definition
+	places     places
 }
 
-func (e *Error) Error() string {
-	lines := make([]string, len(e.Faults))
-	for i, f := range e.Faults {
-		lines[i] = fmt.Sprintf("line %d: %s", f.Line, f.Message)
-	}
-	return "saga definition: " + strings.Join(lines, "\n")
+// Fault is a fault of the field that [saga.FieldProblem] would call path, found by
+// the caller: in comparison with other definitions, for example.
+func (d Document) Fault(path, reason, remedy string) Fault {
+	fault, _ := d.places.locate(saga.FieldProblem{Path: path, Reason: reason, Remedy: remedy})
+	return fault
 }
 
 // Parse reads one definition, fills in the defaults and validates it. Its error
 // is an [*Error].
 func Parse(text []byte) (saga.Definition, error) {
-	if len(text) > MaxBytes {
-		return saga.Definition{}, fault(0, fmt.Sprintf("the text has %d bytes, more than %d", len(text), MaxBytes))
-	}
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return saga.Definition{}, syntaxError(err)
-	}
-	root, err := onlyDocument(file)
-	if err != nil {
-		return saga.Definition{}, err
-	}
-	var doc definition
-	if err := yaml.NodeToValue(root, &doc, yaml.Strict()); err != nil {
-		return saga.Definition{}, syntaxError(err)
-	}
-	def := doc.build()
-	var invalid *saga.DefinitionError
-	if err := def.Validate(); errors.As(err, &invalid) {
-		return saga.Definition{}, locate(root, invalid)
-	}
-	return def, nil
+	doc, err := Read(text)
+	return doc.Definition, err
 }
 
-func fault(line int, message string) *Error {
-	return &Error{Faults: []Fault{{Line: line, Message: message}}}
+// Read is Parse that keeps where everything stands.
+func Read(text []byte) (Document, error) {
+	root, err := tree(text)
+	if err != nil {
+		return Document{}, err
+	}
+	r := newReader(root)
+	def := r.definition(value{node: root, place: placeOf(root)})
+	if r.left <= 0 {
+		return Document{}, failed(Fault{
+			Line: 1, Column: 1, Reason: fmt.Sprintf("its aliases unfold to more than %d values", maxValues),
+			Remedy: "write the values out",
+		})
+	}
+	var invalid *saga.DefinitionError
+	if errors.As(def.Validate(), &invalid) {
+		for _, problem := range invalid.Problems {
+			if fault, news := r.places.locate(problem); news {
+				r.faults = append(r.faults, fault)
+			}
+		}
+	}
+	if len(r.faults) > 0 {
+		return Document{}, failed(r.faults...)
+	}
+	return Document{Definition: def, places: r.places}, nil
+}
+
+// tree is the only document of the text.
+func tree(text []byte) (ast.Node, error) {
+	if len(text) > MaxBytes {
+		return nil, failed(Fault{
+			Line: 1, Column: 1, Reason: fmt.Sprintf("the text has %d bytes", len(text)),
+			Remedy: fmt.Sprintf("use at most %d", MaxBytes),
+		})
+	}
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		if !utf8.Valid(line) {
+			return nil, failed(Fault{Line: i + 1, Column: 1, Reason: "not UTF-8", Remedy: "save the text as UTF-8"})
+		}
+	}
+	tokens := lexer.Tokenize(string(text))
+	if fault, ok := plain(tokens); !ok {
+		return nil, failed(fault)
+	}
+	file, err := parser.Parse(tokens, 0)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	return onlyDocument(file)
 }
 
 func onlyDocument(file *ast.File) (ast.Node, error) {
@@ -72,65 +95,15 @@ func onlyDocument(file *ast.File) (ast.Node, error) {
 			continue
 		}
 		if root != nil {
-			return nil, fault(lineOf(doc.Body), "a second document: keep one definition a file")
+			at := placeOf(doc.Body)
+			return nil, failed(Fault{
+				Line: at.line, Column: at.column, Reason: "a second document", Remedy: "keep one definition a file",
+			})
 		}
 		root = doc.Body
 	}
 	if root == nil {
-		return nil, fault(1, "no definition: give name, version and steps")
+		return nil, failed(Fault{Line: 1, Column: 1, Reason: "no definition", Remedy: "give name, version and steps"})
 	}
 	return root, nil
-}
-
-// syntaxError turns the YAML library's error into ours, with its line.
-func syntaxError(err error) error {
-	var wrong *yaml.TypeError
-	if errors.As(err, &wrong) && wrong.Token != nil {
-		return fault(wrong.Token.Position.Line, mistyped(wrong))
-	}
-	var at yaml.Error
-	if errors.As(err, &at) && at.GetToken() != nil {
-		return fault(at.GetToken().Position.Line, at.GetMessage())
-	}
-	return fault(0, err.Error())
-}
-
-func mistyped(wrong *yaml.TypeError) string {
-	switch {
-	case wrong.DstType == reflect.TypeFor[time.Duration]():
-		return "not a duration: write a number with its unit, such as 500ms, 10s or 2m"
-	case wrong.DstType.Kind() == reflect.Struct:
-		return "a group of fields belongs here, not a " + wrong.SrcType.String()
-	default:
-		return fmt.Sprintf("a %s belongs here, not a %s", wrong.DstType, wrong.SrcType)
-	}
-}
-
-// locate finds the line of every problem: that of the field, or of the nearest
-// enclosing one that is written down when the field itself is left out.
-func locate(root ast.Node, invalid *saga.DefinitionError) error {
-	faults := make([]Fault, len(invalid.Problems))
-	for i, p := range invalid.Problems {
-		faults[i] = Fault{Line: line(root, p.Path), Message: p.String()}
-	}
-	return &Error{Faults: faults}
-}
-
-func line(root ast.Node, path string) int {
-	for path != "" {
-		if at, err := yaml.PathString("$." + path); err == nil {
-			if node, err := at.FilterNode(root); err == nil && node != nil {
-				return lineOf(node)
-			}
-		}
-		path = path[:max(0, strings.LastIndexAny(path, ".["))]
-	}
-	return lineOf(root)
-}
-
-func lineOf(node ast.Node) int {
-	if t := node.GetToken(); t != nil {
-		return t.Position.Line
-	}
-	return 0
 }

@@ -3,6 +3,7 @@ package sagayaml_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,22 +13,33 @@ import (
 	"go.example/saga/pkg/saga/sagayaml"
 )
 
-// TestTexts plays testdata: a definition's text and what Parse makes of it.
+// TestTexts plays testdata: a definition's text and what Parse makes of it. Rewrite the
+// answers with
+//
+//	go test ./pkg/saga/sagayaml -run TestTexts -rewrite
+//
+// and read the difference.
 func TestTexts(t *testing.T) {
-	datadriven.RunTest(t, "testdata/texts.txt", func(t *testing.T, d *datadriven.TestData) string {
-		def, err := sagayaml.Parse([]byte(d.Input))
-		if err != nil {
-			var located *sagayaml.Error
-			require.ErrorAs(t, err, &located)
-			return err.Error() + "\n"
-		}
-		text, err := sagayaml.Marshal(def)
-		require.NoError(t, err)
-		return string(text)
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			def, err := sagayaml.Parse([]byte(d.Input))
+			if err != nil {
+				var located *sagayaml.Error
+				require.ErrorAs(t, err, &located)
+				return err.Error() + "\n"
+			}
+			text, err := sagayaml.Marshal(def)
+			require.NoError(t, err)
+			same, err := sagayaml.Parse(text)
+			require.NoError(t, err, "%s", text)
+			require.Equal(t, def, same)
+			return string(text)
+		})
 	})
 }
 
 func TestTheSampleDefinitionIsValid(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../../deploy/room-reservation.yaml")
 	require.NoError(t, err)
 	def, err := sagayaml.Parse(text)
@@ -37,37 +49,34 @@ func TestTheSampleDefinitionIsValid(t *testing.T) {
 	require.Equal(t, 10*time.Second, def.Steps[0].Request.Timeout)
 }
 
-func TestTooLongATextIsRefused(t *testing.T) {
-	_, err := sagayaml.Parse(make([]byte, sagayaml.MaxBytes+1))
-	require.ErrorContains(t, err, "more than")
+func TestTheExamplesAreValid(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../../examples/definitions/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		def, err := sagayaml.Parse(text)
+		require.NoError(t, err, file)
+		require.Equal(t, filepath.Base(file), def.Name+".yaml")
+	}
 }
 
-// FuzzParse: no text makes Parse panic, every error is located, and what is
-// accepted is valid and survives being written and read again.
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("name: a\nversion: 1\nsteps:\n  - name: b\n"))
-	f.Add([]byte("name: a\nversion: 1\nsteps:\n  - name: b\n    type: pivot\n    request: {timeout: 3s, retry: {jitter: .5}}\n"))
-	f.Add([]byte("steps: [{name: [}]"))
-	f.Add([]byte("a: &a [*a]\n---\nb: 1\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		def, err := sagayaml.Parse(text)
-		if err != nil {
-			var located *sagayaml.Error
-			require.ErrorAs(t, err, &located)
-			return
-		}
-		require.NoError(t, def.Validate())
-		again, err := sagayaml.Marshal(def)
-		require.NoError(t, err)
-		same, err := sagayaml.Parse(again)
-		require.NoError(t, err, "%s", again)
-		require.Equal(t, def, same)
-	})
+// What others find wrong with a definition is told where it stands.
+func TestDocumentFault(t *testing.T) {
+	t.Parallel()
+	doc, err := sagayaml.Read([]byte("name: trip\nversion: 7\nsteps:\n  - parallel: all\n    steps:\n      - name: seat\n"))
+	require.NoError(t, err)
+	require.Equal(t, "2:10: version: taken: raise it", doc.Fault("version", "taken", "raise it").String())
+	require.Equal(t, "6:15: steps[0].steps[0].name: taken: change it", doc.Fault("steps[0].name", "taken", "change it").String())
+	require.Equal(t, "4:15: steps[0].parallel: taken: change it", doc.Fault("steps[0].group", "taken", "change it").String())
+	require.Equal(t, "1:1: deadline: missing: give one", doc.Fault("deadline", "missing", "give one").String())
 }
 
 func ExampleParse() {
 	_, err := sagayaml.Parse([]byte("name: trip\nversion: 1\nsteps:\n  - name: seat\n    request:\n      timeout: 0s\n"))
 	fmt.Println(err)
 	// Output:
-	// saga definition: line 6: steps[0].request.timeout: 0s is out of bounds: use 1ms to 720h0m0s
+	// saga definition: line 6:16: steps[0].request.timeout: 0s is out of bounds: use 1ms to 720h0m0s
 }

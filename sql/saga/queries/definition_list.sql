@@ -1,8 +1,13 @@
--- Every stored version, with the number of sagas that still run on it. Only the
--- running and parked ones are counted: those that ended do not hold a version.
+-- Every stored version, with the number of sagas that have not ended on it: those
+-- that have do not hold a version. They are counted once for all versions, by way of
+-- the index saga_look.
 SELECT d.name, d.version, jsonb_array_length(d.spec -> 'steps') AS steps, d.hash, d.created_at,
-       (SELECT count(*) FROM public.saga s
-        WHERE s.type = d.name AND s.definition_version = d.version
-          AND s.status IN ('STARTED', 'ABORTING', 'PARKED')) AS running
+       coalesce(open.sagas, 0) AS running
 FROM public.saga_definition d
+LEFT JOIN (
+    SELECT s.type, s.definition_version, count(*) AS sagas
+    FROM public.saga s
+    WHERE s.look_at IS NOT NULL
+    GROUP BY s.type, s.definition_version
+) AS open ON open.type = d.name AND open.definition_version = d.version
 ORDER BY d.name, d.version

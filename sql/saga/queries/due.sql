@@ -1,13 +1,13 @@
--- Locks at most $1 sagas whose timer is due, the longest due first, but not those
--- in $2. SKIP LOCKED shares the work among orchestrators and passes over a saga
--- whose reply is being applied; if a reply was applied since the statement began,
+-- Locks at most $1 sagas whose timer is due, those to be looked at first first, but
+-- not those in $2. postpone.sql has cleared the index of what is only to be looked
+-- at. SKIP LOCKED shares the work among orchestrators and passes over a saga whose
+-- reply is being applied; if a reply was applied since the statement began,
 -- PostgreSQL tests the condition again on the new row. now(), because the index
 -- serves no volatile function.
-SELECT s.id, s.type, s.definition_version, s.status, s.current_step, s.operation, s.attempt, s.step_status,
-       s.payload, s.outputs, s.failure, s.park_reason, s.business_key, s.version,
-       s.wake_at, s.started_at, s.updated_at, s.ended_at
+SELECT s.id, s.type, s.definition_version, s.status, s.paused, s.step_status, s.waiting, s.payload, s.outputs,
+       s.signals, s.failure, s.business_key, s.version, s.deadline, s.started_at, s.updated_at, s.ended_at
 FROM public.saga s
-WHERE s.wake_at <= now() AND s.status IN ('STARTED', 'ABORTING') AND s.id <> ALL ($2::uuid[])
-ORDER BY s.wake_at
+WHERE s.look_at <= now() AND s.wake_at <= now() AND s.id <> ALL ($2::uuid[])
+ORDER BY s.look_at
 LIMIT $1::integer
 FOR NO KEY UPDATE SKIP LOCKED

@@ -1,5 +1,5 @@
--- Microseconds until the next timer is due, by the database's clock; NULL if none
--- is set. One probe of the index saga_wake.
-SELECT (extract(epoch FROM min(s.wake_at) - clock_timestamp()) * 1000000)::bigint
+-- Microseconds until the next saga is to be looked at, by the database's clock; NULL
+-- if none is. No timer is due before. One probe of the index saga_look.
+SELECT (extract(epoch FROM min(s.look_at) - clock_timestamp()) * 1000000)::bigint
 FROM public.saga s
-WHERE s.status IN ('STARTED', 'ABORTING') AND s.id <> ALL ($1::uuid[])
+WHERE s.look_at < 'infinity' AND s.id <> ALL ($1::uuid[])

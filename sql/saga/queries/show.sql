@@ -1,5 +1,5 @@
 -- One saga's line of the overview, and what it carries.
-SELECT o.id::text, o.type, o.business_key, o.status, o.steps, o.waits_for, s.wake_at,
+SELECT o.id::text, o.type, o.business_key, o.status, s.paused, o.steps, o.waits_for, s.wake_at,
        extract(epoch FROM o.age)::bigint AS age_seconds, o.reason, s.definition_version, s.version,
        s.started_at, s.updated_at, s.ended_at, s.payload::text, s.outputs::text
 FROM public.saga_overview o

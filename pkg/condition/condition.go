@@ -1,4 +1,7 @@
-package saga
+// Package condition evaluates the conditions of definitions: expressions over JSON
+// values, in the language of github.com/expr-lang/expr. They read no clock and cost
+// bounded time and memory, so that the same data gives the same answer.
+package condition
 
 import (
 	"encoding/json"
@@ -12,39 +15,65 @@ import (
 	"go.example/saga/pkg/jsonmap"
 )
 
-// Condition is an expression over payload and outputs that says whether a step is
-// needed, for example `payload.guests > 1 && outputs.payment.captured`, in the
-// language of github.com/expr-lang/expr. It reads no clock. Empty always holds.
-type Condition string
+// Expression is a condition over the objects payload and outputs, for example
+// `payload.guests > 1 && outputs.payment.captured == true`. What is not there is
+// nil. Empty always holds.
+type Expression string
 
-// programs are the conditions that were compiled: those of the definitions in use.
-var programs sync.Map
+// programs are the conditions that were compiled: those of the definitions in use,
+// and those that somebody has checked.
+var programs = struct {
+	sync.Mutex
+	of map[Expression]*vm.Program
+}{of: map[Expression]*vm.Program{}}
 
-// conditionBudget bounds what one evaluation may allocate, in values.
-const conditionBudget = 100_000
+const (
+	// budget bounds what one evaluation may allocate, in values.
+	budget = 100_000
+	// maxPrograms bounds what is kept.
+	maxPrograms = 1000
+)
 
-func (c Condition) compile() (*vm.Program, error) {
-	if known, ok := programs.Load(c); ok {
-		return known.(*vm.Program), nil
+func (e Expression) compile() (*vm.Program, error) {
+	programs.Lock()
+	known := programs.of[e]
+	programs.Unlock()
+	if known != nil {
+		return known, nil
 	}
-	program, err := expr.Compile(string(c), expr.Env(environment(nil)), expr.AsBool(), expr.DisableBuiltin("now"))
+	program, err := expr.Compile(string(e), expr.Env(environment(nil)), expr.AsBool(), expr.DisableBuiltin("now"))
 	if err != nil {
 		return nil, err
 	}
-	programs.Store(c, program)
+	programs.Lock()
+	defer programs.Unlock()
+	if len(programs.of) >= maxPrograms {
+		clear(programs.of)
+	}
+	programs.of[e] = program
 	return program, nil
 }
 
-// holds evaluates the condition.
-func (c Condition) holds(data jsonmap.JSONMap) (bool, error) {
-	if c == "" {
+// Check says what is wrong with the expression itself.
+func (e Expression) Check() error {
+	if e == "" {
+		return nil
+	}
+	_, err := e.compile()
+	return err
+}
+
+// Holds evaluates the condition on {"payload": …, "outputs": …}. An error comes
+// again with the same data.
+func (e Expression) Holds(data jsonmap.JSONMap) (bool, error) {
+	if e == "" {
 		return true, nil
 	}
-	program, err := c.compile()
+	program, err := e.compile()
 	if err != nil {
 		return false, fmt.Errorf("condition: %w", err)
 	}
-	machine := vm.VM{MemoryBudget: conditionBudget}
+	machine := vm.VM{MemoryBudget: budget}
 	result, err := machine.Run(program, environment(data))
 	if err != nil {
 		return false, fmt.Errorf("condition: %w", err)
@@ -97,10 +126,13 @@ func computable(value any) any {
 	}
 }
 
-// reads are the steps whose outputs the condition names.
-func (c Condition) reads() []string {
-	program, err := c.compile()
-	if c == "" || err != nil {
+// Reads are the steps whose outputs the condition names.
+func (e Expression) Reads() []string {
+	if e == "" {
+		return nil
+	}
+	program, err := e.compile()
+	if err != nil {
 		return nil
 	}
 	var found outputsRead
