@@ -69,12 +69,12 @@ func (m *machine) skip(a Action) {
 	s := m.s.Steps[i]
 	m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
 	m.advance("declared done by the operator: " + a.Reason)
-	switch {
-	case s.Status == StepCompensating:
+	switch s.Status {
+	case StepCompensating:
 		m.set(i, StepCompensated)
-	case s.Status == StepConfirming:
+	case StepConfirming:
 		m.set(i, StepConfirmed)
-	case s.Status == StepStarted, s.Status == StepPending:
+	case StepStarted, StepPending:
 		m.set(i, StepSkipped)
 		m.keep(i, a.Output)
 	default: // of two contradictory answers the first one counts
