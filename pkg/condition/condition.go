@@ -6,6 +6,7 @@ package condition
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/expr-lang/expr"
@@ -76,13 +77,18 @@ func (e Expression) Holds(data jsonmap.JSONMap) (bool, error) {
 	machine := vm.VM{MemoryBudget: budget}
 	result, err := machine.Run(program, environment(data))
 	if err != nil {
-		return false, fmt.Errorf("condition: %w", err)
+		return false, fmt.Errorf("condition: %s", firstLine(err)) // the rest is a drawing
 	}
 	holds, ok := result.(bool)
 	if !ok {
 		return false, fmt.Errorf("condition: it is %T and not true or false", result)
 	}
 	return holds, nil
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // environment is the data with its numbers as the language computes with them.

@@ -21,10 +21,21 @@ func (m *machine) action(a Action) {
 	case Pause:
 		m.pause(a)
 	case Resume:
-		m.resume()
+		m.resume(a)
 	default:
 		m.ignore(Refused, "no such verb: use retry, skip, abort, kill, pause or resume")
 	}
+	if m.entry.Disposition == Refused && a.Reason != "" {
+		m.entry.Detail += " (asked for: " + a.Reason + ")" // why somebody wanted it is worth keeping too
+	}
+}
+
+// because words what an operator did, with the reason if there is one.
+func because(what, reason string) string {
+	if reason == "" {
+		return what
+	}
+	return what + ": " + reason
 }
 
 // retry sends what is waited for once more.
@@ -44,7 +55,7 @@ func (m *machine) retry(a Action) {
 		m.ignore(Refused, "no command is waiting for its reply: signal or skip the step, or resume the saga")
 		return
 	}
-	m.advance("sent again by the operator")
+	m.advance(because("sent again by the operator", a.Reason))
 	for _, i := range commands {
 		s := m.s.Steps[i]
 		m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
@@ -144,21 +155,17 @@ func (m *machine) pause(a Action) {
 		m.ignore(Refused, "the saga is parked and begins nothing")
 	default:
 		m.s.Paused = true
-		what := "paused by the operator"
-		if a.Reason != "" {
-			what += ": " + a.Reason
-		}
-		m.advance(what)
+		m.advance(because("paused by the operator", a.Reason))
 	}
 }
 
 // resume lets a paused saga go on, and a parked one wait once more for the answers
 // to the commands that were sent last.
-func (m *machine) resume() {
+func (m *machine) resume(a Action) {
 	switch {
 	case m.s.Paused:
 		m.s.Paused = false
-		m.advance("going on")
+		m.advance(because("going on", a.Reason))
 	case m.s.Status == StatusParked:
 		for i, s := range m.s.Steps {
 			if s.Operation() != "" && !m.now.Before(s.WakeAt) {
@@ -166,7 +173,7 @@ func (m *machine) resume() {
 			}
 		}
 		m.unpark("")
-		m.advance("waiting again")
+		m.advance(because("waiting again", a.Reason))
 	default:
 		m.ignore(Refused, "only a parked or paused saga can be resumed")
 		return

@@ -47,10 +47,7 @@ func (m *machine) told(what, reason string) {
 	if m.entry.Kind != KindSignal {
 		return
 	}
-	if reason != "" {
-		what += ": " + reason
-	}
-	m.advance(what)
+	m.advance(because(what, reason))
 }
 
 // unsignalled: nobody has signalled in time. Where there is no way back, an operator

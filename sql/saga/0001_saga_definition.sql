@@ -1,4 +1,4 @@
--- The plans that sagas follow. A running saga keeps the version it started with,
+-- The plans that sagas follow. A running saga keeps its version until an operator moves it to another,
 -- so a version that changed under it would change its past: the table refuses.
 
 -- +goose Up

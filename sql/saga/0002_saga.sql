@@ -86,7 +86,7 @@ CREATE INDEX saga_look ON public.saga (look_at) WHERE look_at IS NOT NULL;
 COMMENT ON TABLE public.saga IS 'Where each saga stands. For reading, the view saga_overview is kinder.';
 COMMENT ON COLUMN public.saga.id IS 'UUID, version 7: rises with time. AMQP correlation_id of its messages.';
 COMMENT ON COLUMN public.saga.type IS 'Name of its definition.';
-COMMENT ON COLUMN public.saga.definition_version IS 'The version it started with and keeps.';
+COMMENT ON COLUMN public.saga.definition_version IS 'The version it follows: the one it started with, unless an operator has migrated it.';
 COMMENT ON COLUMN public.saga.status IS 'STARTED (going forward), COMPLETED, ABORTING (compensating), ABORTED, PARKED (needs an operator), KILLED (ended where it stood).';
 COMMENT ON COLUMN public.saga.paused IS 'Begins nothing until an operator resumes it.';
 COMMENT ON COLUMN public.saga.current_step IS 'The steps under way or parked, for people.';

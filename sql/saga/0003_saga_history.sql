@@ -24,7 +24,7 @@ CREATE TABLE public.saga_history (
     CONSTRAINT saga_history_starts_once
         CHECK ((seq = 1) = (kind = 'start') AND (seq = 1) = (from_status IS NULL)),
     CONSTRAINT saga_history_kind_known CHECK (
-        kind IN ('start', 'reply', 'timer', 'signal', 'retry', 'skip', 'abort', 'kill', 'pause', 'resume')),
+        kind IN ('start', 'reply', 'timer', 'signal', 'migrate', 'retry', 'skip', 'abort', 'kill', 'pause', 'resume')),
     CONSTRAINT saga_history_operation_known CHECK (operation IN ('REQUEST', 'CONFIRM', 'CANCEL')),
     CONSTRAINT saga_history_outcome_known CHECK (
         outcome IN ('succeeded', 'confirmed', 'failed', 'compensated', 'retry')),
@@ -39,14 +39,14 @@ CREATE TABLE public.saga_history (
     CONSTRAINT saga_history_sent_known CHECK (
         sent = '{}' OR ',' || array_to_string(sent, ',', '') ~ '^(,(REQUEST|CONFIRM|CANCEL) [^ ,]+ #[1-9][0-9]*)+$'),
     CONSTRAINT saga_history_action_has_operator
-        CHECK (kind NOT IN ('retry', 'skip', 'abort', 'kill', 'pause', 'resume') OR who IS NOT NULL)
+        CHECK (kind NOT IN ('migrate', 'retry', 'skip', 'abort', 'kill', 'pause', 'resume') OR who IS NOT NULL)
 );
 
 COMMENT ON TABLE public.saga_history IS 'Every event of every saga, in order. For reading, the view saga_timeline is kinder.';
 COMMENT ON COLUMN public.saga_history.saga_id IS 'The saga. Its history goes when it is deleted.';
 COMMENT ON COLUMN public.saga_history.seq IS 'From 1 without gaps; saga.version after this event.';
 COMMENT ON COLUMN public.saga_history.at IS 'When the event was applied or recorded.';
-COMMENT ON COLUMN public.saga_history.kind IS 'start, reply, timer, signal, or what an operator did: retry, skip, abort, kill, pause, resume.';
+COMMENT ON COLUMN public.saga_history.kind IS 'start, reply, timer, signal, or what an operator did: migrate, retry, skip, abort, kill, pause, resume.';
 COMMENT ON COLUMN public.saga_history.step IS 'Step that the event is about.';
 COMMENT ON COLUMN public.saga_history.operation IS 'Operation that the event is about: REQUEST, CONFIRM or CANCEL.';
 COMMENT ON COLUMN public.saga_history.attempt IS 'Attempt that was waiting when the event came.';

@@ -106,6 +106,7 @@ SELECT h.saga_id,
                                              THEN ' of ' || h.operation || ' ' || h.step || ', attempt ' || h.attempt
                                              ELSE coalesce(' of ' || h.step, '') END
            WHEN 'signal' THEN 'signal' || coalesce(' for ' || h.step, '') || coalesce(' by ' || h.who, '')
+           WHEN 'migrate' THEN h.who || ' migrated it'
            ELSE h.who || ' told it to ' || h.kind || CASE WHEN h.kind = 'skip' THEN coalesce(' ' || h.step, '') ELSE '' END
        END
        || CASE WHEN h.disposition <> 'advanced' THEN ' [' || h.disposition || ': ' || h.detail || ']'

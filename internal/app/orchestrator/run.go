@@ -22,7 +22,8 @@ import (
 
 const (
 	name = "orchestrator"
-	// poolSize serves one consumer and one timer loop, with room for a check.
+	// poolSize serves one consumer and one timer loop, with room for a check and for
+	// operators.
 	poolSize = 6
 	// maxCheckPause is the longest pause while the database is not ready at start.
 	maxCheckPause = 5 * time.Second
@@ -31,7 +32,7 @@ const (
 // Run drives sagas until ctx is done. Database and broker may be absent at the
 // start and go away at any time. It ends with an error only where going on would
 // be wrong: a definition of running sagas that this program does not understand,
-// or a health port that is taken.
+// a port that is taken, or a token for operators that cannot be read.
 func Run(ctx context.Context, s Settings) error {
 	log, err := app.Logger(s.LogLevel, s.LogFormat)
 	if err != nil {
@@ -43,7 +44,9 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer app.ClosePools(pool)
-	e, err := engine.New(engine.Config{DB: pool, Store: sagapg.New(s.DatabaseSchema), MaxBatch: s.BatchSize, Log: log})
+	store, registry := sagapg.New(s.DatabaseSchema), app.NewRegistry(namespace)
+	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, log)
+	e, err := engine.New(engine.Config{DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Log: log})
 	if err != nil {
 		return err
 	}
@@ -65,7 +68,11 @@ func Run(ctx context.Context, s Settings) error {
 			}
 			return app.Run(ctx, e.RunTimers, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
 		},
-		func(ctx context.Context) error { return app.ServeHealth(ctx, s.HealthAddr, ready, log) },
+		m.run,
+		func(ctx context.Context) error {
+			return app.ServeHealth(ctx, s.HealthAddr, ready, log, app.MetricsEndpoint(registry, log))
+		},
+		func(ctx context.Context) error { return serveAdmin(ctx, s, e, log) },
 	)
 }
 

@@ -25,8 +25,14 @@ type Settings struct {
 	BatchSize int `yaml:"batch_size" env:"BATCH_SIZE"`
 	// HealthAddr serves /livez and /readyz; empty serves neither.
 	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
-	LogLevel   string `yaml:"log_level" env:"LOG_LEVEL"`
-	LogFormat  string `yaml:"log_format" env:"LOG_FORMAT"`
+	// AdminAddress serves the interface for operators; empty serves none. Beyond this
+	// machine it needs a token.
+	AdminAddress string        `yaml:"admin_address" env:"ADMIN_ADDRESS"`
+	AdminToken   config.Secret `yaml:"admin_token" env:"ADMIN_TOKEN"`
+	// AdminTokenFile holds it instead, and is read again for each request.
+	AdminTokenFile string `yaml:"admin_token_file" env:"ADMIN_TOKEN_FILE"`
+	LogLevel       string `yaml:"log_level" env:"LOG_LEVEL"`
+	LogFormat      string `yaml:"log_format" env:"LOG_FORMAT"`
 }
 
 // DefaultSettings are what holds where nothing else is said.
@@ -46,7 +52,7 @@ func (s *Settings) Validate() error {
 	if s.BatchSize < 1 || s.BatchSize > maxBatchSize {
 		batch = fmt.Errorf("BATCH_SIZE is %d, want 1 to %d", s.BatchSize, maxBatchSize)
 	}
-	return errors.Join(database, queue, batch)
+	return errors.Join(database, queue, batch, s.validateAdmin())
 }
 
 // RequireBroker is nil if the broker's address is set.

@@ -1,15 +1,6 @@
 package relay
 
-import (
-	"cmp"
-	"net/http"
-	"runtime/debug"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"go.uber.org/zap"
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 // What docs/metrics.md explains. The label database is added where a meter is
 // registered.
@@ -40,35 +31,4 @@ const namespace = "saga_relay"
 
 func desc(metric, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", metric), help, labels, nil)
-}
-
-// newRegistry has what is measured of the process itself.
-func newRegistry() *prometheus.Registry {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
-	return registry
-}
-
-func buildInfo() prometheus.Collector {
-	labels := prometheus.Labels{"version": "unknown", "revision": "unknown", "go_version": "unknown"}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		labels["version"], labels["go_version"] = cmp.Or(info.Main.Version, "unknown"), info.GoVersion
-		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" {
-				labels["revision"] = setting.Value
-			}
-		}
-	}
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "build_info", Help: "Always 1; the labels say what was built.", ConstLabels: labels,
-	})
-	info.Set(1)
-	return info
-}
-
-// metricsHandler serves the registry. A scrape reads memory and asks nobody.
-func metricsHandler(registry *prometheus.Registry, log *zap.Logger) http.Handler {
-	errorLog, _ := zap.NewStdLogAt(log, zap.WarnLevel)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: errorLog, ErrorHandling: promhttp.ContinueOnError})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
 
+	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/outbox"
@@ -46,7 +47,7 @@ func measure(t *testing.T) measured {
 	t.Helper()
 	direct, address := testenv.Database(t, sagasql.Outbox), testenv.Vhost(t)
 	m := measured{
-		T: t, registry: newRegistry(), pool: direct,
+		T: t, registry: app.NewRegistry(namespace), pool: direct,
 		broker: testenv.StartProxy(t, address), server: testenv.StartProxy(t, direct.Config().ConnString()),
 	}
 	pool, err := pgxpool.New(t.Context(), m.server.URL)
@@ -202,7 +203,7 @@ func TestMetricsKeepTheConventions(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, problems)
 	answer := httptest.NewRecorder()
-	metricsHandler(m.registry, zaptest.NewLogger(t)).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	app.MetricsEndpoint(m.registry, zaptest.NewLogger(t)).Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	require.Equal(t, http.StatusOK, answer.Code)
 	for _, line := range []string{
 		`saga_relay_shard_state{database="shop",shard="0",state="active"} 1`,
@@ -219,9 +220,8 @@ func TestEveryMetricIsExplained(t *testing.T) {
 	require.NoError(t, err)
 	described := make(chan *prometheus.Desc, 100)
 	newMeter(database{name: "shop"}, "", zaptest.NewLogger(t)).Describe(described)
-	buildInfo().Describe(described)
 	close(described)
-	var exported []string
+	exported := []string{"saga_relay_build_info"}
 	for d := range described {
 		exported = append(exported, regexp.MustCompile(`saga_relay_\w+`).FindString(d.String()))
 	}

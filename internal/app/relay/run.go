@@ -50,7 +50,7 @@ func Run(ctx context.Context, s Settings) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	process := newHolder()
-	registry := newRegistry()
+	registry := app.NewRegistry(namespace)
 	var crews []*engine.Crew
 	var tasks []func(context.Context) error
 	for i, d := range databases {
@@ -84,7 +84,7 @@ func Run(ctx context.Context, s Settings) error {
 	log.Info("relaying", zap.Int("databases", len(crews)), zap.String("holder", process))
 	tasks = append(tasks, func(ctx context.Context) error {
 		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(crews) }, log,
-			app.Endpoint{Pattern: "GET /metrics", Handler: metricsHandler(registry, log)})
+			app.MetricsEndpoint(registry, log))
 	})
 	return app.Run(ctx, tasks...)
 }

@@ -10,56 +10,123 @@ import (
 // graph draws a definition as a Mermaid flowchart: what follows each answer, by the
 // rules of package saga.
 func graph(def saga.Definition) string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, "    "+format+"\n", args...) }
-	fmt.Fprintf(&b, "%%%% %s version %d\nflowchart LR\n", def.Name, def.Version)
-	line("start([start]) --> r0")
-	for i, step := range def.Steps {
-		line("%s", node(i, step))
-		line("r%d -- succeeded --> %s", i, next(def, i))
-		switch step.Type {
-		case saga.Compensatable:
-			line("r%d -. refused .-> %s", i, previous(i))
-			line("r%d -. outcome unknown .-> c%d", i, i)
-			line("c%d[%q]", i, "cancel "+step.Name+"<br/>"+patience(step.Cancel))
-			line("c%d -. compensated .-> %s", i, previous(i))
-			line("c%d -. attempts spent .-> parked", i)
-		case saga.Pivot:
-			line("r%d -. refused .-> %s", i, previous(i))
-			line("r%d -. outcome unknown .-> parked", i)
-		case saga.Retriable:
-			line("r%d -. attempts spent .-> parked", i)
+	g := drawing{def: def, stages: stagesOf(def)}
+	start := "start"
+	if def.Deadline > 0 {
+		start += "<br/>deadline " + def.Deadline.String()
+	}
+	g.node("start([%s])", label(start))
+	g.edge("start --> %s", g.entry(0))
+	for k, stage := range g.stages {
+		if stage.group != "" {
+			g.group(k)
+		} else {
+			g.alone(k)
 		}
 	}
-	line("completed([COMPLETED])")
-	line("aborted([ABORTED])")
-	line("parked[/\"PARKED: an operator decides\"/]")
-	return b.String()
-}
-
-// node is the request of a step; a pivot has another shape.
-func node(i int, step saga.StepDefinition) string {
-	if step.Type == saga.Pivot {
-		return fmt.Sprintf("r%d{{%q}}", i, "pivot "+step.Name+"<br/>"+patience(step.Request))
+	if def.Mode == saga.TCC {
+		g.confirmations()
 	}
-	return fmt.Sprintf("r%d[%q]", i, step.Name+"<br/>"+patience(step.Request))
+	g.node("completed([COMPLETED])")
+	g.node("aborted([ABORTED])")
+	g.node("parked[/%s/]", label("PARKED: an operator decides"))
+	return fmt.Sprintf("%%%% %s version %d\nflowchart LR\n", def.Name, def.Version) + g.nodes.String() + g.edges.String()
 }
 
-// next is the node after the step succeeded.
-func next(def saga.Definition, i int) string {
-	if i == len(def.Steps)-1 {
+// drawing is a flowchart in the making. Step i has the nodes w (its condition), r (its
+// request), c (its cancel) and f (its confirmation); the group at stage k has the boxes
+// g and x (its cancels). All nodes are written before the edges, for an edge would draw
+// what it leads to into the box in which it is written.
+type drawing struct {
+	def          saga.Definition
+	stages       []stage
+	nodes, edges strings.Builder
+}
+
+func (g *drawing) node(format string, args ...any) {
+	fmt.Fprintf(&g.nodes, "    "+format+"\n", args...)
+}
+
+func (g *drawing) edge(format string, args ...any) {
+	fmt.Fprintf(&g.edges, "    "+format+"\n", args...)
+}
+
+// box draws nodes within a border.
+func (g *drawing) box(id, title string, content func()) {
+	g.node("subgraph %s[%s]", id, label(title))
+	content()
+	g.node("end")
+}
+
+// stage is a group, or a step alone: the steps from, inclusive, to, exclusive.
+type stage struct {
+	group    string
+	from, to int
+}
+
+func stagesOf(def saga.Definition) []stage {
+	var stages []stage
+	for i, s := range def.Steps {
+		if n := len(stages); n > 0 && s.Group != "" && s.Group == stages[n-1].group {
+			stages[n-1].to = i + 1
+			continue
+		}
+		stages = append(stages, stage{group: s.Group, from: i, to: i + 1})
+	}
+	return stages
+}
+
+// entry is where stage k begins; after the last one the saga confirms or is complete.
+func (g *drawing) entry(k int) string {
+	switch {
+	case k == len(g.stages) && g.def.Mode == saga.TCC:
+		return "confirm"
+	case k == len(g.stages):
 		return "completed"
+	case g.stages[k].group != "":
+		return fmt.Sprintf("g%d", k)
+	case g.def.Steps[g.stages[k].from].When != "":
+		return fmt.Sprintf("w%d", g.stages[k].from)
 	}
-	return fmt.Sprintf("r%d", i+1)
+	return fmt.Sprintf("r%d", g.stages[k].from)
 }
 
-// previous is the node that undoes what came before the step. Only compensatable
-// steps come before one that can fail.
-func previous(i int) string {
-	if i == 0 {
-		return "aborted"
+// undo is where everything that the stages before k have done is undone.
+func (g *drawing) undo(k int) string {
+	for k--; k >= 0; k-- {
+		if own := g.cancels(k); own != "" {
+			return own
+		}
 	}
-	return fmt.Sprintf("c%d", i-1)
+	return "aborted"
 }
 
-func patience(p saga.Policy) string { return fmt.Sprintf("%d × %s", p.Retry.Attempts, p.Timeout) }
+// cancels is where stage k is undone; empty where it has nothing to undo.
+func (g *drawing) cancels(k int) string {
+	for i := g.stages[k].from; i < g.stages[k].to; i++ {
+		switch {
+		case !cancellable(g.def.Steps[i]):
+		case g.stages[k].group != "":
+			return fmt.Sprintf("x%d", k)
+		default:
+			return fmt.Sprintf("c%d", i)
+		}
+	}
+	return ""
+}
+
+func cancellable(s saga.StepDefinition) bool {
+	return s.Kind == saga.Command && s.Type == saga.Compensatable
+}
+
+// label is a text that Mermaid takes as it is; only line breaks stay markup.
+func label(text string) string {
+	lines := strings.Split(text, "<br/>")
+	for i, line := range lines {
+		lines[i] = unmarked.Replace(line)
+	}
+	return `"` + strings.Join(lines, "<br/>") + `"`
+}
+
+var unmarked = strings.NewReplacer(
+	"#", "#35;", `"`, "#quot;", "&", "#amp;", "<", "#lt;", ">", "#gt;", "`", "#96;", "\n", " ", "\r", " ")

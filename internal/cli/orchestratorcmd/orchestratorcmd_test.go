@@ -204,7 +204,7 @@ func TestWrongUse(t *testing.T) {
 	b.fails(cli.ExitUsage, "has to be a UUID", "saga", "show", "17")
 	b.fails(cli.ExitUsage, "needs the saga's id", "saga", "show")
 	b.fails(cli.ExitUsage, "is none of", "saga", "list", "--status", "DONE")
-	b.fails(cli.ExitUsage, "--limit is 0", "saga", "list", "--limit", "0")
+	b.fails(cli.ExitUsage, "the limit is 0", "saga", "list", "--limit", "0")
 	b.fails(cli.ExitUsage, "unknown flag", "saga", "list", "--nonsense")
 	b.fails(cli.ExitFailed, "HEALTH_ADDR", "healthcheck")
 	t.Setenv("AMQP_URL", "")

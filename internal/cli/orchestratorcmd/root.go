@@ -1,5 +1,5 @@
 // Package orchestratorcmd is the command line of the orchestrator: run it, look at
-// sagas, store definitions.
+// sagas and intervene, store definitions.
 package orchestratorcmd
 
 import (
@@ -22,9 +22,11 @@ const rootHelp = `Drive sagas, and show where they stand.
 Settings come from the environment, over those of the --config file:
 DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, REPLY_QUEUE (saga.replies),
 BATCH_SIZE (100), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+ADMIN_ADDRESS serves operators by HTTP, see /openapi.yaml there; beyond this machine
+only with ADMIN_TOKEN or ADMIN_TOKEN_FILE, which the callers have to send.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 not found,
-4 refused (another plan is stored under that version).`
+4 refused (by a saga, or another plan is stored under that version).`
 
 // New is the command "orchestrator".
 func New() *cobra.Command {
@@ -39,17 +41,12 @@ func New() *cobra.Command {
   orchestrator saga list --status PARKED`,
 	}
 	root.PersistentFlags().StringVar(&o.config, "config", "", "YAML file with settings")
-	sagas := &cobra.Command{
-		Use: "saga", Short: "Look at sagas",
-		Example: "  orchestrator saga list --status STARTED\n  orchestrator saga show 0193c0de-0000-7000-8000-000000000001",
-	}
-	sagas.AddCommand(newSagaList(&o), newSagaShow(&o))
 	definitions := &cobra.Command{
-		Use: "definition", Short: "Store and look at saga definitions",
+		Use: "definition", Short: "Check, store and look at saga definitions",
 		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list",
 	}
-	definitions.AddCommand(newDefinitionApply(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
-	root.AddCommand(newRun(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), sagas, definitions)
+	definitions.AddCommand(newDefinitionLint(), newDefinitionApply(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
+	root.AddCommand(newRun(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), newSaga(&o), definitions)
 	return root
 }
 

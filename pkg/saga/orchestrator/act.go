@@ -51,7 +51,7 @@ func (e *Engine) actOn(ctx context.Context, ids []saga.ID, event saga.Event) ([]
 		return nil, fmt.Errorf("commit (whether it was done is unknown, look at the history): %w", err)
 	}
 	for _, t := range transitions {
-		e.log(t)
+		e.tell(t)
 	}
 	return transitions, nil
 }

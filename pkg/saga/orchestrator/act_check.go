@@ -34,7 +34,7 @@ func checkEvent(event saga.Event) error {
 		if !slices.Contains(Verbs, e.Verb) {
 			return fmt.Errorf("%w: the verb is none of %v", ErrEvent, Verbs)
 		}
-		err = checkWords(e.Who, e.Step, e.Reason, e.Output)
+		err = checkAction(e)
 	case saga.Signalled:
 		if e.Step == "" {
 			return fmt.Errorf("%w: step is missing", ErrEvent)
@@ -47,6 +47,17 @@ func checkEvent(event saga.Event) error {
 		return fmt.Errorf("%w: %w", ErrEvent, err)
 	}
 	return nil
+}
+
+// checkAction refuses what would be passed over in silence.
+func checkAction(a saga.Action) error {
+	switch {
+	case a.Step != "" && a.Verb != saga.RetryNow && a.Verb != saga.Skip:
+		return fmt.Errorf("%s is about the whole saga: leave the step out", a.Verb)
+	case len(a.Output) > 0 && a.Verb != saga.Skip:
+		return fmt.Errorf("%s brings no output: leave it out", a.Verb)
+	}
+	return checkWords(a.Who, a.Step, a.Reason, a.Output)
 }
 
 func checkWords(who, step, reason string, output jsonmap.JSONMap) error {

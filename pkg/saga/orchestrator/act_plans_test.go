@@ -41,7 +41,7 @@ var (
 		asked("hotel", saga.Compensatable, ""),
 		saga.StepDefinition{Name: "rest", Kind: saga.Delay, Type: saga.Compensatable, Wait: time.Hour},
 		asked("flight", saga.Pivot, ""))
-	tried = planned("tried", saga.TCC, asked("hotel", saga.Compensatable, ""), asked("car", saga.Compensatable, ""))
+	tried  = planned("tried", saga.TCC, asked("hotel", saga.Compensatable, ""), asked("car", saga.Compensatable, ""))
 	judged = planned("judged", saga.Sequence, asked("flight", saga.Pivot, ""), conditional())
 )
 

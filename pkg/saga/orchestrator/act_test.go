@@ -100,8 +100,13 @@ func TestEveryVerbInEverySituation(t *testing.T) {
 			}
 			transition, err := d.engine.Act(d.ctx, id, event)
 			require.NoError(t, err, "%s: %v", s.name, event)
-			fmt.Fprintf(&table, "  %-7s %s\n", transition.Entry.Kind, d.lastEntry(id))
-			if after := d.stands(id); after != before {
+			fmt.Fprintf(&table, "  %-7s %s\n", called(event), d.lastEntry(id))
+			after := d.stands(id)
+			if transition.Entry.Disposition == saga.Refused {
+				require.False(t, TookEffect(transition.Entry), "%s: %s", s.name, transition.Entry.Detail)
+				require.Equal(t, before, after, "what is refused changes nothing")
+			}
+			if after != before {
 				require.True(t, TookEffect(transition.Entry), "%s: %s", s.name, transition.Entry.Detail)
 				fmt.Fprintf(&table, "          %s\n", after)
 			}
@@ -110,6 +115,19 @@ func TestEveryVerbInEverySituation(t *testing.T) {
 		}
 	}
 	golden(t, "acts.txt", table.String())
+}
+
+// called is what the table calls the event.
+func called(event saga.Event) string {
+	switch e := event.(type) {
+	case saga.Action:
+		return string(e.Verb)
+	case saga.Signalled:
+		if e.Refused {
+			return "refusal"
+		}
+	}
+	return "signal"
 }
 
 // everyEvent is what an operator can tell a saga of the plan.

@@ -22,6 +22,10 @@ type Config struct {
 	Store *sagapg.Store
 	// MaxBatch bounds the timers of one transaction; 0 means 100.
 	MaxBatch int
+	// Observe is told every decision before it is committed, so a batch that has to be
+	// repeated is told again; nil tells nobody. It must not block and is called from
+	// several goroutines.
+	Observe func(saga.Transition)
 	// Log receives what an operator should know; never a payload.
 	Log *zap.Logger
 }
@@ -63,6 +67,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.MaxBatch == 0 {
 		cfg.MaxBatch = defaultBatch
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(saga.Transition) {}
 	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()

@@ -49,7 +49,7 @@ func (e *Engine) Handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.Deliv
 	}
 	for _, change := range changes {
 		for _, t := range change {
-			e.log(t)
+			e.tell(t)
 		}
 	}
 	return rejections, nil
@@ -80,9 +80,10 @@ func ids(replies []reply) []saga.ID {
 	return list
 }
 
-// log tells what became of an event. Only what an operator has to act on is above
-// debug; everything is in the history.
-func (e *Engine) log(t saga.Transition) {
+// tell counts and logs what became of an event. Only what an operator has to act on
+// is above debug; everything is in the history.
+func (e *Engine) tell(t saga.Transition) {
+	e.Observe(t)
 	level := zap.DebugLevel
 	if t.Entry.Disposition == saga.Parked {
 		level = zap.WarnLevel

@@ -89,7 +89,7 @@ func (s *sweeper) fire(ctx context.Context, except []saga.ID) (ids []saga.ID, er
 		return b.order, fmt.Errorf("commit: %w", err)
 	}
 	for _, t := range fired {
-		s.log(t)
+		s.tell(t)
 	}
 	return b.order, nil
 }

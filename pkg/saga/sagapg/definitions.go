@@ -151,8 +151,16 @@ func (s *Store) CheckDefinitions(ctx context.Context, db DB) ([]saga.Definition,
 	defs := make([]saga.Definition, len(keys))
 	for i, k := range keys {
 		if defs[i], err = s.Definition(ctx, db, k.name, k.version); err != nil {
-			return nil, fmt.Errorf("running sagas follow a definition that cannot be used: %w", err)
+			return nil, fmt.Errorf("running sagas follow a definition that cannot be used: %w%s", err, remedy(err))
 		}
 	}
 	return defs, nil
+}
+
+// remedy says what to do where the error does not.
+func remedy(err error) string {
+	if errors.Is(err, ErrNotUnderstood) {
+		return "; run a program as new as the one that stored it, or undo what was changed in its row by hand"
+	}
+	return ""
 }

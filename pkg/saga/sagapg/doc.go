@@ -17,7 +17,8 @@
 //     another and never deadlock. Due timers pass over locked sagas.
 //   - A state is written only over the version that it was made from.
 //   - A (name, version) of a definition never changes. A saga starts only with the
-//     definition that is stored, and is always stepped with the one it started with.
+//     definition that is stored, and is always stepped with that one, until an operator
+//     moves it to another version.
 //   - All times are the database's clock.
 //   - A timer moves with every step, the time at which [Store.Due] looks at it hardly
 //     ever: looking early costs one update, moving an indexed time one each step.

@@ -13,21 +13,22 @@ import (
 // sagaRow is a row of the table saga on its way in, as JSON: one parameter holds
 // any number of them, and every driver can send it. What is missing is NULL.
 type sagaRow struct {
-	ID          uuid.UUID                  `json:"id"`
-	Status      saga.Status                `json:"status"`
-	Paused      bool                       `json:"paused"`
-	CurrentStep string                     `json:"current_step,omitempty"`
-	StepStatus  map[string]saga.StepStatus `json:"step_status"`
-	Waiting     map[string]waiting         `json:"waiting"`
-	Outputs     jsonmap.JSONMap            `json:"outputs"`
-	Signals     map[string]signal          `json:"signals,omitempty"`
-	Failure     *failure                   `json:"failure,omitempty"`
-	ParkReason  saga.ParkReason            `json:"park_reason,omitempty"`
-	Version     int64                      `json:"version"`
-	Deadline    *time.Time                 `json:"deadline,omitempty"`
-	WakeAt      *time.Time                 `json:"wake_at,omitempty"`
-	UpdatedAt   time.Time                  `json:"updated_at"`
-	EndedAt     *time.Time                 `json:"ended_at,omitempty"`
+	ID                uuid.UUID                  `json:"id"`
+	DefinitionVersion int                        `json:"definition_version"`
+	Status            saga.Status                `json:"status"`
+	Paused            bool                       `json:"paused"`
+	CurrentStep       string                     `json:"current_step,omitempty"`
+	StepStatus        map[string]saga.StepStatus `json:"step_status"`
+	Waiting           map[string]waiting         `json:"waiting"`
+	Outputs           jsonmap.JSONMap            `json:"outputs"`
+	Signals           map[string]signal          `json:"signals,omitempty"`
+	Failure           *failure                   `json:"failure,omitempty"`
+	ParkReason        saga.ParkReason            `json:"park_reason,omitempty"`
+	Version           int64                      `json:"version"`
+	Deadline          *time.Time                 `json:"deadline,omitempty"`
+	WakeAt            *time.Time                 `json:"wake_at,omitempty"`
+	UpdatedAt         time.Time                  `json:"updated_at"`
+	EndedAt           *time.Time                 `json:"ended_at,omitempty"`
 	// OverVersion is the version that an update replaces.
 	OverVersion int64 `json:"over_version,omitempty"`
 }
@@ -36,11 +37,10 @@ type sagaRow struct {
 type newSagaRow struct {
 	sagaRow
 
-	Type              string          `json:"type"`
-	DefinitionVersion int             `json:"definition_version"`
-	Payload           jsonmap.JSONMap `json:"payload"`
-	BusinessKey       string          `json:"business_key,omitempty"`
-	StartedAt         time.Time       `json:"started_at"`
+	Type        string          `json:"type"`
+	Payload     jsonmap.JSONMap `json:"payload"`
+	BusinessKey string          `json:"business_key,omitempty"`
+	StartedAt   time.Time       `json:"started_at"`
 }
 
 // failure is saga.Failure as the column holds it.
@@ -52,7 +52,7 @@ type failure struct {
 
 func toSagaRow(s saga.State) sagaRow {
 	row := sagaRow{
-		ID: uuid.UUID(s.ID), Status: s.Status, Paused: s.Paused,
+		ID: uuid.UUID(s.ID), DefinitionVersion: s.DefinitionVersion, Status: s.Status, Paused: s.Paused,
 		StepStatus: make(map[string]saga.StepStatus, len(s.Steps)),
 		Outputs:    object(s.Outputs), Signals: toSignals(s.Signals), ParkReason: s.ParkReason(), Version: s.Version,
 		Deadline: optional(s.Deadline), WakeAt: optional(s.WakeAt()),
@@ -76,7 +76,7 @@ func toSagaRow(s saga.State) sagaRow {
 func toNewSagaRow(s saga.State) newSagaRow {
 	return newSagaRow{
 		sagaRow: toSagaRow(s),
-		Type:    s.Type, DefinitionVersion: s.DefinitionVersion, Payload: object(s.Payload),
+		Type:    s.Type, Payload: object(s.Payload),
 		BusinessKey: s.BusinessKey, StartedAt: stamp(s.StartedAt),
 	}
 }

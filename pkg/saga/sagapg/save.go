@@ -68,7 +68,7 @@ func mayGrow(t saga.Transition) bool {
 	switch t.Entry.Kind {
 	case saga.KindReply:
 		return t.Entry.Outcome == saga.OutcomeSucceeded
-	case saga.KindSignal, saga.Kind(saga.Skip):
+	case saga.KindSignal, saga.KindMigrate, saga.Kind(saga.Skip):
 		return true
 	default:
 		return false

@@ -6,7 +6,7 @@
 -- writes to every index. It is set halfway to wake_at, since the next step may have
 -- less time; when its own time comes it is likely that nothing moves before wake_at.
 UPDATE public.saga AS s
-SET status = n.status, paused = n.paused, current_step = n.current_step, step_status = n.step_status,
+SET definition_version = n.definition_version, status = n.status, paused = n.paused, current_step = n.current_step, step_status = n.step_status,
     waiting = n.waiting, outputs = n.outputs, signals = n.signals, failure = n.failure,
     park_reason = n.park_reason, version = n.version, deadline = n.deadline, wake_at = n.wake_at,
     look_at = CASE WHEN n.ended_at IS NOT NULL THEN NULL
@@ -16,8 +16,8 @@ SET status = n.status, paused = n.paused, current_step = n.current_step, step_st
                    ELSE s.look_at END,
     updated_at = n.updated_at, ended_at = n.ended_at
 FROM jsonb_to_recordset($1::text::jsonb) AS n (
-    id uuid, over_version bigint, status text, paused boolean, current_step text, step_status jsonb, waiting jsonb,
-    outputs jsonb, signals jsonb, failure jsonb, park_reason text, version bigint, deadline timestamptz,
-    wake_at timestamptz, updated_at timestamptz, ended_at timestamptz)
+    id uuid, over_version bigint, definition_version integer, status text, paused boolean, current_step text,
+    step_status jsonb, waiting jsonb, outputs jsonb, signals jsonb, failure jsonb, park_reason text, version bigint,
+    deadline timestamptz, wake_at timestamptz, updated_at timestamptz, ended_at timestamptz)
 WHERE s.id = n.id AND s.version = n.over_version
 RETURNING s.id

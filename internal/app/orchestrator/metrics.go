@@ -1,0 +1,134 @@
+package orchestrator
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+)
+
+const (
+	namespace = "saga_orchestrator"
+	// lookPause is the time between two looks at the database, and lookTimeout how long
+	// one may take.
+	lookPause   = 15 * time.Second
+	lookTimeout = 5 * time.Second
+)
+
+// What docs/metrics.md explains.
+var (
+	descRunning = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "running_sagas"),
+		"Sagas that have not ended, by status; paused ones have the status PAUSED. Counted every 15 s.", []string{"type", "status"}, nil)
+	descOverdue = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "overdue_seconds"),
+		"For how long the most overdue timer has waited; 0 when none is overdue. Looked at every 15 s.", nil, nil)
+)
+
+// meter counts what the engine decides and looks at what the database holds.
+type meter struct {
+	census func(context.Context) ([]sagapg.Census, error)
+	log    *zap.Logger
+
+	events, sent, parked, ended *prometheus.CounterVec
+	lasted                      *prometheus.HistogramVec
+
+	mu      sync.Mutex
+	last    []sagapg.Census
+	failing bool
+}
+
+func newMeter(registry *prometheus.Registry, census func(context.Context) ([]sagapg.Census, error), log *zap.Logger) *meter {
+	counter := func(metric, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: metric, Help: help}, labels)
+		registry.MustRegister(c)
+		return c
+	}
+	m := &meter{
+		census: census, log: log,
+		events: counter("events_total", "Events that were applied or recorded, by what became of them.", "kind", "disposition"),
+		sent:   counter("commands_total", "Commands that were sent, repetitions included.", "type", "step", "operation"),
+		parked: counter("sagas_parked_total", "Times that a saga was parked.", "type", "reason"),
+		ended:  counter("sagas_ended_total", "Sagas that have ended.", "type", "status"),
+		lasted: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "saga_duration_seconds", Help: "From start to end.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 86400},
+		}, []string{"type", "status"}),
+	}
+	registry.MustRegister(m, m.lasted)
+	return m
+}
+
+// observe counts a decision. It is safe for concurrent use.
+func (m *meter) observe(t saga.Transition) {
+	s, e := t.Next, t.Entry
+	m.events.WithLabelValues(string(e.Kind), string(e.Disposition)).Inc()
+	for _, c := range e.Sent {
+		m.sent.WithLabelValues(s.Type, c.Step, string(c.Operation)).Inc()
+	}
+	for _, effect := range t.Effects {
+		if event, ok := effect.(saga.EmitEvent); ok && event.Kind == saga.EventParked {
+			m.parked.WithLabelValues(s.Type, string(s.ParkReason())).Inc()
+		}
+	}
+	if e.From != e.To && s.Status.Terminal() {
+		m.ended.WithLabelValues(s.Type, string(s.Status)).Inc()
+		m.lasted.WithLabelValues(s.Type, string(s.Status)).Observe(s.EndedAt.Sub(s.StartedAt).Seconds())
+	}
+}
+
+// run looks at the database until ctx is done. Scrapes get what it found last.
+func (m *meter) run(ctx context.Context) error {
+	pause := time.NewTicker(lookPause)
+	defer pause.Stop()
+	for {
+		m.look(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pause.C:
+		}
+	}
+}
+
+func (m *meter) look(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	found, err := m.census(asking)
+	if ctx.Err() != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		m.last = found
+	} else if !m.failing {
+		m.log.Warn("metrics of the sagas grow old: the database cannot be asked", zap.Error(err))
+	}
+	m.failing = err != nil
+}
+
+// Describe implements [prometheus.Collector].
+func (m *meter) Describe(descs chan<- *prometheus.Desc) {
+	descs <- descRunning
+	descs <- descOverdue
+}
+
+// Collect implements [prometheus.Collector].
+func (m *meter) Collect(metrics chan<- prometheus.Metric) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var overdue float64
+	for _, c := range m.last {
+		status := string(c.Status)
+		if c.Paused {
+			status = "PAUSED"
+		}
+		metrics <- prometheus.MustNewConstMetric(descRunning, prometheus.GaugeValue, float64(c.Count), c.Type, status)
+		overdue = max(overdue, c.Overdue.Seconds())
+	}
+	metrics <- prometheus.MustNewConstMetric(descOverdue, prometheus.GaugeValue, overdue)
+}

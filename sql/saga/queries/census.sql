@@ -1,0 +1,7 @@
+-- How many sagas run, by their status, and for how many seconds the most overdue timer
+-- has waited. The index on look_at holds just these; what has ended is not read.
+SELECT s.type, s.status, s.paused, count(*),
+       COALESCE(extract(epoch FROM clock_timestamp() - min(s.wake_at))::float8, 0)
+FROM public.saga AS s
+WHERE s.look_at IS NOT NULL
+GROUP BY s.type, s.status, s.paused
