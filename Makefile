@@ -8,9 +8,11 @@ TESTFLAGS ?= -race -timeout=15m
 ROWS ?= 1000000
 WRITERS ?= 16
 KILLS ?= 100
+# How many simulated schedules.
+SEEDS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help build services demo run test lint fmt fuzz soak model bench-relay down drop clean
+.PHONY: help build services demo run test lint fmt fuzz soak sim model bench-relay down drop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +49,9 @@ fuzz: ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 
 soak: services ## Kill the relay KILLS times while ROWS rows by WRITERS writers pass
 	ROWS=$(ROWS) WRITERS=$(WRITERS) KILLS=$(KILLS) go test -count=1 -timeout=2h -v -run='^TestRelayUnderKills$$' ./test/fault
+
+sim: ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
+	go run ./test/sim/run -seeds $(SEEDS)
 
 model: ## Search every state of the protocol's model, and refute the wrong rules; needs spin
 	@test/model/run.sh

@@ -41,6 +41,9 @@ func (d Definition) remap(to Definition, s State) ([]StepState, error) {
 	steps := make([]StepState, len(to.Steps))
 	for i, step := range to.Steps {
 		steps[i] = StepState{Name: step.Name}
+		if _, kept := s.Signals[step.Name]; kept && step.Kind != Signal {
+			return nil, fmt.Errorf("a signal is kept for step %q, which waits for none", step.Name)
+		}
 	}
 	last := -1 // where the begun step before this one stands in the new version
 	for i, step := range s.Steps {
@@ -53,6 +56,9 @@ func (d Definition) remap(to Definition, s State) ([]StepState, error) {
 		}
 		if err := d.Steps[i].keeps(to.Steps[j], step); err != nil {
 			return nil, err
+		}
+		if d.Steps[d.stageOf(i)].Name != to.Steps[to.stageOf(j)].Name {
+			return nil, fmt.Errorf("step %q has begun in another stage", step.Name)
 		}
 		if j < last {
 			return nil, fmt.Errorf("step %q has begun after %q and now stands before it", step.Name, to.Steps[last].Name)

@@ -47,9 +47,14 @@ func TestMigrateSaysWhyNot(t *testing.T) {
 		{"another mode", "STARTED", func(d *saga.Definition) { d.Mode = saga.TCC }, "its mode is"},
 		{"the same version", "STARTED", func(d *saga.Definition) { d.Version = 1 }, "no other version"},
 		{"a new neighbour", "STARTED", func(d *saga.Definition) {
-			insert(1, "d")(d)
+			insert(2, "d")(d)
 			d.Steps[1].Group, d.Steps[2].Group = "g", "g"
 		}, ""},
+		{"a new neighbour in front", "STARTED", func(d *saga.Definition) {
+			insert(1, "d")(d)
+			d.Steps[1].Group, d.Steps[2].Group = "g", "g"
+		}, "in another stage"},
+		{"another group", "STARTED", func(d *saga.Definition) { d.Steps[0].Group, d.Steps[1].Group = "g", "g" }, "in another stage"},
 		{"while it goes back", "COMPENSATING", insert(3, "d"), ""},
 		{"while it is confirmed", "CONFIRMING", func(d *saga.Definition) { d.Mode = saga.TCC; insert(3, "d")(d) }, "being confirmed"},
 		{"when it is over", "COMPLETED", insert(3, "d"), "it is COMPLETED"},
@@ -70,6 +75,20 @@ func TestMigrateSaysWhyNot(t *testing.T) {
 			require.NotEqual(t, saga.Quarantined, tr.Entry.Disposition, "the saga follows the new version")
 		})
 	}
+}
+
+// A signal that came early waits for its step, which must not become another one.
+func TestMigrateKeepsSignals(t *testing.T) {
+	def := next(func(d *saga.Definition) {
+		d.Version = 1
+		d.Steps[2] = saga.StepDefinition{Name: "c", Kind: saga.Signal, Type: saga.Compensatable, Wait: time.Hour, OnTimeout: saga.TimeoutRefuses}
+	})
+	tr, err := saga.Start(def, saga.StartParams{}, epoch)
+	require.NoError(t, err)
+	tr = saga.Step(def, tr.Next, saga.Signalled{Step: "c"}, epoch)
+	require.Equal(t, saga.Advanced, tr.Entry.Disposition)
+	_, err = saga.MigrateTo(def, next(func(*saga.Definition) {}), tr.Next, "ada", epoch)
+	require.ErrorContains(t, err, `a signal is kept for step "c"`)
 }
 
 // What becomes the next step by the change is begun at once.

@@ -23,6 +23,10 @@ const gateEvery = 250 * time.Millisecond
 //
 // A Gate is safe for concurrent use.
 type Gate struct {
+	// Changed, if it is set before the first call, is told when the gate has shut, and
+	// when it has opened again.
+	Changed func(shut bool)
+
 	store *Store
 	db    DB
 	most  int
@@ -53,7 +57,7 @@ func (g *Gate) Admit(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case seen.running > g.most:
+	case g.shut(seen):
 		return fmt.Errorf("%w: more than the %d that are allowed; nothing was started, try again later", ErrOverloaded, g.most)
 	}
 	return nil
@@ -78,8 +82,9 @@ func (g *Gate) look(ctx context.Context) (*look, error) {
 		}
 	}
 	defer func() { <-g.looking }()
-	if seen := g.last.Load(); g.fresh(seen) {
-		return seen, nil
+	before := g.last.Load()
+	if g.fresh(before) {
+		return before, nil
 	}
 	running, err := g.store.Running(ctx, g.db, g.most+1)
 	if err != nil {
@@ -87,8 +92,13 @@ func (g *Gate) look(ctx context.Context) (*look, error) {
 	}
 	seen = &look{at: time.Now(), running: running}
 	g.last.Store(seen)
+	if shut := g.shut(seen); g.Changed != nil && shut != (before != nil && g.shut(before)) {
+		g.Changed(shut)
+	}
 	return seen, nil
 }
+
+func (g *Gate) shut(seen *look) bool { return seen.running > g.most }
 
 func (g *Gate) fresh(seen *look) bool { return seen != nil && time.Since(seen.at) < g.every }
 

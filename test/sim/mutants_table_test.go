@@ -1,0 +1,167 @@
+package sim_test
+
+// The files that mistakes are made in.
+const (
+	coreAction  = "pkg/saga/action.go"
+	coreMigrate = "pkg/saga/migrate.go"
+	coreOrder   = "pkg/saga/order.go"
+	coreProceed = "pkg/saga/proceed.go"
+	coreReply   = "pkg/saga/reply.go"
+
+	coreStep    = "pkg/saga/step.go"
+	coreTimer   = "pkg/saga/timer.go"
+	twin        = "test/sim/barrier.go"
+	participant = "test/sim/participant.go"
+	store       = "test/sim/store.go"
+)
+
+// mutants are the mistakes. They are made in the core and, where the core cannot
+// make up for them, in what the core relies on.
+var mutants = []mutant{
+	{
+		"a timeout is a failure", coreTimer,
+		"return d.asks() && !d.policy(s.Operation())", "return d.asks() && s.Operation() != Request && !d.policy(s.Operation())",
+	},
+	{
+		"a step whose outcome is unknown is not compensated", coreStep,
+		"m.turnBack(m.s.Steps[i].Name, FailureUnknown, Problem{})", "m.set(i, StepFailed)\n\t\tm.turnBack(m.s.Steps[i].Name, FailureUnknown, Problem{})",
+	},
+	{
+		"an unknown pivot is compensated", coreStep,
+		"case m.def.Steps[i].Type == Pivot:", "case m.def.Steps[i].Type == Pivot && len(m.s.Steps) == 0:",
+	},
+	{
+		"a reply is credited to the current step", coreReply,
+		"i := m.index(r.Step)\n\tswitch {\n\tcase i < 0:\n\t\tm.ignore(Quarantined, \"the saga has no such step\")",
+		"i := m.index(r.Step)\n\tif c := m.index(m.current()); c >= 0 && m.def.Steps[c].asks() {\n\t\ti = c\n\t}\n\tswitch {\n\tcase i < 0:\n\t\tm.ignore(Quarantined, \"the saga has no such step\")",
+	},
+	{
+		"a duplicate advances", coreReply,
+		"m.ignore(Duplicate, \"the step is known to have \"+string(first))",
+		"if c := m.index(m.current()); c >= 0 {\n\t\t\tm.set(c, StepSucceeded)\n\t\t\tm.advance(\"again\")\n\t\t\tm.proceed()\n\t\t}",
+	},
+	{
+		"a finished saga restarts", coreReply,
+		"case m.s.Status.Terminal():\n\t\tm.ignore(Late, \"the saga has ended\")",
+		"case m.s.Status.Terminal():\n\t\tm.s.Steps[0].Status = StepStarted\n\t\tm.send(0, 1)",
+	},
+	{
+		"a late success revives a step that is being compensated", coreReply,
+		"m.ignore(Late, \"the step is being or has been compensated\")",
+		"if r.Outcome == OutcomeSucceeded {\n\t\t\tm.set(i, StepSucceeded)\n\t\t\tm.proceed()\n\t\t}",
+	},
+	{
+		"a refused compensation counts as done", coreReply,
+		"m.awaited(i, r, OutcomeCompensated,", "m.awaited(i, r, r.Outcome,",
+	},
+	{
+		"steps that were never begun are compensated", coreOrder,
+		"case StepPending, StepFailed, StepCompensated, StepOmitted:",
+		"case StepPending:\n\t\t\t\tprev, left = append(prev, steps[j].Name), true\n\t\t\tcase StepFailed, StepCompensated, StepOmitted:",
+	},
+	{
+		"a neighbour that is under way is not cancelled", coreOrder,
+		"case StepStarted, StepSucceeded, StepConfirming, StepConfirmed, StepSkipped:", "case StepSucceeded, StepConfirming, StepConfirmed, StepSkipped:",
+	},
+	{
+		"compensation goes forward", coreOrder,
+		"for i := len(stages) - 1; i >= 0; i-- {", "for i := range stages {",
+	},
+	{
+		"a join waits for the first step only", coreOrder,
+		"case StepStarted, StepFailed, StepCompensating, StepCompensated:\n\t\t\t\tthrough = false",
+		"case StepStarted, StepFailed, StepCompensating, StepCompensated:\n\t\t\t\tthrough = through && s.Name != steps[stage[0]].Name",
+	},
+	{
+		"CONFIRM is sent before all have tried", coreProceed,
+		"if !left {\n\t\t\tm.confirm()", "if !left || len(next) == 0 && m.def.Mode == TCC {\n\t\t\tm.confirm()",
+	},
+	{
+		"CONFIRM follows when all is cancelled", coreProceed,
+		"m.finish(StatusAborted, EventAborted)", "m.confirm()",
+	},
+	{
+		"a saga goes back after a CONFIRM", coreStep,
+		"case StepConfirming, StepConfirmed:\n\t\t\treturn true", "case StepConfirming, StepConfirmed:\n\t\t\treturn false",
+	},
+	{
+		"the deadline turns back past the pivot", coreTimer,
+		"if !m.noWayBack() {", "if len(m.s.Steps) > 0 {",
+	},
+	{
+		"a pause does not hold", coreProceed,
+		"for !m.s.Paused {\n\t\tnext, left", "for {\n\t\tnext, left",
+	},
+	{
+		"a parked saga goes on", coreProceed,
+		"case m.s.ParkReason() != \"\":\n\t\tm.s.Status = StatusParked\n", "",
+	},
+	{
+		"a saga is parked without a word", coreStep,
+		"m.effects = append(m.effects, EmitEvent{Kind: EventParked})", "m.entry.Detail = detail",
+	},
+	{
+		"kill compensates", coreAction,
+		"m.finish(StatusKilled, EventKilled)", "m.turnBack(\"\", FailureAborted, Problem{})\n\tm.unpark(\"\")\n\tm.proceed()",
+	},
+	{
+		"retry lets a parked signal wait for ever", coreAction,
+		"m.proceed() // a step that was not sent again may still be parked", "m.unpark(a.Step)\n\tm.proceed()",
+	},
+	{
+		"skip confirms a step again", coreAction,
+		"default: // of two contradictory answers the first one counts\n\t\tm.unpark(s.Name)", "default:\n\t\tm.set(i, StepSkipped)",
+	},
+	{
+		"retry requests while the saga goes back", coreAction,
+		"!toBeCancelled && ", "(!toBeCancelled || i >= 0) && ",
+	},
+	{
+		"a new version puts steps before what has begun", coreMigrate,
+		"return steps, to.noGap(steps, last)", "return steps, nil",
+	},
+	{
+		"an early signal is lost", coreProceed,
+		"m.signalled(i, early)", "_ = early",
+	},
+	{
+		"a condition is read the wrong way round", coreProceed,
+		"case !needed:", "case needed && d.When != \"\":",
+	},
+	{
+		"a command says something else when it is sent again", coreStep,
+		"Outputs: m.outputsFor(i),", "Outputs: m.s.Outputs,",
+	},
+	{
+		"another attempt is sent under the old number", coreTimer,
+		"m.send(i, m.s.Steps[i].Attempt+1)", "m.send(i, m.s.Steps[i].Attempt)",
+	},
+	{
+		"a delay is over at once", coreProceed,
+		"s.WakeAt = m.now.Add(d.Wait)", "s.WakeAt = m.now.Add(d.Wait / 2)",
+	},
+	{
+		"a cancel leaves no tombstone", twin,
+		"e.state = cancelled", "e.state = unheardOf",
+	},
+	{
+		"a refusal is forgotten", twin,
+		"e.state = failed", "e.state = unheardOf",
+	},
+	{
+		"work commits apart from the barrier", participant,
+		"w.barrier, w.ledger = barrier, ledger", "w.barrier, _ = barrier, ledger",
+	},
+	{
+		"nothing compares versions", store,
+		"if version != 0 && version != w.rows[i].state.Version {", "if version != 0 && version > w.rows[i].state.Version {",
+	},
+	{
+		"a signal that came early does a command's work", coreMigrate,
+		"kept && step.Kind != Signal {", "kept && step.Kind != Signal && len(s.Steps) == 0 {",
+	},
+	{
+		"a new version moves a step that has begun to another stage", coreMigrate,
+		"if d.Steps[d.stageOf(i)].Name != to.Steps[to.stageOf(j)].Name {", "if len(steps) == 0 {",
+	},
+}

@@ -1,0 +1,52 @@
+package sim_test
+
+import (
+	"flag"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/test/sim"
+)
+
+var (
+	seeds = flag.Uint64("seeds", 50_000, "how many schedules to run")
+	from  = flag.Uint64("from", 1, "the first seed")
+)
+
+// TestSchedules runs a part of what `make sim` runs, and holds that the schedules
+// have everything in them that they are to survive.
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	tally, violation := sim.Run(t.Context(), sim.Options{From: *from, Seeds: *seeds, Workers: runtime.GOMAXPROCS(0)})
+	if violation != nil {
+		t.Fatal(violation)
+	}
+	require.EqualValues(t, *seeds, tally.Schedules)
+	require.Empty(t, tally.Missing(), "these never came about")
+	require.Greater(t, tally.Completed, tally.Schedules/5)
+	require.Greater(t, tally.Aborted, tally.Schedules/5)
+}
+
+// TestASeedIsASchedule holds that a seed always plays the same.
+func TestASeedIsASchedule(t *testing.T) {
+	t.Parallel()
+	for seed := uint64(1); seed <= 50; seed++ {
+		once, _ := sim.Tell(seed)
+		again, _ := sim.Tell(seed)
+		require.Equal(t, once, again)
+	}
+}
+
+// FuzzSchedules looks for schedules by what they make the core do, where seeds look
+// for them blindly.
+func FuzzSchedules(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte{3, 3, 7, 4, 1, 0, 2, 9, 255, 200, 128, 255, 64, 32, 255, 255, 0, 7, 6, 5, 4, 3, 2, 1})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		if v := sim.Play(script); v != nil {
+			t.Fatal(v)
+		}
+	})
+}
