@@ -12,7 +12,7 @@ KILLS ?= 100
 SEEDS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help build services demo run test lint fmt fuzz soak sim model bench-relay down drop clean
+.PHONY: help build services demo run test lint fmt fuzz soak sim model bench-relay bench-saga down drop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ model: ## Search every state of the protocol's model, and refute the wrong rules
 
 bench-relay: services ## Measure the relay beside its peers, 20 minutes alone on the machine
 	cd bench && go run . -page ../docs/benchmarks.md $(BENCHFLAGS)
+
+bench-saga: services ## Measure sagas beside their peers, 15 minutes alone on the machine
+	cd bench && go run ./saga -page ../docs/benchmarks-saga.md $(BENCHFLAGS)
 
 down: ## Stop the services that make started, and no others
 	go run ./internal/dev services down

@@ -3,6 +3,7 @@ package contender_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,9 +32,9 @@ func TestContendersMoveTheSameMessages(t *testing.T) {
 	l, err := lab.Open(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	relay, err := contender.BuildRelay(t.Context(), l.Dir)
+	programs, err := l.Build(t.Context(), "relay")
 	require.NoError(t, err)
-	for _, c := range contender.All(relay) {
+	for _, c := range contender.All(filepath.Join(programs, "relay")) {
 		t.Run(c.Name, func(t *testing.T) {
 			const rows = 700
 			queue, err := l.Queue(lab.Quorum)

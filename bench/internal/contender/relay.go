@@ -3,28 +3,8 @@ package contender
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
-
-	"go.example/saga/internal/dev/services"
 )
-
-// BuildRelay builds the relay as it is released, into dir, and returns its path.
-func BuildRelay(ctx context.Context, dir string) (string, error) {
-	root, err := services.Root()
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "relay")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "./cmd/relay")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the relay: %w\n%s", err, out)
-	}
-	return program, nil
-}
 
 // NewRelay is the relay as a process, with the settings that it has by default
 // and those given, for example "RELAY_RETENTION=1s".

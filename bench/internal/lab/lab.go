@@ -43,7 +43,7 @@ func Open(ctx context.Context) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "bench-relay-")
+	dir, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for this run: %w", err)
 	}

@@ -34,10 +34,11 @@ func TestRateLeavesOutTheStart(t *testing.T) {
 
 func TestReadingsPerHundredThousand(t *testing.T) {
 	t.Parallel()
-	used := Reading{3, 2, math.NaN()}.Since(Reading{1, 1, 1}, 50_000)
+	used := Reading{3, 2, math.NaN()}.Since(Reading{1, 1, 1}, 100_000, 50_000)
 	require.InDelta(t, 4, used.Own, 1e-9)
 	require.InDelta(t, 2, used.Postgres, 1e-9)
 	require.True(t, math.IsNaN(used.Broker))
+	require.True(t, math.IsNaN(used.All()))
 }
 
 func open(t *testing.T) *Lab {
@@ -108,4 +109,31 @@ func TestServersAreMetered(t *testing.T) {
 	require.Positive(t, alive.Broker)
 	require.NoError(t, conn.Close(t.Context()))
 	require.Eventually(t, func() bool { return l.Meter.Read(os.Getpid()).Postgres >= alive.Postgres }, 10*time.Second, time.Millisecond)
+}
+
+func TestCommitsAreCountedOnceTheirSessionsHaveEnded(t *testing.T) {
+	t.Parallel()
+	l := open(t)
+	database, err := l.Database(t.Context())
+	require.NoError(t, err)
+	count := func() int64 {
+		commits, err := l.Commits(t.Context(), database)
+		require.NoError(t, err)
+		return commits
+	}
+	session := func(statements int) int64 {
+		before := count()
+		conn, err := pgx.Connect(t.Context(), database)
+		require.NoError(t, err)
+		for range statements {
+			_, err := conn.Exec(t.Context(), `SELECT 1`)
+			require.NoError(t, err)
+		}
+		require.NoError(t, conn.Close(t.Context()))
+		return count() - before
+	}
+	idle := session(0)
+	require.Equal(t, idle+50, session(50))
+	before := count()
+	require.Equal(t, before, count(), "to count adds nothing")
 }

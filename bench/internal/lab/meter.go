@@ -68,14 +68,17 @@ func findBroker(address string) (int, error) {
 // Reading is processor time in seconds, NaN where it could not be read.
 type Reading struct{ Own, Postgres, Broker float64 }
 
-// Read is what the process and both servers have used until now.
-func (m Meter) Read(pid int) Reading {
-	return Reading{
-		Own:      seconds(proc.CPU(pid)),
-		Postgres: seconds(proc.FamilyCPU(m.postmaster)),
-		Broker:   seconds(proc.CPU(m.beam)),
+// Read is what the processes together and both servers have used until now.
+func (m Meter) Read(pids ...int) Reading {
+	r := Reading{Postgres: seconds(proc.FamilyCPU(m.postmaster)), Broker: seconds(proc.CPU(m.beam))}
+	for _, pid := range pids {
+		r.Own += seconds(proc.CPU(pid))
 	}
+	return r
 }
+
+// All is what processes and servers used together.
+func (r Reading) All() float64 { return r.Own + r.Postgres + r.Broker }
 
 func seconds(used time.Duration, err error) float64 {
 	if err != nil {
@@ -84,9 +87,9 @@ func seconds(used time.Duration, err error) float64 {
 	return used.Seconds()
 }
 
-// Since is what was used between two readings, for each 100,000 of rows.
-func (r Reading) Since(earlier Reading, rows int) Reading {
-	per := 100_000 / float64(rows)
+// Since is what was used between two readings, for each so many of rows.
+func (r Reading) Since(earlier Reading, each, rows int) Reading {
+	per := float64(each) / float64(rows)
 	return Reading{
 		Own:      (r.Own - earlier.Own) * per,
 		Postgres: (r.Postgres - earlier.Postgres) * per,

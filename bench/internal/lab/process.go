@@ -24,14 +24,18 @@ type Process struct {
 	exited chan struct{} // closed when it has ended
 }
 
-// Start starts a program. What it says goes into a file.
+// Start starts a program. What it says goes into a file, but for what the command has
+// another place for.
 func (l *Lab) Start(cmd *exec.Cmd) (*Process, error) {
 	log, err := os.CreateTemp(l.Dir, filepath.Base(cmd.Path)+"-*.log")
 	if err != nil {
 		return nil, fmt.Errorf("make the log of %s: %w", cmd.Path, err)
 	}
 	defer func() { _ = log.Close() }() // the process has its own copy
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stderr = log
+	if cmd.Stdout == nil {
+		cmd.Stdout = log
+	}
 	cmd.SysProcAttr = attributes()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)

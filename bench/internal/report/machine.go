@@ -81,7 +81,7 @@ func versions(deps []*debug.Module) []string {
 	var found []string
 	for _, path := range []string{
 		"github.com/ThreeDotsLabs/watermill", "github.com/ThreeDotsLabs/watermill-sql/v4", "github.com/ThreeDotsLabs/watermill-amqp/v3",
-		"github.com/riverqueue/river", "github.com/jackc/pgx/v5", "github.com/rabbitmq/amqp091-go",
+		"github.com/riverqueue/river", "github.com/dbos-inc/dbos-transact-golang", "github.com/jackc/pgx/v5", "github.com/rabbitmq/amqp091-go",
 	} {
 		for _, d := range deps {
 			if d.Path == path {

@@ -6,17 +6,19 @@ import (
 	"strings"
 )
 
-// The generated part of a page stands between these lines.
+// The generated part of a page stands between these lines; the first names the
+// target of make that writes it.
 const (
-	begin = "<!-- begin: written by make bench-relay -->\n"
+	begin = "<!-- begin: written by make %s -->\n"
 	end   = "<!-- end -->\n"
 )
 
 // Page is a file with a place for the report.
 type Page struct{ path, before, after string }
 
-// OpenPage finds the place: before a long run, not after it.
-func OpenPage(path string) (Page, error) {
+// OpenPage finds the place of a target of make: before a long run, not after it.
+func OpenPage(path, target string) (Page, error) {
+	begin := fmt.Sprintf(begin, target)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return Page{}, fmt.Errorf("read the page for the report: %w", err)

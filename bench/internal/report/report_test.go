@@ -29,10 +29,11 @@ What it says.
 
 func TestPageKeepsWhatPeopleWrote(t *testing.T) {
 	t.Parallel()
+	const begin = "<!-- begin: written by make bench-relay -->\n"
 	path := filepath.Join(t.TempDir(), "page.md")
 	require.NoError(t, os.WriteFile(path, []byte("# Title\n\n"+begin+"old\n"+end+"\nThe rest.\n"), 0o644))
 	for _, report := range []string{"new\n", "newer"} {
-		page, err := OpenPage(path)
+		page, err := OpenPage(path, "bench-relay")
 		require.NoError(t, err)
 		require.NoError(t, page.Write(report))
 	}
@@ -44,11 +45,11 @@ func TestPageKeepsWhatPeopleWrote(t *testing.T) {
 func TestPageWithoutAPlace(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "page.md")
-	_, err := OpenPage(path)
+	_, err := OpenPage(path, "bench-relay")
 	require.ErrorIs(t, err, os.ErrNotExist)
-	for _, text := range []string{"", begin, end + begin} {
+	for _, text := range []string{"", "<!-- begin: written by make bench-saga -->\n" + end, end + begin} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-		_, err := OpenPage(path)
+		_, err := OpenPage(path, "bench-relay")
 		require.ErrorContains(t, err, "no place")
 	}
 }

@@ -34,14 +34,14 @@ func (e Env) Drain(ctx context.Context) (Result, error) {
 	for _, kind := range []lab.Kind{lab.Classic, lab.Quorum} {
 		drains, err := e.drains(ctx, kind)
 		if err != nil {
-			return Result{[]report.Table{table}, bars}, err
+			return Result{Tables: []report.Table{table}, Bars: bars}, err
 		}
 		for _, c := range contender.All(e.Relay) {
 			table.Rows = append(table.Rows, drainRow(kind, c.Name, drains))
 		}
 		bars = append(bars, drainBars(kind, drains)...)
 	}
-	return Result{[]report.Table{table}, bars}, nil
+	return Result{Tables: []report.Table{table}, Bars: bars}, nil
 }
 
 // drains are the figures of each contender, a round each.

@@ -22,6 +22,9 @@ type measurement struct {
 	hold func(ctx context.Context, database string) (release func(), err error)
 }
 
+// each is for how many messages CPU seconds are told.
+const each = 100_000
+
 // figures are what a measurement brought. CPU is in seconds for each 100,000
 // messages, memory in MiB, first in seconds.
 type figures struct {
@@ -104,7 +107,7 @@ func (e Env) drain(ctx context.Context, m measurement, job contender.Job, queue 
 		rate:   progress.Rate,
 		first:  progress.First.Seconds(),
 		memory: process.PeakMemory(),
-		cpu:    e.Lab.Meter.Read(process.PID()).Since(before, m.timed),
+		cpu:    e.Lab.Meter.Read(process.PID()).Since(before, each, m.timed),
 	}
 	return f, wire.NewSource(job.Queue, job.Rows).Check(reader.First())
 }

@@ -12,8 +12,7 @@ import (
 	"time"
 
 	"go.example/saga/bench/internal/lab"
-	"go.example/saga/bench/internal/report"
-	"go.example/saga/bench/internal/stats"
+	"go.example/saga/bench/internal/suite"
 )
 
 // Env is what all scenarios share.
@@ -36,10 +35,7 @@ type Env struct {
 }
 
 // Result is what a scenario found.
-type Result struct {
-	Tables []report.Table
-	Bars   []stats.Bar
-}
+type Result = suite.Result
 
 // Scenario is one part of the run.
 type Scenario struct {

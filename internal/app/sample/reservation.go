@@ -26,7 +26,7 @@ const (
 
 // ServeReservation runs the reservation service until ctx is done: the HTTP
 // interface and the listener to saga events. It answers 503 to new reservations
-// until the saga's definition has been applied.
+// until the saga's definition has been applied, and while too many sagas run.
 func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	const name = "reservation"
 	log, err := app.Logger(s.LogLevel, s.LogFormat)
@@ -40,6 +40,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	}
 	defer app.ClosePools(pool)
 	service := reservation.NewService(pool)
+	service.Bound(s.MaxRunning, log)
 	listener := inbox.Config{
 		Name:   name,
 		DB:     pool,

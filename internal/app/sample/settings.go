@@ -2,6 +2,7 @@ package sample
 
 import (
 	"errors"
+	"fmt"
 
 	"go.example/saga/internal/config"
 )
@@ -33,18 +34,27 @@ type ReservationSettings struct {
 	Settings `yaml:",inline"`
 	// ListenAddr serves the HTTP interface.
 	ListenAddr string `yaml:"listen_addr" env:"LISTEN_ADDR"`
+	// MaxRunning is how many sagas may run before new reservations are refused; 0
+	// bounds nothing.
+	MaxRunning int `yaml:"max_running" env:"RESERVATION_MAX_RUNNING"`
 }
+
+// maxRunning is a bound that can be counted along an index several times a second.
+const maxRunning = 1_000_000
 
 // DefaultReservationSettings listen on this machine only.
 func DefaultReservationSettings() ReservationSettings {
-	return ReservationSettings{ListenAddr: "127.0.0.1:8080"}
+	return ReservationSettings{ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
 }
 
 // Validate implements [config.Validator].
 func (s *ReservationSettings) Validate() error {
-	var listen error
+	var listen, running error
 	if s.ListenAddr == "" {
 		listen = config.Required("the address of the HTTP interface", "LISTEN_ADDR", "127.0.0.1:8080")
 	}
-	return errors.Join(s.Settings.Validate(), listen)
+	if s.MaxRunning < 0 || s.MaxRunning > maxRunning {
+		running = fmt.Errorf("RESERVATION_MAX_RUNNING is %d, want 0 (no bound) to %d", s.MaxRunning, maxRunning)
+	}
+	return errors.Join(s.Settings.Validate(), listen, running)
 }

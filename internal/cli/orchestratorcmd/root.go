@@ -45,7 +45,7 @@ func New() *cobra.Command {
 		Use: "definition", Short: "Check, store and look at saga definitions",
 		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list",
 	}
-	definitions.AddCommand(newDefinitionLint(), newDefinitionApply(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
+	definitions.AddCommand(newDefinitionLint(), newDefinitionApply(&o), newDefinitionMigrate(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
 	root.AddCommand(newRun(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), newSaga(&o), definitions)
 	return root
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -141,7 +140,7 @@ func (c change) dryRun(
 		return err
 	}
 	w := cmd.OutOrStdout()
-	fmt.Fprintf(w, "%s: %s would be %s.\n", outbox.Database, plural(messages(fit), "parked message"), c.done)
+	fmt.Fprintf(w, "%s: %s would be %s.\n", outbox.Database, cli.Plural(messages(fit), "parked message"), c.done)
 	c.tellLeft(w, left)
 	if err := cli.Table(w, countHeader, rows(fit, countRow)); err != nil {
 		return err
@@ -155,16 +154,16 @@ func (c change) dryRun(
 }
 
 func (c change) run(cmd *cobra.Command, outbox relay.Outbox, filter outboxpg.ParkedFilter, of int64, note string) error {
-	var seldom throttle
+	var seldom cli.Throttle
 	changed, err := c.apply(outbox.Log, cmd.Context(), filter, note, func(changed int64) {
-		if changed < of && seldom.ready() {
+		if changed < of && seldom.Ready() {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s %d of %d\n", c.done, changed, of)
 		}
 	})
 	if err != nil {
 		return fmt.Errorf("%s %d of %d, repeat the command for the rest: %w", c.done, changed, of, err)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s %s.\n", outbox.Database, c.done, plural(changed, "message"))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s %s.\n", outbox.Database, c.done, cli.Plural(changed, "message"))
 	return nil
 }
 
@@ -179,5 +178,5 @@ func rows[T any](list []T, row func(T) []string) [][]string {
 // tellYes ends a dry run with the command that does it.
 func tellYes(cmd *cobra.Command) {
 	fmt.Fprintf(cmd.OutOrStdout(), "\nNothing has been changed. To do it:\n  %s\n",
-		strings.Join(append(spoken(cmd), "--yes"), " "))
+		cli.Spoken(cmd, nil)+" --yes")
 }

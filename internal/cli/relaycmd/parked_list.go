@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -110,7 +108,7 @@ func messageRow(m outboxpg.Parked) []string {
 	}
 	return []string{
 		fmt.Sprint(m.ID), string(m.State), dash(m.Reason), fmt.Sprint(m.Attempts), moment(m.ParkedAt), next,
-		dash(m.Type), m.AggregateID, destination(m.Exchange, m.RoutingKey), dash(short(why(m))),
+		dash(m.Type), m.AggregateID, destination(m.Exchange, m.RoutingKey), dash(cli.Short(why(m))),
 	}
 }
 
@@ -142,22 +140,3 @@ func destination(exchange, routingKey string) string {
 func dash(s string) string { return cmp.Or(s, "-") }
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// line keeps what others wrote from breaking a table or a terminal.
-func line(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-}
-
-// short is a line that fits into a column.
-func short(s string) string {
-	const longest = 80
-	if runes := []rune(line(s)); len(runes) > longest {
-		return string(runes[:longest-1]) + "…"
-	}
-	return line(s)
-}

@@ -72,14 +72,14 @@ func printDetail(w io.Writer, d outboxpg.ParkedDetail) error {
 		{"event id", d.EventID},
 		{"state", string(d.State)},
 		{"reason", d.Reason},
-		{"error", line(d.Error)},
+		{"error", cli.Line(d.Error)},
 		{"attempts", fmt.Sprint(d.Attempts)},
 		{"parked at", moment(d.ParkedAt)},
 		{"tried at", optional(d.TriedAt)},
 		{"next at", optional(d.NextAt)},
-		{"note", line(d.Note)},
+		{"note", cli.Line(d.Note)},
 		{"waits for", optionalID(d.WaitsFor)},
-		{"behind it", plural(d.Behind, "message") + " of its key"},
+		{"behind it", cli.Plural(d.Behind, "message") + " of its key"},
 		{"type", d.Type},
 		{"key", d.AggregateID},
 		{"aggregate", d.AggregateType},
@@ -92,7 +92,7 @@ func printDetail(w io.Writer, d outboxpg.ParkedDetail) error {
 		{"payload", fmt.Sprintf("%d bytes", d.PayloadSize)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Headers)) {
-		rows = append(rows, []string{"header " + line(name), line(d.Headers[name])})
+		rows = append(rows, []string{"header " + cli.Line(name), cli.Line(d.Headers[name])})
 	}
 	rows = slices.DeleteFunc(rows, func(r []string) bool { return r[1] == "" })
 	if err := cli.Table(w, []string{"message", fmt.Sprint(d.ID)}, rows); err != nil {
@@ -107,7 +107,7 @@ func printDetail(w io.Writer, d outboxpg.ParkedDetail) error {
 // body is text as it is, and everything else as base64, which harms no terminal.
 func body(payload []byte) string {
 	text := string(payload)
-	if !utf8.ValidString(text) || line(text) != strings.NewReplacer("\n", " ", "\t", " ").Replace(text) {
+	if !utf8.ValidString(text) || cli.Line(text) != strings.NewReplacer("\n", " ", "\t", " ").Replace(text) {
 		return base64.StdEncoding.EncodeToString(payload)
 	}
 	return text

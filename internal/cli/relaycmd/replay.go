@@ -121,7 +121,7 @@ func dryReplay(cmd *cobra.Command, outbox relay.Outbox, filter outboxpg.ReplayFi
 		return nil
 	}
 	fmt.Fprintf(w, "%s: %s would be published once more, created %s to %s.\n",
-		outbox.Database, plural(count.Found, "message"), moment(*count.Oldest), moment(*count.Newest))
+		outbox.Database, cli.Plural(count.Found, "message"), moment(*count.Oldest), moment(*count.Newest))
 	tellAlone(w, count)
 	fmt.Fprintln(w, "Consumers see the same message ids as before, and drop them as duplicates if they keep an inbox.")
 	tellYes(cmd)
@@ -132,17 +132,18 @@ func replay(cmd *cobra.Command, outbox relay.Outbox, filter outboxpg.ReplayFilte
 	count, err := outbox.Log.Replay(cmd.Context(), filter, note, replayProgress(cmd))
 	if err != nil {
 		return fmt.Errorf("%s will be published once more; for the rest repeat the command with --from=%d: %w",
-			plural(count.Replayed, "message"), count.LastID+1, err)
+			cli.Plural(count.Replayed, "message"), count.LastID+1, err)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s will be published once more.\n", outbox.Database, plural(count.Replayed, "message"))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %s will be published once more.\n", outbox.Database, cli.Plural(count.Replayed, "message"))
 	tellAlone(cmd.OutOrStdout(), count)
 	return nil
 }
 
 func replayProgress(cmd *cobra.Command) func(outboxpg.ReplayCount) {
-	seldom := throttle{next: time.Now().Add(time.Second)}
+	var seldom cli.Throttle
+	seldom.Ready() // not at once
 	return func(count outboxpg.ReplayCount) {
-		if seldom.ready() {
+		if seldom.Ready() {
 			fmt.Fprintf(cmd.ErrOrStderr(), "found %d up to id %d\n", count.Found, count.LastID)
 		}
 	}

@@ -20,20 +20,22 @@ const SagaType = "room-reservation"
 
 // Place stores the reservation and starts its saga in one transaction. A
 // non-empty idempotency key that was used before yields the reservation of then,
-// or [ErrKeyReused] if the request differs. After any other error the same call
-// with the same key may be repeated; without a key a repetition after a lost
-// connection may place a second reservation.
+// or [ErrKeyReused] if the request differs. The error is [sagapg.ErrOverloaded] while
+// too many sagas run; what was placed before is found all the same. After any other
+// error the same call with the same key may be repeated; without a key a repetition
+// after a lost connection may place a second reservation.
 func (s *Service) Place(ctx context.Context, req Request, idempotencyKey string) (Reservation, error) {
 	def := s.definition.Load()
 	if def == nil {
 		return Reservation{}, ErrNotReady
 	}
-	var placed Reservation
-	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		var err error
-		placed, err = s.place(ctx, tx, *def, req, idempotencyKey)
-		return err
-	})
+	placed, before, err := s.admit(ctx, req, idempotencyKey)
+	if err == nil && !before {
+		err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) (err error) {
+			placed, err = s.place(ctx, tx, *def, req, idempotencyKey)
+			return err
+		})
+	}
 	if errors.Is(err, ErrKeyReused) {
 		return Reservation{}, ErrKeyReused
 	}
@@ -41,6 +43,27 @@ func (s *Service) Place(ctx context.Context, req Request, idempotencyKey string)
 		return Reservation{}, fmt.Errorf("place a reservation: %w", err)
 	}
 	return placed, nil
+}
+
+// admit returns no error where a new saga may be started. Where it may not, a request
+// that was made before gets its reservation, which starts none.
+func (s *Service) admit(ctx context.Context, req Request, key string) (placed Reservation, before bool, err error) {
+	if s.gate == nil {
+		return Reservation{}, false, nil
+	}
+	refusal := s.gate.Admit(ctx)
+	if !errors.Is(refusal, sagapg.ErrOverloaded) || key == "" {
+		return Reservation{}, false, refusal
+	}
+	asked, err := fingerprint(req)
+	if err != nil {
+		return Reservation{}, false, err
+	}
+	placed, err = placedBefore(ctx, s.db, key, asked)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Reservation{}, false, refusal
+	}
+	return placed, true, err
 }
 
 func (s *Service) place(ctx context.Context, tx pgx.Tx, def saga.Definition, req Request, key string) (Reservation, error) {
@@ -81,10 +104,10 @@ func insert(ctx context.Context, tx pgx.Tx, id uuid.UUID, req Request, token, ke
 	return tag.RowsAffected() == 1, nil
 }
 
-func placedBefore(ctx context.Context, tx pgx.Tx, key string, asked []byte) (Reservation, error) {
+func placedBefore(ctx context.Context, db sagapg.DB, key string, asked []byte) (Reservation, error) {
 	var r Reservation
 	var before []byte
-	err := tx.QueryRow(ctx, queries.byKey, key).
+	err := db.QueryRow(ctx, queries.byKey, key).
 		Scan(&r.ID, &r.HotelID, &r.RoomID, &r.GuestID, &r.Status, &r.FailureReason, &before)
 	if err != nil {
 		return Reservation{}, fmt.Errorf("read the reservation of an idempotency key: %w", err)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
 
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
@@ -20,12 +21,30 @@ type Service struct {
 	db         *pgxpool.Pool
 	sagas      *sagapg.Store
 	definition atomic.Pointer[saga.Definition]
+	gate       *sagapg.Gate // nil lets all in
 }
 
 // NewService is the service on a migrated database. It takes no reservation
 // before [Service.LoadDefinition] has found the saga's definition.
 func NewService(db *pgxpool.Pool) *Service {
 	return &Service{db: db, sagas: sagapg.New("")}
+}
+
+// Bound makes the service refuse reservations with [sagapg.ErrOverloaded] while more
+// than most sagas run; 0 bounds nothing. The log hears when that begins and when it is
+// over. It is to be called before the first [Service.Place].
+func (s *Service) Bound(most int, log *zap.Logger) {
+	if most == 0 {
+		return
+	}
+	s.gate = s.sagas.NewGate(s.db, most)
+	s.gate.Changed = func(shut bool) {
+		if shut {
+			log.Warn("new reservations are refused until sagas have ended", zap.Int("running_allowed", most))
+		} else {
+			log.Info("new reservations are taken again")
+		}
+	}
 }
 
 // LoadDefinition reads the newest definition of [SagaType] that is stored; new

@@ -43,27 +43,6 @@ func (o *Overview) fields() []any {
 	}
 }
 
-// Filter chooses sagas; an empty field chooses all.
-type Filter struct {
-	Status saga.Status
-	Type   string
-	// Limit bounds how many are returned.
-	Limit int
-}
-
-// List returns the newest sagas first.
-func (s *Store) List(ctx context.Context, db DB, f Filter) ([]Overview, error) {
-	rows, _ := db.Query(ctx, s.query("list"), string(f.Status), f.Type, f.Limit)
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o Overview, err error) {
-		err = row.Scan(o.fields()...)
-		return o, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list sagas: %w", err)
-	}
-	return list, nil
-}
-
 // Story is all that is known about one saga.
 type Story struct {
 	Overview

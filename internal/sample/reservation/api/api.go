@@ -16,6 +16,7 @@ import (
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/saga/sagapg"
 )
 
 // Path is where the reservations are.
@@ -94,6 +95,8 @@ func (a api) problem(err error, location string) error {
 		return huma.Error409Conflict(err.Error(), detail)
 	case errors.Is(err, reservation.ErrNotReady):
 		return tryLater(err.Error())
+	case errors.Is(err, sagapg.ErrOverloaded):
+		return tryLater("too many reservations are being carried out; nothing was stored")
 	case errors.As(err, &unreachable), pgconn.SafeToRetry(err):
 		a.log.Warn("a request failed: the database cannot be reached", zap.Error(err))
 		return tryLater("the database cannot be reached; nothing was stored")

@@ -1,0 +1,113 @@
+package contender
+
+import (
+	"context"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"go.example/saga/bench/saga/internal/booking"
+	"go.example/saga/internal/sample/reservation"
+	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/rabbit"
+)
+
+// servicePrefetch is as the reservation service has it.
+const servicePrefetch = 200
+
+// service is the sample's reservation service without its HTTP interface: it starts
+// a saga in the transaction of the reservation, and gives the reservation its end in
+// the transaction that hears of the saga's. The order has ended when that is
+// committed.
+type service struct {
+	*reservation.Service
+	endings *endings
+}
+
+func openSystem(ctx context.Context, job Job) (carry, func(), error) {
+	pool, err := newPool(ctx, job.Databases.Reservation, poolSize)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &service{Service: reservation.NewService(pool), endings: newEndings()}
+	if _, err := s.LoadDefinition(ctx); err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	closed := s.listen(ctx, pool, job.AMQP)
+	return s.carry, func() {
+		stop()
+		<-closed
+		pool.Close()
+	}, nil
+}
+
+// listen hears of the ends of sagas until ctx is done, and returns once it can.
+func (s *service) listen(ctx context.Context, pool *pgxpool.Pool, url string) (closed <-chan struct{}) {
+	listening, ended := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	broker := rabbit.Config{Name: "reservation", URL: func(context.Context) (string, error) { return url, nil }}
+	events := inbox.Config{
+		Name: "reservation", DB: pool, Handle: reservation.Listen(zap.NewNop()),
+		Open: func(ctx context.Context) (inbox.Source, error) {
+			source, err := rabbit.OpenConsumer(ctx, broker,
+				rabbit.EventTopology(reservation.EventQueue, reservation.EventKey), reservation.EventQueue, servicePrefetch)
+			if err != nil {
+				return nil, err
+			}
+			return heard{source, s.endings}, nil
+		},
+		Connected: func(bool) { once.Do(func() { close(listening) }) },
+	}
+	go func() {
+		defer close(ended)
+		_ = inbox.Run(ctx, events) // fails for a wrong configuration only, and then nothing ever ends
+	}()
+	<-listening
+	return ended
+}
+
+func (s *service) carry(ctx context.Context, o booking.Order) error {
+	request, err := o.Request()
+	if err != nil {
+		return err
+	}
+	placed, err := s.Place(ctx, request, "")
+	if err != nil {
+		return err
+	}
+	return s.endings.wait(ctx, placed.ID.String())
+}
+
+// heard tells of the ends that were heard of and committed.
+type heard struct {
+	inbox.Source
+	endings *endings
+}
+
+// Receive implements [inbox.Source].
+func (h heard) Receive(ctx context.Context, most int) (inbox.Batch, error) {
+	batch, err := h.Source.Receive(ctx, most)
+	if err != nil {
+		return nil, err
+	}
+	return told{batch, h.endings}, nil
+}
+
+type told struct {
+	inbox.Batch
+	endings *endings
+}
+
+// Ack implements [inbox.Batch]. It is called after the commit.
+func (t told) Ack() error {
+	for _, d := range t.Deliveries() {
+		if event, err := protocol.DecodeEvent(d); err == nil { // else it was set aside
+			t.endings.end(event.BusinessKey)
+		}
+	}
+	return t.Batch.Ack()
+}
