@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,8 +14,8 @@ import (
 // takes up to two seconds, a virtual host in it a few milliseconds.
 const batch = 4
 
-// Vhost is the AMQP URL of a fresh virtual host. It is deleted when the
-// process's tests have ended, all of them in one call.
+// Vhost is the AMQP URL of a fresh virtual host. It is deleted some time after the
+// test has ended, with others in one call.
 func Vhost(t testing.TB) string {
 	t.Helper()
 	broker := servers(t).Broker
@@ -22,6 +23,7 @@ func Vhost(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { vhosts.giveBack(name) })
 	return broker.Vhost(name)
 }
 
@@ -30,8 +32,17 @@ var vhosts vhostStock
 // vhostStock hands out virtual hosts from batches.
 type vhostStock struct {
 	mu    sync.Mutex
-	made  []string // all of this process
+	made  []string // all of this process that exist
 	ready []string // those not handed out yet
+	spent []string // those whose test has ended
+}
+
+// giveBack has the virtual host deleted with the next batch: a broker that may open
+// 1024 files has room for some 300 quorum queues, and then accepts no login.
+func (s *vhostStock) giveBack(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spent = append(s.spent, name)
 }
 
 func (s *vhostStock) take(broker services.Broker) (string, error) {
@@ -55,13 +66,13 @@ func (s *vhostStock) refill(broker services.Broker) error {
 	for i := range names {
 		names[i] = newName()
 	}
-	present, err := broker.ChangeVhosts(ctx, names, nil)
+	present, err := broker.ChangeVhosts(ctx, names, s.spent)
 	if err != nil {
 		return err
 	}
 	first := s.made == nil
-	s.made = append(s.made, names...)
-	s.ready = names
+	s.made = slices.DeleteFunc(s.made, func(name string) bool { return slices.Contains(s.spent, name) })
+	s.made, s.ready, s.spent = append(s.made, names...), names, nil
 	if old := stale(present, time.Now()); first && len(old) > 0 {
 		_, err = broker.ChangeVhosts(ctx, nil, old)
 	}

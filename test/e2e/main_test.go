@@ -1,4 +1,5 @@
-// Package e2e runs the daemons as they are shipped and looks at them from outside.
+// Package e2e looks at the daemons from outside: as they are shipped, and in process
+// where a scenario stands between them and the broker.
 package e2e
 
 import (

@@ -62,6 +62,13 @@ func newMeter(registry *prometheus.Registry, census func(context.Context) ([]sag
 	return m
 }
 
+// countDeleted shows how many finished sagas the retention has deleted.
+func countDeleted(registry *prometheus.Registry, deleted func() int64) {
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "sagas_deleted_total", Help: "Finished sagas that were deleted: older than the retention.",
+	}, func() float64 { return float64(deleted()) }))
+}
+
 // observe counts a decision. It is safe for concurrent use.
 func (m *meter) observe(t saga.Transition) {
 	s, e := t.Next, t.Entry

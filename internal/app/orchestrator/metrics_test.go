@@ -24,6 +24,7 @@ func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error),
 	t.Helper()
 	registry, log := app.NewRegistry(namespace), zaptest.NewLogger(t)
 	m := newMeter(registry, census, log)
+	countDeleted(registry, func() int64 { return 0 })
 	for _, tr := range transitions {
 		m.observe(tr)
 	}

@@ -50,6 +50,8 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
+	expiry := &engine.Expiry{DB: pool, Store: store, Retention: s.Retention, Log: log}
+	countDeleted(registry, expiry.Deleted)
 	var connected atomic.Bool
 	replies := inbox.Config{
 		Name: name, DB: pool, Schema: s.DatabaseSchema, Open: open(s), Handle: e.Handle,
@@ -66,7 +68,7 @@ func Run(ctx context.Context, s Settings) error {
 			if err := check(ctx, e, s.ReplyQueue, log); err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, e.RunTimers, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
+			return app.Run(ctx, e.RunTimers, expiry.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
 		},
 		m.run,
 		func(ctx context.Context) error {

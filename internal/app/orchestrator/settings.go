@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/protocol"
@@ -11,6 +12,10 @@ import (
 // maxBatchSize bounds one transaction: a larger one gains nothing and holds its
 // locks longer.
 const maxBatchSize = 1000
+
+// minRetention leaves time for replies that come late: to a saga that is gone they
+// belong to none.
+const minRetention = time.Hour
 
 // Settings are those of every command of the orchestrator.
 type Settings struct {
@@ -23,6 +28,8 @@ type Settings struct {
 	ReplyQueue string `yaml:"reply_queue" env:"REPLY_QUEUE"`
 	// BatchSize bounds the replies, and the timers, of one transaction.
 	BatchSize int `yaml:"batch_size" env:"BATCH_SIZE"`
+	// Retention is how long a saga is kept after its end; 0 keeps it for ever.
+	Retention time.Duration `yaml:"retention" env:"ORCHESTRATOR_RETENTION"`
 	// HealthAddr serves /livez and /readyz; empty serves neither.
 	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
 	// AdminAddress serves the interface for operators; empty serves none. Beyond this
@@ -42,7 +49,7 @@ func DefaultSettings() Settings {
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	var database, queue, batch error
+	var database, queue, batch, retention error
 	if s.DatabaseURL == "" {
 		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_reservation")
 	}
@@ -52,7 +59,10 @@ func (s *Settings) Validate() error {
 	if s.BatchSize < 1 || s.BatchSize > maxBatchSize {
 		batch = fmt.Errorf("BATCH_SIZE is %d, want 1 to %d", s.BatchSize, maxBatchSize)
 	}
-	return errors.Join(database, queue, batch, s.validateAdmin())
+	if s.Retention != 0 && s.Retention < minRetention {
+		retention = fmt.Errorf("ORCHESTRATOR_RETENTION is %s, want at least %s, or 0 to keep finished sagas for ever", s.Retention, minRetention)
+	}
+	return errors.Join(database, queue, batch, retention, s.validateAdmin())
 }
 
 // RequireBroker is nil if the broker's address is set.

@@ -273,5 +273,8 @@ func TestSettingsNameWhatIsMissing(t *testing.T) {
 	for _, variable := range []string{"DATABASE_URL", "AMQP_URL", "LISTEN_ADDR"} {
 		require.ErrorContains(t, err, variable)
 	}
+	for _, bound := range []int{-1, 1_000_001} {
+		require.ErrorContains(t, (&sample.ReservationSettings{MaxRunning: bound}).Validate(), "RESERVATION_MAX_RUNNING")
+	}
 	require.NotContains(t, sample.Settings{DatabaseURL: "postgres://u:hush@h/d"}.DatabaseURL.String(), "hush")
 }

@@ -18,6 +18,11 @@
 // whose timer cannot be applied is left out for a while, so that it does not hold
 // up the others.
 //
+// # Retention
+//
+// [Expiry] walks along the ids from the oldest on and deletes sagas that ended longer
+// ago than the retention, a bounded number a round.
+//
 // # Several instances, and crashes
 //
 // Any number of engines may share a database and a queue. The row lock puts those

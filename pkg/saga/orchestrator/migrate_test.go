@@ -86,6 +86,16 @@ func TestMigrate(t *testing.T) {
 	require.Zero(t, d.migrate(Migration{OtherVersions: to(2, 0)}).Moved, "what was moved is not found again")
 }
 
+// More sagas than are looked for at once.
+func TestMigrateVeryMany(t *testing.T) {
+	d := newDesk(t, straight, straighter())
+	id := d.bring(straight)
+	const columns = `type, definition_version, status, current_step, step_status, waiting, payload, version, wake_at, look_at, started_at, updated_at`
+	d.exec(`INSERT INTO saga (id, `+columns+`) SELECT gen_random_uuid(), `+columns+`
+		FROM saga, generate_series(1, $2) WHERE id = $1`, uuid.UUID(id), migratePage)
+	require.Equal(t, migratePage+1, d.migrate(Migration{OtherVersions: to(2, 0), DryRun: true}).Moved)
+}
+
 // Of several versions only the one that is named is left.
 func TestMigrateFromOneVersion(t *testing.T) {
 	third := straighter()

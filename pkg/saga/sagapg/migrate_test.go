@@ -74,12 +74,14 @@ func TestOnOtherVersion(t *testing.T) {
 // Neither what is to be moved nor what runs is looked for among what has ended.
 func TestRunningOnesAreFoundByTheirIndex(t *testing.T) {
 	b := setup(t)
-	b.start("K-1")
-	b.exec(insertSaga + `SELECT gen_random_uuid(), 'room-reservation', 1, 'COMPLETED', '{}', '{}', 1, now(), now(), now(), NULL
-		FROM generate_series(1, 3000)`)
+	id := b.start("")
+	const columns = `type, definition_version, status, current_step, step_status, waiting, payload, version, wake_at, look_at, started_at, updated_at`
+	b.exec(`INSERT INTO saga (id, `+columns+`) SELECT lpad(to_hex(20 * n), 32, '0')::uuid, `+columns+` FROM saga, generate_series(1, 1000) n WHERE id = $1`, uuid.UUID(id))
+	b.exec(insertSaga + `SELECT lpad(to_hex(20 * n + 1), 32, '0')::uuid, 'room-reservation', 1, 'COMPLETED', '{}', '{}', 1, now(), now(), now(), NULL
+		FROM generate_series(1, 6000) n`)
 	b.exec(`ANALYZE saga`)
 	for name, args := range map[string][]any{
-		"other_version": {"room-reservation", 2, 0, uuid.UUID{}, 10},
+		"other_version": {"room-reservation", 2, 0, uuid.UUID{}, 1},
 		"running":       {10},
 	} {
 		var plan string

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
@@ -49,30 +51,31 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, changes []Change) error {
 }
 
 // carriable holds that what a saga carries fits into a message: its end could not be
-// told of otherwise, nor that it is parked.
+// told of otherwise, nor that it is parked. A signal that is kept will be an output.
 func carriable(changes []Change) error {
 	for _, change := range changes {
 		s := change[len(change)-1].Next
 		if !slices.ContainsFunc(change, mayGrow) {
 			continue
 		}
-		if _, err := protocol.Content(s.Payload, s.Outputs); err != nil {
+		outputs := maps.Clone(s.Outputs)
+		for step, signal := range s.Signals {
+			if outputs == nil {
+				outputs = jsonmap.JSONMap{}
+			}
+			outputs[step] = map[string]any(signal.Output)
+		}
+		if _, err := protocol.Content(s.Payload, outputs); err != nil {
 			return &SagaError{s.ID, err}
 		}
 	}
 	return nil
 }
 
-// mayGrow says whether the transition may have brought an output.
+// mayGrow says whether the transition may have brought an output. Of the replies,
+// which are nearly all there is, only a success does.
 func mayGrow(t saga.Transition) bool {
-	switch t.Entry.Kind {
-	case saga.KindReply:
-		return t.Entry.Outcome == saga.OutcomeSucceeded
-	case saga.KindSignal, saga.KindMigrate, saga.Kind(saga.Skip):
-		return true
-	default:
-		return false
-	}
+	return t.Entry.Kind != saga.KindReply || t.Entry.Outcome == saga.OutcomeSucceeded
 }
 
 // saveStates writes states and history in one round trip.

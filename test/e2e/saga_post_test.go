@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"sync"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/rabbit"
+	"go.example/saga/pkg/saga"
+)
+
+const (
+	sorted   = "stage.sorted"   // replies that the post has let through
+	audience = "stage.audience" // events
+)
+
+// door is the queue of the commands that the post has let through to a step.
+func door(step string) string { return "stage.door." + step }
+
+// post carries every command and every reply of the stage, and listens to the events.
+// A letter is named by its type: payment.REQUEST, payment.REQUEST.succeeded.
+type post struct {
+	t       *testing.T
+	channel *amqp.Channel
+
+	mu    sync.Mutex
+	lost  []string // patterns of what disappears
+	held  []string // patterns of what is kept
+	kept  []letter
+	taken []letter // all that were posted, in the order of arrival
+}
+
+type letter struct {
+	amqp.Delivery
+	to string // the queue it goes on to; empty where it stays
+}
+
+func openPost(t *testing.T, url string, def saga.Definition) *post {
+	t.Helper()
+	routes := map[string]string{def.ReplyTo: sorted, audience: ""}
+	topologies := []rabbit.Topology{
+		rabbit.ReplyTopology(def.ReplyTo), rabbit.ReplyTopology(sorted), rabbit.EventTopology(audience, "#"),
+	}
+	for _, step := range def.Steps {
+		if step.Kind == saga.Command {
+			topologies = append(topologies, rabbit.CommandTopology(step.Destination), rabbit.ReplyTopology(door(step.Name)))
+			routes[protocol.CommandQueue(step.Destination)] = door(step.Name)
+		}
+	}
+	var all rabbit.Topology
+	for _, topology := range topologies {
+		all.Exchanges = append(all.Exchanges, topology.Exchanges...)
+		all.Queues = append(all.Queues, topology.Queues...)
+	}
+	cfg := rabbit.Config{Name: "post", URL: func(context.Context) (string, error) { return url, nil }}
+	require.NoError(t, rabbit.Declare(t.Context(), cfg, all))
+	connection, err := amqp.Dial(url)
+	require.NoError(t, err)
+	p := &post{t: t}
+	p.channel, err = connection.Channel()
+	require.NoError(t, err)
+	require.NoError(t, p.channel.Confirm(false))
+	var carriers sync.WaitGroup
+	for _, from := range slices.Sorted(maps.Keys(routes)) {
+		deliveries, err := p.channel.Consume(from, from, false, false, false, false, nil)
+		require.NoError(t, err)
+		carriers.Go(func() { assert.NoError(t, p.carry(deliveries, routes[from])) })
+	}
+	t.Cleanup(func() {
+		var errs []error
+		for from := range routes {
+			errs = append(errs, p.channel.Cancel(from, false))
+		}
+		carriers.Wait()
+		// A broker that may open 1024 files has room for 300 quorum queues; the virtual
+		// host stays until the end of all tests.
+		for _, queue := range all.Queues {
+			_, err := p.channel.QueueDelete(queue.Name, false, false, false)
+			errs = append(errs, err)
+		}
+		assert.NoError(t, errors.Join(append(errs, connection.Close())...))
+	})
+	return p
+}
+
+func (p *post) carry(deliveries <-chan amqp.Delivery, to string) error {
+	for d := range deliveries {
+		if err := p.take(letter{d, to}); err != nil {
+			return err
+		}
+		if err := d.Ack(false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *post) take(l letter) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken = append(p.taken, l)
+	switch {
+	case l.to == "" || l.is(p.lost...):
+		return nil
+	case l.is(p.held...):
+		p.kept = append(p.kept, l)
+		return nil
+	}
+	return p.deliver(l)
+}
+
+func (l letter) is(patterns ...string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		match, err := path.Match(pattern, l.Type)
+		return match && err == nil
+	})
+}
+
+func (p *post) deliver(l letter) error {
+	confirm, err := p.channel.PublishWithDeferredConfirm("", l.to, false, false, amqp.Publishing{
+		Headers: l.Headers, ContentType: l.ContentType, DeliveryMode: l.DeliveryMode, CorrelationId: l.CorrelationId,
+		ReplyTo: l.ReplyTo, MessageId: l.MessageId, Timestamp: l.Timestamp, Type: l.Type, AppId: l.AppId, Body: l.Body,
+	})
+	if err != nil {
+		return err
+	}
+	if stored, err := confirm.WaitContext(context.Background()); err != nil || !stored {
+		return fmt.Errorf("%s was not stored: %w", l.Type, err)
+	}
+	return nil
+}
