@@ -1,7 +1,10 @@
 package saga_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,18 +176,14 @@ func (c *conversation) tell(tr saga.Transition) string {
 func (c *conversation) projected(e saga.SendCommand) string {
 	for _, step := range c.def.Steps {
 		if step.Name == e.Step && step.Send != nil {
-			text, err := e.Payload.MarshalJSON()
-			return fmt.Sprint(" with ", string(text), errorText(err))
+			text, err := json.Marshal(e.Payload)
+			if err != nil {
+				return " with " + err.Error()
+			}
+			return " with " + string(text)
 		}
 	}
 	return ""
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 func (c *conversation) tellWaits(b *strings.Builder, s saga.State) {
@@ -199,7 +198,7 @@ func (c *conversation) tellWaits(b *strings.Builder, s saga.State) {
 	if !s.Deadline.IsZero() {
 		fmt.Fprintf(b, "  until +%s\n", s.Deadline.Sub(epoch))
 	}
-	for name := range s.Signals {
+	for _, name := range slices.Sorted(maps.Keys(s.Signals)) {
 		fmt.Fprintf(b, "  kept  the signal for %s\n", name)
 	}
 }
