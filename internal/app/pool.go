@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"go.example/saga/internal/config"
+	sagasql "go.example/saga/sql"
 )
 
 const (
@@ -33,6 +34,11 @@ var sessionLimits = map[string]string{
 	// A frozen process must not hold row locks for ever.
 	"idle_in_transaction_session_timeout": "10s",
 	"lock_timeout":                        "10s",
+	// Every statement here finds its rows by a key. A plan that is made while a table is
+	// empty, and kept, would read all of the table until it is next analysed.
+	"enable_seqscan": "off",
+	// What remains to be read as a whole is small, however dear the planner calls it now.
+	"jit": "off",
 }
 
 // errURL leaves the parser's own text out: it can quote pieces of the password.
@@ -57,8 +63,9 @@ func OpenPool(ctx context.Context, url config.Secret, name string, maxConns int3
 }
 
 // OpenSessionlessPool makes a pool as [OpenPool] does, for who keeps nothing in a
-// session, so that PgBouncer in transaction mode may be in between: no prepared
-// statements, no settings but the name. Every call needs a deadline of its own. url is
+// session, so that PgBouncer in transaction mode may be in between: no settings but the
+// name, and prepared statements only where each connection is seen to have a server
+// process of its own. Every call needs a deadline of its own. url is
 // asked again for each connection, so that a changed user and password are used.
 func OpenSessionlessPool(ctx context.Context, url func() (config.Secret, error), name string, maxConns int32) (*pgxpool.Pool, error) {
 	text, err := url()
@@ -70,7 +77,7 @@ func OpenSessionlessPool(ctx context.Context, url func() (config.Secret, error),
 		return nil, err
 	}
 	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	cfg.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
+	cfg.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
 		text, err := url()
 		if err != nil {
 			return err
@@ -80,9 +87,25 @@ func OpenSessionlessPool(ctx context.Context, url func() (config.Secret, error),
 			return errURL
 		}
 		conn.User, conn.Password = fresh.User, fresh.Password
+		if direct(ctx, conn) {
+			conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+		}
 		return nil
 	}
 	return newPool(ctx, cfg)
+}
+
+// direct finds out, with a connection of its own, whether the server process that
+// answers is the one that the login named. A pooler names another.
+func direct(ctx context.Context, cfg *pgx.ConnConfig) bool {
+	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
+	if err != nil {
+		return false // the connection that is wanted says it better
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var process uint32
+	err = conn.QueryRow(ctx, sagasql.Query("", "relay/backend.sql"), pgx.QueryExecModeExec).Scan(&process)
+	return err == nil && process == conn.PgConn().PID()
 }
 
 func poolConfig(url config.Secret, name string, maxConns int32) (*pgxpool.Config, error) {

@@ -63,18 +63,29 @@ func (s Schema) append(ctx context.Context, tx any, messages []Message, exec fun
 	if len(messages) == 0 {
 		return nil
 	}
-	if err := validateAll(messages); err != nil {
-		return err
-	}
-	args, err := parameters(messages, traceHeaders(ctx))
+	args, err := s.Parameters(ctx, tx, messages...)
 	if err != nil {
 		return err
 	}
-	if err := exec(append(args, s.announce(tx))); err != nil {
+	if err := exec(args); err != nil {
 		return fmt.Errorf("append %d messages to the outbox (roll back and repeat the transaction): %w",
 			len(messages), err)
 	}
 	return nil
+}
+
+// Parameters are those of the statement outbox/append.sql, for a statement that appends
+// messages beside other work, as the start of a saga does. tx is the transaction, of any
+// driver. Errors are those of [Append] before it asks the database.
+func (s Schema) Parameters(ctx context.Context, tx any, messages ...Message) ([]any, error) {
+	if err := validateAll(messages); err != nil {
+		return nil, err
+	}
+	args, err := parameters(messages, traceHeaders(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return append(args, s.announce(tx)), nil
 }
 
 // parameters are those of append.sql but for the last: one array for each column.

@@ -28,5 +28,5 @@ func Due(times ...time.Duration) []bool {
 // TraceHeaders is what Append adds to the headers.
 var TraceHeaders = traceHeaders
 
-// Database is what tells databases apart.
-func Database(tx any) string { return database(tx) }
+// Ringer is what bounds the announcements of a transaction.
+func Ringer(tx any) any { return ringerOf(tx, "channel") }

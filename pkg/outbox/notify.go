@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 )
 
 // announceEvery is the least time between two announcements. A NOTIFY takes a lock of
@@ -39,15 +39,39 @@ var (
 
 // announce returns the channel if the transaction is to announce itself, or nothing.
 func (s Schema) announce(tx any) string {
-	key := database(tx) + " " + s.channel
+	if !ringerOf(tx, s.channel).due(time.Since(began)) {
+		return ""
+	}
+	return s.channel
+}
+
+// ringerOf is the one of the transaction's database. A connection keeps it, because
+// asking where a connection leads to copies all its settings.
+func ringerOf(tx any, channel string) *ringer {
+	connected, ok := tx.(interface{ Conn() *pgx.Conn })
+	if !ok || connected.Conn() == nil {
+		return shared("", channel) // of another driver
+	}
+	conn := connected.Conn()
+	kept, key := conn.PgConn().CustomData(), "ringer of "+channel
+	if known, ok := kept[key].(*ringer); ok {
+		return known
+	}
+	config := conn.Config()
+	r := shared(fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database), channel)
+	kept[key] = r
+	return r
+}
+
+// shared is the one ringer of this process. Databases are told apart as far as a
+// transaction says where it leads to; the others share their announcements.
+func shared(database, channel string) *ringer {
+	key := database + " " + channel
 	known, ok := ringers.Load(key)
 	if !ok {
 		known, _ = ringers.LoadOrStore(key, new(ringer))
 	}
-	if !known.(*ringer).due(time.Since(began)) {
-		return ""
-	}
-	return s.channel
+	return known.(*ringer)
 }
 
 // due takes the announcement at a time, unless another caller has taken one shortly
@@ -55,15 +79,4 @@ func (s Schema) announce(tx any) string {
 func (r *ringer) due(now time.Duration) bool {
 	next := r.next.Load()
 	return int64(now) >= next && r.next.CompareAndSwap(next, int64(now+announceEvery))
-}
-
-// database tells the databases that a process writes to apart, as far as a transaction
-// says where it leads to: one of a pool does. The others share their announcements.
-func database(tx any) string {
-	pooled, ok := tx.(*pgxpool.Tx)
-	if !ok {
-		return ""
-	}
-	config := pooled.Conn().Config()
-	return fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database)
 }

@@ -108,16 +108,17 @@ func TestAnnouncementsKeepTheirDistance(t *testing.T) {
 func TestDatabasesAreToldApart(t *testing.T) {
 	t.Parallel()
 	one, other := testenv.Database(t), testenv.Database(t)
-	of := func(pool *pgxpool.Pool) (name string) {
+	of := func(pool *pgxpool.Pool) (ringer any) {
 		require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-			name = outbox.Database(tx)
+			ringer = outbox.Ringer(tx)
 			return nil
 		}))
-		return name
+		return ringer
 	}
-	name := of(one)
-	require.Equal(t, name, of(one))
-	require.NotEqual(t, name, of(other))
+	ringer := of(one)
+	one.Reset()
+	require.Same(t, ringer, of(one), "over another connection too")
+	require.NotSame(t, ringer, of(other))
 }
 
 func TestChannelFitsPostgres(t *testing.T) {

@@ -7,6 +7,48 @@
 
 -- +goose Up
 
+-- The usual look at a log that is all but published: the end of a new window and its
+-- rows, in one go, unless there are more than max_rows of them. Then there are max_rows + 1
+-- rows, which are any of the window's, and outbox_window is the way to begin. A window
+-- without rows is one row of nulls but for its end. Both branches are those of
+-- outbox_window; that a row is visible is this statement's own snapshot's doing.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_news(s1 pg_snapshot, max_rows integer, of_shard integer, shards integer)
+    RETURNS TABLE (window_end pg_snapshot, id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text,
+                   exchange text, routing_key text, correlation_id text, reply_to text, content_type text, headers text,
+                   payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET jit = off AS
+$$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT w.ends, o.id, o.event_id, o.aggregate_type, o.aggregate_id, o.type, o.exchange, o.routing_key,
+           coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), o.content_type,
+           o.headers::text, o.payload, o.payload_bytes, o.created_at,
+           CASE WHEN o.deliver_at > clock_timestamp() AND isfinite(o.deliver_at) THEN o.deliver_at END
+      FROM (SELECT pg_current_snapshot() AS ends) AS w
+      LEFT JOIN LATERAL (
+            SELECT n.* FROM (
+                SELECT a.* FROM public.outbox AS a
+                 WHERE a.xact >= pg_snapshot_xmax(s1)
+                UNION ALL
+                SELECT b.* FROM public.outbox AS b
+                 WHERE b.xact = ANY (ARRAY(SELECT pg_snapshot_xip(s1)))
+            ) AS n
+            WHERE shards = 1 OR public.outbox_shard(n.aggregate_id, shards) = of_shard
+            LIMIT max_rows + 1
+      ) AS o ON true
+     ORDER BY o.id;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_news(pg_snapshot, integer, integer, integer) IS
+    'The end of a new window and its rows in the order of their ids, or more rows than asked for where outbox_window has to measure it first.';
+
 -- Opens a window and measures it: the rows that the later snapshot sees and the
 -- settled one does not. Both branches read the index on xact alone. Rows of
 -- transactions that ran when the settled snapshot was taken are the second branch;

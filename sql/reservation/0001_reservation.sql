@@ -47,7 +47,7 @@ COMMENT ON COLUMN public.reservation.card_token IS 'Random stand-in for the card
 COMMENT ON COLUMN public.reservation.card_last4 IS 'Last four digits of the card, for people.';
 COMMENT ON COLUMN public.reservation.status IS 'PENDING while the saga runs, SUCCEED when it completed, FAILED when it was undone or ended by an operator.';
 COMMENT ON COLUMN public.reservation.failure_reason IS 'Why it FAILED, in words for the guest.';
-COMMENT ON COLUMN public.reservation.saga_id IS 'The saga that was started with it, in the same transaction. NULL only within that transaction.';
+COMMENT ON COLUMN public.reservation.saga_id IS 'The saga that was started with it, in the same transaction.';
 COMMENT ON COLUMN public.reservation.idempotency_key IS 'The client''s Idempotency-Key, NULL if it sent none.';
 COMMENT ON COLUMN public.reservation.request_fingerprint IS 'SHA-256 of the request with the card reduced to its last four digits: tells a repeated request from another one under the same key.';
 COMMENT ON COLUMN public.reservation.created_at IS 'When it was asked for.';

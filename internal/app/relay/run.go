@@ -65,7 +65,12 @@ func Run(ctx context.Context, s Settings) error {
 		var bell *outboxpg.Bell
 		if !s.PollOnly {
 			bell = outboxpg.NewBell(d.pool, s.DatabaseSchema, log.With(zap.String("database", d.name)))
-			cfg.Rung = bell.Next
+			cfg.Rung = func() <-chan struct{} {
+				if !bell.State().Listening {
+					return nil
+				}
+				return bell.Next()
+			}
 			tasks = append(tasks, bell.Run)
 		}
 		crew, err := engine.NewCrew(cfg)

@@ -33,6 +33,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	if err != nil {
 		return err
 	}
+	app.CollectRarely()
 	log = log.Named(name)
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, requestPoolSize)
 	if err != nil {

@@ -67,8 +67,9 @@ func (s *Service) admit(ctx context.Context, req Request, key string) (placed Re
 }
 
 func (s *Service) place(ctx context.Context, tx pgx.Tx, def saga.Definition, req Request, key string) (Reservation, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
+	id, errID := uuid.NewV7()
+	sagaID, errSaga := uuid.NewV7()
+	if err := errors.Join(errID, errSaga); err != nil {
 		return Reservation{}, fmt.Errorf("draw an id: %w", err)
 	}
 	token := newToken()
@@ -76,32 +77,32 @@ func (s *Service) place(ctx context.Context, tx pgx.Tx, def saga.Definition, req
 	if err != nil {
 		return Reservation{}, err
 	}
-	inserted, err := insert(ctx, tx, id, req, token, key, asked)
-	if err != nil {
-		return Reservation{}, err
-	}
-	if !inserted {
+	now, err := insert(ctx, tx, id, sagaID, req, token, key, asked)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return placedBefore(ctx, tx, key, asked)
 	}
-	if err := s.startSaga(ctx, tx, def, id, req, token); err != nil {
-		return Reservation{}, err
+	if err != nil {
+		return Reservation{}, fmt.Errorf("insert the reservation: %w", err)
+	}
+	start := sagapg.StartRequest{ID: saga.ID(sagaID), Now: now, BusinessKey: id.String(), Payload: payload(id, req, token)}
+	if _, _, err := s.sagas.Start(ctx, tx, def, start); err != nil {
+		return Reservation{}, fmt.Errorf("start the saga of reservation %s: %w", id, err)
 	}
 	return Reservation{ID: id, HotelID: req.HotelID, RoomID: req.RoomID, GuestID: req.GuestID, Status: Pending}, nil
 }
 
-func insert(ctx context.Context, tx pgx.Tx, id uuid.UUID, req Request, token, key string, asked []byte) (bool, error) {
+// insert returns the database's time. The error is [pgx.ErrNoRows] where the
+// idempotency key is known.
+func insert(ctx context.Context, tx pgx.Tx, id, sagaID uuid.UUID, req Request, token, key string, asked []byte) (now time.Time, err error) {
 	var keyOrNull *string
 	if key != "" {
 		keyOrNull = &key
 	} else {
 		asked = nil
 	}
-	tag, err := tx.Exec(ctx, queries.insert, id, req.HotelID, req.RoomID, req.GuestID, req.Start, req.End,
-		req.PaymentDue, token, req.Card.LastFour(), keyOrNull, asked)
-	if err != nil {
-		return false, fmt.Errorf("insert the reservation: %w", err)
-	}
-	return tag.RowsAffected() == 1, nil
+	err = tx.QueryRow(ctx, queries.insert, id, req.HotelID, req.RoomID, req.GuestID, req.Start, req.End,
+		req.PaymentDue, token, req.Card.LastFour(), keyOrNull, asked, sagaID).Scan(&now)
+	return now, err
 }
 
 func placedBefore(ctx context.Context, db sagapg.DB, key string, asked []byte) (Reservation, error) {
@@ -118,26 +119,17 @@ func placedBefore(ctx context.Context, db sagapg.DB, key string, asked []byte) (
 	return r, nil
 }
 
-func (s *Service) startSaga(ctx context.Context, tx pgx.Tx, def saga.Definition, id uuid.UUID, req Request, token string) error {
-	sagaID, _, err := s.sagas.Start(ctx, tx, def, sagapg.StartRequest{
-		BusinessKey: id.String(),
-		Payload: jsonmap.JSONMap{
-			"reservationId": id.String(),
-			"hotelId":       req.HotelID,
-			"roomId":        req.RoomID,
-			"startDate":     req.Start.Format(time.DateOnly),
-			"endDate":       req.End.Format(time.DateOnly),
-			"guestId":       req.GuestID,
-			"paymentDue":    req.PaymentDue,
-			"cardToken":     token,
-			"cardLast4":     req.Card.LastFour(),
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("start the saga of reservation %s: %w", id, err)
+// payload is what the saga carries. The card's number is not in it.
+func payload(id uuid.UUID, req Request, token string) jsonmap.JSONMap {
+	return jsonmap.JSONMap{
+		"reservationId": id.String(),
+		"hotelId":       req.HotelID,
+		"roomId":        req.RoomID,
+		"startDate":     req.Start.Format(time.DateOnly),
+		"endDate":       req.End.Format(time.DateOnly),
+		"guestId":       req.GuestID,
+		"paymentDue":    req.PaymentDue,
+		"cardToken":     token,
+		"cardLast4":     req.Card.LastFour(),
 	}
-	if _, err := tx.Exec(ctx, queries.setSaga, id, uuid.UUID(sagaID)); err != nil {
-		return fmt.Errorf("tie reservation %s to its saga: %w", id, err)
-	}
-	return nil
 }

@@ -84,9 +84,8 @@ func (s *Service) Get(ctx context.Context, id uuid.UUID) (Reservation, error) {
 	return r, nil
 }
 
-var queries = struct{ insert, setSaga, byKey, get, finish, unheard string }{
+var queries = struct{ insert, byKey, get, finish, unheard string }{
 	insert:  sagasql.Query("", "reservation/insert.sql"),
-	setSaga: sagasql.Query("", "reservation/set_saga.sql"),
 	byKey:   sagasql.Query("", "reservation/by_key.sql"),
 	get:     sagasql.Query("", "reservation/get.sql"),
 	finish:  sagasql.Query("", "reservation/finish.sql"),

@@ -28,3 +28,6 @@ func (p Page) After(i int) Position {
 // End is the place behind the page. An empty page has one too: the log was found
 // to hold nothing new, and need not be searched up to there again.
 func (p Page) End() Position { return p.end }
+
+// Last says whether the page ends its window: what comes next was committed later.
+func (p Page) Last() bool { return p.end.window == "" }

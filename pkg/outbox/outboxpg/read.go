@@ -18,12 +18,66 @@ const pageBytes = 8 << 20
 // Read returns the next rows behind from, at most max. A page with no rows means
 // that there is nothing new. After an error the same Read can be tried again.
 func (t *Tenure) Read(ctx context.Context, from Position, max int) (Page, error) {
+	if from.window == "" && !t.many {
+		page, whole, err := t.readNews(ctx, from, min(t.ask, max))
+		if err != nil || whole {
+			return page, err
+		}
+	}
+	return t.readWindow(ctx, from, max)
+}
+
+// readNews reads a new window whose rows fit into one page. whole is false where
+// there are more.
+func (t *Tenure) readNews(ctx context.Context, from Position, asked int) (page Page, whole bool, err error) {
+	fail := func(err error) (Page, bool, error) {
+		t.ask = (asked + 1) / 2 // it may have been too much for the time there was
+		return Page{}, false, fmt.Errorf("look for news in the outbox: %w", explain(err))
+	}
+	rows, err := t.log.pool.Query(ctx, t.log.query("news"), from.settled, asked, t.shard, t.shards)
+	if err != nil {
+		return fail(err)
+	}
+	defer rows.Close()
+	var ends string
+	var records []*outbox.Record
+	size := 0
+	for rows.Next() {
+		if columns := rows.RawValues(); columns[0] == nil { // nothing new
+			ends = string(columns[len(columns)-1])
+			break
+		}
+		r, err := scanRecord(rows, &ends)
+		if err != nil {
+			return fail(err)
+		}
+		records = append(records, r)
+		if size += len(r.Payload); size >= pageBytes {
+			break
+		}
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return fail(err)
+	}
+	t.learn(records, asked)
+	if len(records) > asked || size >= pageBytes {
+		t.many = true
+		return Page{}, false, nil
+	}
+	start := Position{settled: from.settled, window: ends}
+	return Page{Records: records, start: start, end: Position{settled: ends}}, true, nil
+}
+
+// readWindow reads the next page of the window that from is in, or of a new one.
+func (t *Tenure) readWindow(ctx context.Context, from Position, max int) (Page, error) {
 	if err := t.open(ctx, from); err != nil {
 		return Page{}, err
 	}
 	w := &t.window
 	start := Position{settled: w.settled, window: w.ends, lastID: from.lastID}
 	page := Page{start: start, end: Position{settled: w.ends}}
+	t.many = from.window != "" // until this one is seen to fit into a page
 	if w.last == 0 {
 		return page, nil
 	}
@@ -46,6 +100,7 @@ func (t *Tenure) Read(ctx context.Context, from Position, max int) (Page, error)
 	}
 	t.learn(page.Records, asked)
 	if n := len(page.Records); n > 0 && page.Records[n-1].Position < w.last {
+		t.many = true
 		page.end = Position{settled: w.settled, window: w.ends, lastID: page.Records[n-1].Position}
 	}
 	return page, nil
@@ -85,7 +140,7 @@ func scan(rows pgx.Rows, max int) ([]*outbox.Record, error) {
 	return records, rows.Err()
 }
 
-// scanRecord reads the columns that page.sql and due.sql share, and after them the
+// scanRecord reads the columns that page.sql, news.sql and due.sql share, and after them the
 // further ones.
 func scanRecord(rows pgx.Rows, further ...any) (*outbox.Record, error) {
 	r := new(outbox.Record)

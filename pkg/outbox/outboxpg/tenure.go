@@ -19,7 +19,8 @@ type Tenure struct {
 	epoch  int64
 	from   Position
 	window window
-	ask    int // rows that the next page asks for
+	ask    int  // rows that the next page asks for
+	many   bool // the window before had more rows than one page
 }
 
 // Progress is what a holder writes: about itself, and about the messages that left

@@ -38,8 +38,8 @@ type Config struct {
 	// RetryFor is how long a message is tried that the broker refuses, before it is
 	// dead; default 24 h.
 	RetryFor time.Duration
-	// Rung gives a channel that is closed when something is committed; nil where
-	// nobody tells, and the log is polled.
+	// Rung gives a channel that is closed when something is committed. Where nobody tells,
+	// it is nil, or gives nil as long as that is so, and the log is polled more often.
 	Rung func() <-chan struct{}
 	// Confirmed is told of each message when the broker has confirmed it; may be nil.
 	// It must not block.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -27,19 +28,57 @@ func newBackOff() *backoff.ExponentialBackOff {
 const (
 	minPoll = 2 * time.Millisecond
 	maxPoll = 200 * time.Millisecond
-	// idleShare: wait an eighth of the time that the log has been quiet.
-	idleShare = 8
+	// idleShare: wait an eighth of the time that the log has been quiet, or half of it
+	// where commits announce themselves.
+	idleShare, idleShareRung = 8, 2
 )
 
 // pollPause is the wait before the next look at a log that has brought nothing
 // for idle. A step of a saga follows the one before it after some milliseconds,
 // so a log that was busy just now is looked at again soon: a message waits at
 // most an eighth of the quiet before it. So are messages found that were committed
-// close behind one that rang the bell and did not ring it themselves. A log that is
+// close behind one that rang the bell and did not ring it themselves; where the bell is
+// heard, that is what the looks are for, and they become rarer sooner. A log that is
 // quiet for long costs five looks a second, measured at less than a hundredth of a
 // core; without a bell its first message waits a tenth of a second on average.
-func pollPause(idle time.Duration) time.Duration {
-	return min(max(idle/idleShare, minPoll), maxPoll)
+func pollPause(idle time.Duration, rung bool) time.Duration {
+	share := time.Duration(idleShare)
+	if rung {
+		share = idleShareRung
+	}
+	return min(max(idle/share, minPoll), maxPoll)
+}
+
+const (
+	// lingerFor is how long what is committed is left to gather under load: a look and
+	// all that it sets off downstream, a delivery, a transaction and a flush, cost much the
+	// same for one message as for twenty.
+	lingerFor = 10 * time.Millisecond
+	// lingerFrom is the load, in messages a second: from there on a wait brings ten more.
+	lingerFrom = 1000
+	// flowMemory is how far back the load is counted.
+	flowMemory = 100 * time.Millisecond
+)
+
+// flow is how many messages a second the log brings, of late.
+type flow struct {
+	rate float64
+	at   time.Time
+}
+
+func (f *flow) saw(n int, now time.Time) {
+	passed := max(now.Sub(f.at), time.Microsecond)
+	f.at = now
+	keep := math.Exp(-passed.Seconds() / flowMemory.Seconds())
+	f.rate = keep*f.rate + (1-keep)*float64(n)/passed.Seconds()
+}
+
+// linger is how long to wait for more; not at all without load.
+func (f *flow) linger() time.Duration {
+	if f.rate < lingerFrom {
+		return 0
+	}
+	return lingerFor
 }
 
 // sleep waits, and reports whether the time passed before ctx was done.

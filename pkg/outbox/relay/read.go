@@ -17,6 +17,7 @@ func weight(r *outbox.Record) int64 { return min(int64(len(r.Payload)), maxFligh
 // read fetches page after page, one ahead of the desk.
 func (s *stream) read(from outboxpg.Position) {
 	busy := time.Now() // when the log last brought something
+	flow := flow{at: busy}
 	for s.front.Err() == nil {
 		var rung <-chan struct{}
 		if s.cfg.Rung != nil {
@@ -36,11 +37,15 @@ func (s *stream) read(from outboxpg.Position) {
 		case <-s.front.Done():
 			return
 		}
-		if len(page.Records) > 0 {
+		if n := len(page.Records); n > 0 {
 			busy = time.Now()
+			flow.saw(n, busy)
+			if n < s.cfg.Page/2 && page.Last() {
+				s.pause(flow.linger(), nil)
+			}
 			continue
 		}
-		if !s.pause(pollPause(time.Since(busy)), rung) {
+		if !s.pause(pollPause(time.Since(busy), rung != nil), rung) {
 			busy = time.Now() // more is to come: commits close together ring once
 		}
 	}
@@ -54,6 +59,9 @@ func (s *stream) readPage(from outboxpg.Position) (outboxpg.Page, error) {
 
 // pause waits for the time or the bell, and reports whether it was the time.
 func (s *stream) pause(d time.Duration, rung <-chan struct{}) bool {
+	if d == 0 {
+		return true
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/outbox"
@@ -37,17 +38,11 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, changes []Change) error {
 	if err := carriable(changes); err != nil {
 		return err
 	}
-	if err := s.saveStates(ctx, tx, changes); err != nil {
-		return err
-	}
 	messages, err := messagesOf(changes)
-	if err != nil || len(messages) == 0 {
+	if err != nil {
 		return err
 	}
-	if err := s.outbox.Append(ctx, tx, messages...); err != nil {
-		return fmt.Errorf("append the messages of %d sagas: %w", len(changes), err)
-	}
-	return nil
+	return s.write(ctx, tx, changes, messages)
 }
 
 // carriable holds that what a saga carries fits into a message: its end could not be
@@ -78,8 +73,8 @@ func mayGrow(t saga.Transition) bool {
 	return t.Entry.Kind != saga.KindReply || t.Entry.Outcome == saga.OutcomeSucceeded
 }
 
-// saveStates writes states and history in one round trip.
-func (s *Store) saveStates(ctx context.Context, tx pgx.Tx, changes []Change) error {
+// write writes states, history and messages in one round trip.
+func (s *Store) write(ctx context.Context, tx pgx.Tx, changes []Change, messages []outbox.Message) error {
 	states := make([]sagaRow, len(changes))
 	var history []historyRow
 	for i, change := range changes {
@@ -100,6 +95,9 @@ func (s *Store) saveStates(ctx context.Context, tx pgx.Tx, changes []Change) err
 	batch := &pgx.Batch{}
 	batch.Queue(s.query("save"), string(stateText))
 	batch.Queue(s.query("history"), string(historyText))
+	if err := s.outbox.Append(ctx, queued{Tx: tx, batch: batch}, messages...); err != nil {
+		return fmt.Errorf("append the messages of %d sagas: %w", len(changes), err)
+	}
 	results := tx.SendBatch(ctx, batch)
 	rows, _ := results.Query()
 	saved, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
@@ -113,6 +111,19 @@ func (s *Store) saveStates(ctx context.Context, tx pgx.Tx, changes []Change) err
 		return fmt.Errorf("save %d sagas: %w", len(changes), err)
 	}
 	return nil
+}
+
+// queued is a transaction to append to in the round trip of a batch.
+type queued struct {
+	pgx.Tx
+
+	batch *pgx.Batch
+}
+
+// Exec implements [outbox.Tx].
+func (q queued) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	q.batch.Queue(sql, args...)
+	return pgconn.CommandTag{}, nil
 }
 
 // missing names the first saga that was not saved.

@@ -19,6 +19,13 @@ import (
 
 // StartRequest is what distinguishes one saga of a definition from another.
 type StartRequest struct {
+	// ID is the saga's, for who writes it down beside his own rows before the start: a
+	// UUID of version 7 that was drawn for this saga alone, since ids order sagas by
+	// their age. Zero draws one.
+	ID saga.ID
+	// Now is the time by the database's clock (clock_timestamp()), for who has just asked
+	// for it in this transaction and so saves a round trip. Zero asks.
+	Now time.Time
 	// BusinessKey makes the start idempotent: a second one of the same definition's
 	// name with the same key finds the first saga. Empty means none; at most 255
 	// bytes.
@@ -51,7 +58,8 @@ func (s *Store) StartSQL(ctx context.Context, tx *sql.Tx, def saga.Definition, r
 type callerTx interface {
 	// row runs a query and scans its row; found is false if there is none.
 	row(ctx context.Context, query string, args []any, into ...any) (found bool, err error)
-	appendMessages(ctx context.Context, messages []outbox.Message) error
+	// parameters are those of outbox/append.sql.
+	parameters(ctx context.Context, messages []outbox.Message) ([]any, error)
 }
 
 func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r StartRequest) (saga.ID, bool, error) {
@@ -63,18 +71,24 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 		return saga.ID{}, false, fmt.Errorf("start saga %s: the business key has %d bytes, at most %d are allowed",
 			def.Name, n, protocol.MaxText)
 	}
-	now, id, found, err := s.started(ctx, tx, def.Name, r.BusinessKey)
-	if err != nil {
-		return fail(err)
+	if r.Now.IsZero() {
+		now, id, found, err := s.started(ctx, tx, def.Name, r.BusinessKey)
+		if err != nil {
+			return fail(err)
+		}
+		if found {
+			return id, false, nil
+		}
+		r.Now = now
 	}
-	if found {
-		return id, false, nil
+	if r.ID == (saga.ID{}) {
+		drawn, err := uuid.NewV7()
+		if err != nil {
+			return fail(err)
+		}
+		r.ID = saga.ID(drawn)
 	}
-	drawn, err := uuid.NewV7()
-	if err != nil {
-		return fail(err)
-	}
-	first, err := saga.Start(def, saga.StartParams{ID: saga.ID(drawn), BusinessKey: r.BusinessKey, Payload: r.Payload}, now)
+	first, err := saga.Start(def, saga.StartParams{ID: r.ID, BusinessKey: r.BusinessKey, Payload: r.Payload}, r.Now)
 	if err != nil {
 		return fail(err)
 	}
@@ -86,17 +100,11 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 		return fail(err)
 	}
 	if !stored {
-		if id, err = s.notStored(ctx, tx, def, r.BusinessKey); err != nil {
+		id, err := s.notStored(ctx, tx, def, r.BusinessKey)
+		if err != nil {
 			return fail(err)
 		}
 		return id, false, nil
-	}
-	messages, err := messagesOf([]Change{{first}})
-	if err != nil {
-		return fail(err)
-	}
-	if err := tx.appendMessages(ctx, messages); err != nil {
-		return fail(err)
 	}
 	return first.Next.ID, true, nil
 }
@@ -128,8 +136,18 @@ func (s *Store) insert(ctx context.Context, tx callerTx, def saga.Definition, fi
 	if err != nil {
 		return false, fmt.Errorf("encode the history: %w", err)
 	}
+	messages, err := messagesOf([]Change{{first}})
+	if err != nil {
+		return false, err
+	}
+	appended, err := tx.parameters(ctx, messages)
+	if err != nil {
+		return false, err
+	}
+	args := append([]any{string(row), hash, string(history)}, appended...)
 	var id string
-	return tx.row(ctx, s.query("start"), []any{string(row), hash, string(history)}, &id)
+	var announced *string
+	return tx.row(ctx, s.query("start"), args, &id, &announced)
 }
 
 // notStored finds out why the insert did nothing: somebody else started the saga

@@ -24,8 +24,8 @@ func (t pgxTx) row(ctx context.Context, query string, args []any, into ...any) (
 	return err == nil, err
 }
 
-func (t pgxTx) appendMessages(ctx context.Context, messages []outbox.Message) error {
-	return t.store.outbox.Append(ctx, t.tx, messages...)
+func (t pgxTx) parameters(ctx context.Context, messages []outbox.Message) ([]any, error) {
+	return t.store.outbox.Parameters(ctx, t.tx, messages...)
 }
 
 // sqlTx is a caller's transaction of database/sql.
@@ -42,6 +42,6 @@ func (t sqlTx) row(ctx context.Context, query string, args []any, into ...any) (
 	return err == nil, err
 }
 
-func (t sqlTx) appendMessages(ctx context.Context, messages []outbox.Message) error {
-	return t.store.outbox.AppendSQL(ctx, t.tx, messages...)
+func (t sqlTx) parameters(ctx context.Context, messages []outbox.Message) ([]any, error) {
+	return t.store.outbox.Parameters(ctx, t.tx, messages...)
 }

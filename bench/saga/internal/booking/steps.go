@@ -43,10 +43,7 @@ func NewJob(o Order) (Job, error) {
 // Place inserts the reservation.
 func (j Job) Place(ctx context.Context, do Exec) error {
 	o := j.Order
-	err := do(ctx, queries.insert, j.ID, int64(hotelID), o.room(), o.guest(), o.start(), o.end(), o.due(), "tok_"+j.ID.String(), o.cardLast4(), nil, nil)
-	if err == nil {
-		err = do(ctx, queries.setSaga, j.ID, j.ID)
-	}
+	err := do(ctx, queries.insert, j.ID, int64(hotelID), o.room(), o.guest(), o.start(), o.end(), o.due(), "tok_"+j.ID.String(), o.cardLast4(), nil, nil, j.ID)
 	if err != nil {
 		return fmt.Errorf("place reservation %s: %w", j.ID, err)
 	}
@@ -97,8 +94,7 @@ func (j Job) command(step string, op saga.Operation) participant.Command {
 	}
 }
 
-var queries = struct{ insert, setSaga, finish string }{
-	insert:  sagasql.Query("", "reservation/insert.sql"),
-	setSaga: sagasql.Query("", "reservation/set_saga.sql"),
-	finish:  sagasql.Query("", "reservation/finish.sql"),
+var queries = struct{ insert, finish string }{
+	insert: sagasql.Query("", "reservation/insert.sql"),
+	finish: sagasql.Query("", "reservation/finish.sql"),
 }
