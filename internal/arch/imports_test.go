@@ -158,6 +158,7 @@ var rank = []struct {
 	{"pkg/outbox", 2},
 	{"pkg/saga", 2},
 	{"pkg/jsonmap", 1},
+	{"pkg/flow", 0},
 	{"pkg/condition", 2},
 	{"sql", 0},
 	{"internal/config", 6},

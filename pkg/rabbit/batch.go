@@ -8,9 +8,13 @@ import (
 	"go.example/saga/pkg/inbox"
 )
 
-// linger is how long a batch that is not full waits for more under load: time
-// enough to share a commit, too short for anybody to notice.
-const linger = 5 * time.Millisecond
+const (
+	// linger is how long a batch that is not full waits for more under load: time
+	// enough to share a commit, too short for anybody to notice.
+	linger = 10 * time.Millisecond
+	// lingerFrom is the load, in deliveries a second: from there on a wait brings five more.
+	lingerFrom = 500
+)
 
 // batch is a run of deliveries without gaps.
 type batch struct {
@@ -20,9 +24,8 @@ type batch struct {
 }
 
 // Receive waits for a delivery and returns it with all others that have arrived,
-// at most max. After a batch that was more than half full there is load, and the
-// next one may wait up to 5 ms to fill up; a consumer with little to do never
-// waits, and one that waited in vain stops waiting.
+// at most max. From 500 deliveries a second on there is load, and a batch may wait up to
+// 10 ms to fill up; a consumer with little to do never waits.
 //
 // An error ends the session, except that of ctx.
 func (c *Consumer) Receive(ctx context.Context, max int) (inbox.Batch, error) {
@@ -44,12 +47,14 @@ func (c *Consumer) Receive(ctx context.Context, max int) (inbox.Batch, error) {
 	b := &batch{consumer: c, first: one.tag, deliveries: make([]inbox.Delivery, 0, min(full, 1+len(c.arrived)))}
 	b.add(one)
 	b.fill(full)
-	if c.busy {
+	if c.lingers() {
 		b.wait(ctx, full)
 	}
-	c.busy = 2*len(b.deliveries) > full
+	c.load.Saw(len(b.deliveries), time.Now())
 	return b, nil
 }
+
+func (c *Consumer) lingers() bool { return c.load.PerSecond() >= lingerFrom }
 
 func (b *batch) add(a arrival) {
 	b.last = a.tag

@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"go.example/saga/pkg/flow"
 	"go.example/saga/pkg/inbox"
 )
 
@@ -23,8 +24,8 @@ type Consumer struct {
 	// capacity is the prefetch, which the broker never exceeds, so that filling it
 	// does not block.
 	arrived chan arrival
-	// busy belongs to the goroutine that receives, see Receive.
-	busy bool
+	// load belongs to the goroutine that receives, see Receive.
+	load flow.Meter
 
 	ack   sync.Mutex
 	acked uint64 // the last tag that was acknowledged

@@ -6,6 +6,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"go.example/saga/pkg/flow"
 	"go.example/saga/pkg/outbox"
 )
 
@@ -34,7 +35,17 @@ func (p *Publisher) Recovers() bool {
 }
 
 func (c *Consumer) Arrived() int { return len(c.arrived) }
-func (c *Consumer) Busy() bool   { return c.busy }
+
+// Loaded makes the consumer believe in so many deliveries a second.
+func (c *Consumer) Loaded(perSecond int) {
+	now := time.Now()
+	c.load = flow.Meter{}
+	c.load.Saw(0, now.Add(-time.Second))
+	c.load.Saw(perSecond, now)
+}
+
+// Lingers says whether the next batch will linger.
+func (c *Consumer) Lingers() bool { return c.lingers() }
 
 // PublishUnchecked writes a message of any kind between those of Publish.
 func (p *Publisher) PublishUnchecked(key string, immediate bool, m amqp.Publishing) error {

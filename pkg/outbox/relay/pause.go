@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -56,26 +55,12 @@ const (
 	lingerFor = 10 * time.Millisecond
 	// lingerFrom is the load, in messages a second: from there on a wait brings ten more.
 	lingerFrom = 1000
-	// flowMemory is how far back the load is counted.
-	flowMemory = 100 * time.Millisecond
 )
 
-// flow is how many messages a second the log brings, of late.
-type flow struct {
-	rate float64
-	at   time.Time
-}
-
-func (f *flow) saw(n int, now time.Time) {
-	passed := max(now.Sub(f.at), time.Microsecond)
-	f.at = now
-	keep := math.Exp(-passed.Seconds() / flowMemory.Seconds())
-	f.rate = keep*f.rate + (1-keep)*float64(n)/passed.Seconds()
-}
-
-// linger is how long to wait for more; not at all without load.
-func (f *flow) linger() time.Duration {
-	if f.rate < lingerFrom {
+// linger is how long to wait for more at so many messages a second; not at all
+// without load.
+func linger(perSecond float64) time.Duration {
+	if perSecond < lingerFrom {
 		return 0
 	}
 	return lingerFor

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.example/saga/pkg/flow"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/outbox/outboxpg"
 )
@@ -17,7 +18,7 @@ func weight(r *outbox.Record) int64 { return min(int64(len(r.Payload)), maxFligh
 // read fetches page after page, one ahead of the desk.
 func (s *stream) read(from outboxpg.Position) {
 	busy := time.Now() // when the log last brought something
-	flow := flow{at: busy}
+	var load flow.Meter
 	for s.front.Err() == nil {
 		var rung <-chan struct{}
 		if s.cfg.Rung != nil {
@@ -39,9 +40,9 @@ func (s *stream) read(from outboxpg.Position) {
 		}
 		if n := len(page.Records); n > 0 {
 			busy = time.Now()
-			flow.saw(n, busy)
+			load.Saw(n, busy)
 			if n < s.cfg.Page/2 && page.Last() {
-				s.pause(flow.linger(), nil)
+				s.pause(linger(load.PerSecond()), nil)
 			}
 			continue
 		}
