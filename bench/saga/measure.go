@@ -24,7 +24,7 @@ func (o options) measure(ctx context.Context) (bars []stats.Bar, err error) {
 		return nil, err
 	}
 	env := scenario.Env{
-		Lab: l, Programs: programs, Orders: o.orders, Rounds: o.Rounds, Latency: o.Latency, Finished: o.finished,
+		Lab: l, Programs: programs, Orders: o.orders, Running: o.running, Rounds: o.Rounds, Latency: o.Latency, Finished: o.finished,
 	}
 	run := suite.Suite{Options: o.Options, Target: "bench-saga"}
 	for _, s := range scenario.All {

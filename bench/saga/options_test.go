@@ -25,6 +25,7 @@ func TestParse(t *testing.T) {
 	for args, want := range map[string]string{
 		"-only late":   `"late"`,
 		"-orders 10":   "-orders is 10",
+		"-running 31":  "-running is 31, want at least 32",
 		"-finished 10": "-finished is 10",
 		"-rounds 0":    "-rounds is 0",
 		"-latency 1ms": "1ms",

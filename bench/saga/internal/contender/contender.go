@@ -95,7 +95,7 @@ func (c Contender) client(job Job) (*exec.Cmd, error) {
 
 // Serve is the work of such a process, until nobody asks any more.
 func Serve(name string) error {
-	open, known := map[string]func(context.Context, Job) (carry, func(), error){
+	open, known := map[string]func(context.Context, Job) (place, func(), error){
 		Floor: openFloor, System: openSystem, River: openRiver, DBOS: openDBOS,
 	}[name]
 	if !known {
