@@ -1,7 +1,8 @@
 // Package contender carries out orders: this system as it is released, plain
 // transactions as the floor below which no coordination can go, and what else one
 // could use. Each has a client, a process of its own that this program is a second
-// time; the client begins orders when it is told to, and knows when they have ended.
+// time; it places orders as a [Load] says, for all who do so, and knows when they have
+// ended.
 package contender
 
 import (

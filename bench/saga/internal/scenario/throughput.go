@@ -39,7 +39,7 @@ func (e Env) Throughput(ctx context.Context) (result suite.Result, err error) {
 		Title: "Sagas as fast as they end",
 		Note: fmt.Sprintf("Medians of %d interleaved rounds, in brackets the slowest and the fastest. \"this system ÷ it\" is the median of the rounds' ratios. "+
 			"CPU seconds are for 1,000 sagas, of all processes; own ones are those of PostgreSQL's and the broker's clients. Milliseconds are from a saga's start to its end. "+
-			"%d clients place orders as soon as the one before is accepted, with at most %d under way; those that wait do so for its end.", e.Rounds, Clients, e.Running),
+			"%d clients place orders, each one after the other: as soon as the one before is accepted, with at most %d under way, or when it has ended.", e.Rounds, Clients, e.Running),
 		Head: []string{"load", "contender", "sagas/s", "this system ÷ it", "CPU-s", "own", "PostgreSQL", "broker", "commits a saga", "p50 ms", "p99 ms"},
 	}
 	memory := map[string]float64{}
