@@ -24,9 +24,9 @@ func (o options) measure(ctx context.Context) (bars []stats.Bar, err error) {
 		return nil, err
 	}
 	env := scenario.Env{
-		Lab: l, Relay: filepath.Join(programs, "relay"), Rows: o.rows, Rounds: o.rounds, Held: o.held, Backlog: o.backlog, Latency: o.latency, Say: suite.Say,
+		Lab: l, Relay: filepath.Join(programs, "relay"), Rows: o.rows, Rounds: o.Rounds, Held: o.held, Backlog: o.backlog, Latency: o.Latency, Say: suite.Say,
 	}
-	run := suite.Suite{Only: o.only, Command: o.command, Target: "bench-relay", Page: o.page}
+	run := suite.Suite{Options: o.Options, Target: "bench-relay"}
 	for _, s := range scenario.All {
 		run.Parts = append(run.Parts, suite.Part{
 			Name: s.Name,

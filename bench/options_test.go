@@ -13,14 +13,14 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	o, err := parse(nil, io.Discard)
 	require.NoError(t, err)
-	require.Equal(t, []string{"drain", "latency", "held", "retention", "backlog"}, o.only)
+	require.Equal(t, []string{"drain", "latency", "held", "retention", "backlog"}, o.Only)
 	require.Equal(t, 100_000, o.rows)
-	require.Empty(t, o.page)
+	require.Empty(t, o.Page)
 
 	o, err = parse(strings.Fields("-rows 20000 -only drain,held -page x.md"), io.Discard)
 	require.NoError(t, err)
-	require.Equal(t, []string{"drain", "held"}, o.only)
-	require.Equal(t, "cd bench && go run . -rows 20000 -only drain,held -page x.md", o.command)
+	require.Equal(t, []string{"drain", "held"}, o.Only)
+	require.Equal(t, "cd bench && go run . -rows 20000 -only drain,held -page x.md", o.Command)
 
 	for args, want := range map[string]string{
 		"-only drane":  `"drane"`,

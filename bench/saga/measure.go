@@ -24,9 +24,9 @@ func (o options) measure(ctx context.Context) (bars []stats.Bar, err error) {
 		return nil, err
 	}
 	env := scenario.Env{
-		Lab: l, Programs: programs, Orders: o.orders, Rounds: o.rounds, Latency: o.latency, Finished: o.finished,
+		Lab: l, Programs: programs, Orders: o.orders, Running: o.running, Rounds: o.Rounds, Latency: o.Latency, Finished: o.finished,
 	}
-	run := suite.Suite{Only: o.only, Command: o.command, Target: "bench-saga", Page: o.page}
+	run := suite.Suite{Options: o.Options, Target: "bench-saga"}
 	for _, s := range scenario.All {
 		run.Parts = append(run.Parts, suite.Part{
 			Name: s.Name,

@@ -1,5 +1,5 @@
-// Package suite runs the parts of a benchmark one after the other and makes its
-// page.
+// Package suite is what benchmarks have in common as programs: it reads the flags,
+// runs the parts one after the other and makes the page.
 package suite
 
 import (
@@ -31,13 +31,10 @@ type Part struct {
 
 // Suite is a run.
 type Suite struct {
+	Options
 	Parts []Part
-	// Only are the names of the parts to run.
-	Only []string
-	// Command is what was called, Target the target of make that does so.
-	Command, Target string
-	// Page is the file for the tables of a whole run; empty prints them.
-	Page string
+	// Target is the target of make that is called for the page.
+	Target string
 }
 
 // Run runs the parts that are wanted and writes the page, if one is named and

@@ -33,7 +33,8 @@ func TestParts(t *testing.T) {
 				return Result{Tables: []report.Table{{Title: "Good"}}, Bars: []stats.Bar{stats.AtLeast("good", 2, 1)}}, nil
 			}},
 		},
-		Only: []string{"good"}, Target: "bench-x", Page: path,
+		Options: Options{Only: []string{"good"}, Page: path},
+		Target:  "bench-x",
 	}
 	bars, err := s.Run(t.Context(), l)
 	require.NoError(t, err)

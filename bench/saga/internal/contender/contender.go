@@ -1,7 +1,8 @@
 // Package contender carries out orders: this system as it is released, plain
 // transactions as the floor below which no coordination can go, and what else one
 // could use. Each has a client, a process of its own that this program is a second
-// time; the client begins orders when it is told to, and knows when they have ended.
+// time; it places orders as a [Load] says, for all who do so, and knows when they have
+// ended.
 package contender
 
 import (
@@ -95,7 +96,7 @@ func (c Contender) client(job Job) (*exec.Cmd, error) {
 
 // Serve is the work of such a process, until nobody asks any more.
 func Serve(name string) error {
-	open, known := map[string]func(context.Context, Job) (carry, func(), error){
+	open, known := map[string]func(context.Context, Job) (place, func(), error){
 		Floor: openFloor, System: openSystem, River: openRiver, DBOS: openDBOS,
 	}[name]
 	if !known {

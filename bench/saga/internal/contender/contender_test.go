@@ -54,7 +54,7 @@ func TestContendersEndAllOrders(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			running, databases := start(t, l, c)
 			defer func() { require.NoError(t, running.Stop()) }()
-			seconds, times, err := running.Carry(t.Context(), contender.Load{Orders: 120, InFlight: 16})
+			seconds, times, err := running.Carry(t.Context(), contender.Load{Orders: 120, Clients: 8, Running: 40})
 			require.NoError(t, err)
 			require.Positive(t, seconds)
 			require.EqualValues(t, 120, times.TotalCount())
@@ -74,7 +74,7 @@ func TestAnInconsistentSagaIsFound(t *testing.T) {
 	l := open(t)
 	running, databases := start(t, l, contender.Contender{Name: contender.Floor})
 	const orders = 20
-	_, _, err := running.Carry(t.Context(), contender.Load{Orders: orders, InFlight: 4})
+	_, _, err := running.Carry(t.Context(), contender.Load{Orders: orders, Clients: 4, Running: 4})
 	require.NoError(t, err)
 	require.NoError(t, running.Stop())
 	require.NoError(t, booking.Compare(t.Context(), databases, orders, false))
@@ -124,8 +124,8 @@ func TestAClientThatFailsSaysSo(t *testing.T) {
 	l := open(t)
 	running, _ := start(t, l, contender.Contender{Name: contender.Floor})
 	defer func() { require.NoError(t, running.Stop()) }()
-	_, _, err := running.Carry(t.Context(), contender.Load{Orders: 1, InFlight: 1})
+	_, _, err := running.Carry(t.Context(), contender.Load{Orders: 1, Clients: 1, Running: 1})
 	require.NoError(t, err)
-	_, _, err = running.Carry(t.Context(), contender.Load{Orders: 1, InFlight: 1})
+	_, _, err = running.Carry(t.Context(), contender.Load{Orders: 1, Clients: 1, Running: 1})
 	require.ErrorContains(t, err, "order 0: ", "the room is taken")
 }

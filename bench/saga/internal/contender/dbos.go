@@ -28,7 +28,7 @@ type workflow struct {
 	reservations *dbos.DataSource
 }
 
-func openDBOS(ctx context.Context, job Job) (carry, func(), error) {
+func openDBOS(ctx context.Context, job Job) (place, func(), error) {
 	p, err := connect(ctx, job.Databases)
 	if err != nil {
 		return nil, nil, err
@@ -38,7 +38,7 @@ func openDBOS(ctx context.Context, job Job) (carry, func(), error) {
 		p.close()
 		return nil, nil, fmt.Errorf("start dbos: %w", err)
 	}
-	return w.carry, func() {
+	return w.place, func() {
 		_ = dbos.Shutdown(w.dbos, dbosStop) // closes the pool that it was given
 		p.hotel.Close()
 		p.payment.Close()
@@ -60,17 +60,21 @@ func (w *workflow) start(ctx context.Context) (err error) {
 	return dbos.Launch(w.dbos)
 }
 
-func (w *workflow) carry(_ context.Context, o booking.Order) error {
+// place starts the workflow, whose first step inserts the reservation. It is durable
+// before that.
+func (w *workflow) place(_ context.Context, o booking.Order) (end, error) {
 	j, err := booking.NewJob(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	handle, err := dbos.RunWorkflow(w.dbos, w.run, j, dbos.WithWorkflowID(j.ID.String()))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = handle.GetResult(dbos.WithHandleTimeout(endTime))
-	return err
+	return func(context.Context) error {
+		_, err := handle.GetResult(dbos.WithHandleTimeout(endTime))
+		return err
+	}, nil
 }
 
 // none is the result of steps that have none.

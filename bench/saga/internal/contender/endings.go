@@ -14,8 +14,13 @@ type endings struct {
 
 func newEndings() *endings { return &endings{ended: map[string]chan struct{}{}} }
 
-// of is closed when the one with the key has ended.
-func (e *endings) of(key string) chan struct{} {
+// of is the end of the one with the key.
+func (e *endings) of(key string) end {
+	return func(ctx context.Context) error { return e.wait(ctx, key) }
+}
+
+// ending is closed when the one with the key has ended.
+func (e *endings) ending(key string) chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ended[key] == nil {
@@ -26,7 +31,7 @@ func (e *endings) of(key string) chan struct{} {
 
 // end says that the one with the key has ended; it may say so again.
 func (e *endings) end(key string) {
-	ended := e.of(key)
+	ended := e.ending(key)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	select {
@@ -39,7 +44,7 @@ func (e *endings) end(key string) {
 func (e *endings) wait(ctx context.Context, key string) error {
 	defer e.forget(key)
 	select {
-	case <-e.of(key):
+	case <-e.ending(key):
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("saga of %s: %w", key, context.Cause(ctx))

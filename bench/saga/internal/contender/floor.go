@@ -11,13 +11,19 @@ import (
 
 // openFloor carries out orders with plain transactions, one after the other: no
 // broker, no state of a saga, no way to go on after a crash.
-func openFloor(ctx context.Context, job Job) (carry, func(), error) {
+func openFloor(ctx context.Context, job Job) (place, func(), error) {
 	p, err := connect(ctx, job.Databases)
 	if err != nil {
 		return nil, nil, err
 	}
-	return p.carry, p.close, nil
+	return func(ctx context.Context, o booking.Order) (end, error) {
+		return atOnce, p.carry(ctx, o)
+	}, p.close, nil
 }
+
+// atOnce is the end of an order that has ended when it is accepted: there is nobody
+// but its client who could go on with it.
+func atOnce(context.Context) error { return nil }
 
 func (p pools) carry(ctx context.Context, o booking.Order) error {
 	j, err := booking.NewJob(o)

@@ -24,57 +24,88 @@ const arrivalSeed = 20260101
 // Load is a number of orders to carry out.
 type Load struct {
 	First, Orders int
-	// InFlight is how many are under way at all times: as fast as one ends, the next
-	// is begun.
-	InFlight int
-	// PerSecond begins orders at random times instead, as independent guests come; so
+	// Clients place orders at the same time, each one after the other: the next one as
+	// soon as the one before is accepted.
+	Clients int
+	// Running is how many orders may be under way: while there are as many, the clients
+	// wait for room. As many as there are clients is as if each waited for the end.
+	Running int
+	// PerSecond places orders at random times instead, as independent guests come; so
 	// many a second on average.
 	PerSecond float64
 }
 
-// carry carries out one order and returns when it has ended.
-type carry func(context.Context, booking.Order) error
+// place places one order. It returns when the order is accepted, that is, when it
+// will end whatever becomes of the client, and the end that can be waited for.
+type place func(context.Context, booking.Order) (end, error)
 
-// run carries out the load and takes the time of every order, in microseconds.
-func (l Load) run(ctx context.Context, do carry) (*hdrhistogram.Histogram, error) {
+// end returns when the order has ended.
+type end func(context.Context) error
+
+// timed places the order of a number. To wait is to wait for its end and take its time.
+type timed func(ctx context.Context, n int) (wait func() error, err error)
+
+// run carries out the load and takes the time of every order from its placing to its
+// end, in microseconds.
+func (l Load) run(ctx context.Context, do place) (*hdrhistogram.Histogram, error) {
 	times, mu := NewHistogram(), sync.Mutex{}
-	one := func(ctx context.Context, n int) error {
+	one := func(ctx context.Context, n int) (wait func() error, err error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, endTime, errors.New("it does not end"))
-		defer cancel()
 		begin := time.Now()
-		if err := do(ctx, booking.Order(n)); err != nil {
-			return fmt.Errorf("order %d: %w", n, err)
+		ended, err := do(ctx, booking.Order(n))
+		if err != nil {
+			cancel()
+			return nil, fmt.Errorf("order %d: %w", n, err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		return times.RecordValue(max(1, time.Since(begin).Microseconds()))
+		return func() error {
+			defer cancel()
+			if err := ended(ctx); err != nil {
+				return fmt.Errorf("order %d: %w", n, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			return times.RecordValue(max(1, time.Since(begin).Microseconds()))
+		}, nil
 	}
 	if l.PerSecond > 0 {
-		return times, l.open(ctx, one)
+		return times, l.atRandom(ctx, one)
 	}
-	return times, l.closed(ctx, one)
+	return times, l.oneByOne(ctx, one)
 }
 
-func (l Load) closed(ctx context.Context, one func(context.Context, int) error) error {
+// oneByOne has the clients place orders as fast as these are accepted.
+func (l Load) oneByOne(ctx context.Context, one timed) error {
 	group, ctx := errgroup.WithContext(ctx)
+	room := make(chan struct{}, l.Running)
 	var next atomic.Int64
-	for range l.InFlight {
+	for range l.Clients {
 		group.Go(func() error {
 			for {
 				n := int(next.Add(1)) - 1
-				if n >= l.Orders || ctx.Err() != nil {
+				if n >= l.Orders {
+					return nil
+				}
+				select {
+				case room <- struct{}{}:
+				case <-ctx.Done():
 					return context.Cause(ctx)
 				}
-				if err := one(ctx, l.First+n); err != nil {
+				wait, err := one(ctx, l.First+n)
+				if err != nil {
 					return err
 				}
+				group.Go(func() error {
+					defer func() { <-room }()
+					return wait()
+				})
 			}
 		})
 	}
 	return group.Wait()
 }
 
-func (l Load) open(ctx context.Context, one func(context.Context, int) error) error {
+// atRandom places orders at random times.
+func (l Load) atRandom(ctx context.Context, one timed) error {
 	group, ctx := errgroup.WithContext(ctx)
 	chance := rand.New(rand.NewPCG(arrivalSeed, 0)) //nolint:gosec // must repeat itself
 	at := time.Now()
@@ -82,7 +113,13 @@ func (l Load) open(ctx context.Context, one func(context.Context, int) error) er
 		at = at.Add(time.Duration(chance.ExpFloat64() / l.PerSecond * float64(time.Second)))
 		select {
 		case <-time.After(time.Until(at)):
-			group.Go(func() error { return one(ctx, l.First+n) })
+			group.Go(func() error {
+				wait, err := one(ctx, l.First+n)
+				if err != nil {
+					return err
+				}
+				return wait()
+			})
 		case <-ctx.Done():
 			return group.Wait()
 		}

@@ -9,10 +9,10 @@ import (
 	"go.example/saga/bench/saga/internal/booking"
 )
 
-func (c *chain) carry(ctx context.Context, o booking.Order) error {
+func (c *chain) place(ctx context.Context, o booking.Order) (end, error) {
 	j, err := booking.NewJob(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = inTx(ctx, c.reservation, func(tx pgx.Tx) error {
 		if err := j.Place(ctx, booking.In(tx)); err != nil {
@@ -21,9 +21,9 @@ func (c *chain) carry(ctx context.Context, o booking.Order) error {
 		return next(ctx, c.atReservation, tx, bookArgs{j})
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.endings.wait(ctx, j.ID.String())
+	return c.endings.of(j.ID.String()), nil
 }
 
 func (c *chain) book(ctx context.Context, job *river.Job[bookArgs]) error {

@@ -26,7 +26,7 @@ type service struct {
 	endings *endings
 }
 
-func openSystem(ctx context.Context, job Job) (carry, func(), error) {
+func openSystem(ctx context.Context, job Job) (place, func(), error) {
 	pool, err := newPool(ctx, job.Databases.Reservation, poolSize)
 	if err != nil {
 		return nil, nil, err
@@ -38,7 +38,7 @@ func openSystem(ctx context.Context, job Job) (carry, func(), error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	closed := s.listen(ctx, pool, job.AMQP)
-	return s.carry, func() {
+	return s.place, func() {
 		stop()
 		<-closed
 		pool.Close()
@@ -70,16 +70,16 @@ func (s *service) listen(ctx context.Context, pool *pgxpool.Pool, url string) (c
 	return ended
 }
 
-func (s *service) carry(ctx context.Context, o booking.Order) error {
+func (s *service) place(ctx context.Context, o booking.Order) (end, error) {
 	request, err := o.Request()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	placed, err := s.Place(ctx, request, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.endings.wait(ctx, placed.ID.String())
+	return s.endings.of(placed.ID.String()), nil
 }
 
 // heard tells of the ends that were heard of and committed.

@@ -19,7 +19,7 @@ type answer struct {
 }
 
 // serve answers the loads that come in until there are no more.
-func serve(ctx context.Context, in io.Reader, out io.Writer, do carry) error {
+func serve(ctx context.Context, in io.Reader, out io.Writer, do place) error {
 	asked, said := json.NewDecoder(in), json.NewEncoder(out)
 	if err := said.Encode(answer{}); err != nil {
 		return fmt.Errorf("say that the client is ready: %w", err)

@@ -42,7 +42,7 @@ func (e Env) FinishedBefore(ctx context.Context) (result suite.Result, err error
 	}
 	for range e.Rounds {
 		for _, a := range []*aged{few, many} {
-			f, err := a.run(ctx, contender.NewSystem(e.Programs), contender.Load{Orders: e.Orders, InFlight: depths[0]})
+			f, err := a.run(ctx, contender.NewSystem(e.Programs), e.accepted(e.Orders))
 			if err != nil {
 				return result, fmt.Errorf("after %d sagas: %w", a.count, err)
 			}
@@ -53,8 +53,8 @@ func (e Env) FinishedBefore(ctx context.Context) (result suite.Result, err error
 	return suite.Result{
 		Tables: []report.Table{{
 			Title: "With sagas that ended before",
-			Note: fmt.Sprintf("This system, %d in flight; medians of %d interleaved rounds. The sagas are still there, with their history and their published messages. "+
-				"CPU seconds are for 1,000 sagas, of all processes.", depths[0], e.Rounds),
+			Note: fmt.Sprintf("This system, %d clients that do not wait for the end, at most %d orders under way; medians of %d interleaved rounds. The sagas are still there, with their history and their published messages. "+
+				"CPU seconds are for 1,000 sagas, of all processes.", Clients, e.Running, e.Rounds),
 			Head: []string{"ended before", "sagas/s", "of the first", "CPU-s", "PostgreSQL CPU-s"},
 			Rows: [][]string{few.row(1), many.row(kept)},
 		}},
@@ -68,7 +68,7 @@ func (e Env) age(ctx context.Context, count int) (*aged, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.run(ctx, contender.NewSystem(e.Programs), contender.Load{Orders: patterns, InFlight: depths[0]}); err != nil {
+	if _, err := s.run(ctx, contender.NewSystem(e.Programs), e.accepted(patterns)); err != nil {
 		return nil, fmt.Errorf("carry out what is to be copied: %w", err)
 	}
 	suite.Say("copying them to %d sagas", count)

@@ -21,7 +21,7 @@ func (r rounds) peaks(memory map[string]float64) {
 func memoryTable(memory map[string]float64) (report.Table, []stats.Bar) {
 	table := report.Table{
 		Title: "Memory",
-		Note:  "Most resident MiB that each process of this system had in any of these runs. The reservation service is the benchmark's client.",
+		Note:  "Most resident MiB that each process of this system had in any of these runs. The reservation service is the benchmark's own process, which places the orders.",
 		Head:  []string{"process", "MiB"},
 	}
 	var bars []stats.Bar

@@ -21,6 +21,8 @@ type Env struct {
 	Programs string
 	// Orders is how many a fast contender carries out in a round.
 	Orders int
+	// Running is how many orders may be under way where clients do not wait for ends.
+	Running int
 	// Rounds is how often each contender has its turn.
 	Rounds int
 	// Latency is how long each round of single orders takes.

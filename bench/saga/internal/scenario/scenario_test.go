@@ -41,7 +41,7 @@ func TestThroughputBars(t *testing.T) {
 	require.InDelta(t, 1.5, bars["throughput.cpu"].Value, 1e-9)
 	require.InDelta(t, 1.25, bars["throughput.commits"].Value, 1e-9)
 	require.True(t, stats.PrintBars(t.Output(), r.bars()))
-	require.Equal(t, []string{"32", "river", "20.0 (20.0–40.0)", "5.500", "1.500", "0.250", "1.000", "0.250", "1.250", "0.500", "0.500"}, r.row(32, contender.River))
+	require.Equal(t, []string{"32 clients", "river", "20.0 (20.0–40.0)", "5.500", "1.500", "0.250", "1.000", "0.250", "1.250", "0.500", "0.500"}, r.row("32 clients", contender.River))
 }
 
 func TestMemoryIsTheMostOfAllRuns(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"go.example/saga/bench/internal/report"
 	"go.example/saga/bench/internal/stats"
@@ -21,27 +20,46 @@ const (
 	processMemory = 64 // MiB
 )
 
-// depths are how many orders are in flight. The bars hold for the first.
-var depths = []int{32, 256}
+// Clients is how many clients place orders, each one after the other.
+const Clients = 32
+
+// accepted has each client go on as soon as its order is accepted.
+func (e Env) accepted(orders int) contender.Load {
+	return contender.Load{Orders: orders, Clients: Clients, Running: e.Running}
+}
+
+// ended has each client go on when its order has ended.
+func (Env) ended(orders int) contender.Load {
+	return contender.Load{Orders: orders, Clients: Clients, Running: Clients}
+}
 
 // Throughput lets all contenders carry out the same orders, in turns.
 func (e Env) Throughput(ctx context.Context) (result suite.Result, err error) {
 	table := report.Table{
 		Title: "Sagas as fast as they end",
 		Note: fmt.Sprintf("Medians of %d interleaved rounds, in brackets the slowest and the fastest. \"this system ÷ it\" is the median of the rounds' ratios. "+
-			"CPU seconds are for 1,000 sagas, of all processes; own ones are those of PostgreSQL's and the broker's clients. Milliseconds are from a saga's start to its end.", e.Rounds),
-		Head: []string{"in flight", "contender", "sagas/s", "this system ÷ it", "CPU-s", "own", "PostgreSQL", "broker", "commits a saga", "p50 ms", "p99 ms"},
+			"CPU seconds are for 1,000 sagas, of all processes; own ones are those of PostgreSQL's and the broker's clients. Milliseconds are from a saga's start to its end. "+
+			"%d clients place orders, each one after the other: as soon as the one before is accepted, with at most %d under way, or when it has ended.", e.Rounds, Clients, e.Running),
+		Head: []string{"load", "contender", "sagas/s", "this system ÷ it", "CPU-s", "own", "PostgreSQL", "broker", "commits a saga", "p50 ms", "p99 ms"},
 	}
 	memory := map[string]float64{}
-	for _, depth := range depths {
-		found, err := e.rounds(ctx, depth)
+	for _, form := range []struct {
+		name string
+		load func(orders int) contender.Load
+		bars bool
+	}{
+		{fmt.Sprintf("%d clients", Clients), e.accepted, true},
+		{fmt.Sprintf("%d clients, each waits for the end", Clients), e.ended, false},
+	} {
+		suite.Say("%s", form.name)
+		found, err := e.rounds(ctx, form.load)
 		if err != nil {
-			return result, fmt.Errorf("%d in flight: %w", depth, err)
+			return result, fmt.Errorf("%s: %w", form.name, err)
 		}
 		for _, c := range contender.All(e.Programs) {
-			table.Rows = append(table.Rows, found.row(depth, c.Name))
+			table.Rows = append(table.Rows, found.row(form.name, c.Name))
 		}
-		if depth == depths[0] {
+		if form.bars {
 			result.Bars = append(result.Bars, found.bars()...)
 		}
 		found.peaks(memory)
@@ -57,12 +75,12 @@ type rounds map[string][]figures
 
 // rounds has every contender once a round, in another order each time: none always
 // comes after the same one.
-func (e Env) rounds(ctx context.Context, depth int) (rounds, error) {
+func (e Env) rounds(ctx context.Context, load func(orders int) contender.Load) (rounds, error) {
 	found := rounds{}
 	contenders := contender.All(e.Programs)
 	for range e.Rounds {
 		for _, c := range contenders {
-			f, err := e.once(ctx, c, contender.Load{Orders: max(e.Orders/c.Share, 1), InFlight: depth})
+			f, err := e.once(ctx, c, load(max(e.Orders/c.Share, 1)))
 			if err != nil {
 				return nil, err
 			}
@@ -102,10 +120,10 @@ func (r rounds) ratio(name string) float64 {
 	return stats.Ratio(of(r[contender.System], rate), of(r[name], rate))
 }
 
-func (r rounds) row(depth int, name string) []string {
+func (r rounds) row(load, name string) []string {
 	rates := of(r[name], rate)
 	row := []string{
-		strconv.Itoa(depth), name,
+		load, name,
 		fmt.Sprintf("%s (%s–%s)", stats.Number(stats.Median(rates)), stats.Number(slices.Min(rates)), stats.Number(slices.Max(rates))),
 		stats.Number(r.ratio(name)),
 	}
