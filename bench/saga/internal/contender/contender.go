@@ -135,6 +135,10 @@ func newPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error)
 		return nil, fmt.Errorf("the URL of a service's database: %w", err)
 	}
 	config.MaxConns = size
+	// As the daemons of this system have it: no contender reads a whole table because
+	// the table was empty when its statement was planned.
+	config.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
+	config.ConnConfig.RuntimeParams["jit"] = "off"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to a service's database: %w", err)
