@@ -13,6 +13,7 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
+	"go.example/saga/internal/garbage"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
@@ -38,7 +39,7 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	app.CollectRarely()
+	garbage.CollectRarely()
 	log = log.Named(name)
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
+	"go.example/saga/internal/garbage"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/participant"
 	"go.example/saga/pkg/protocol"
@@ -27,7 +28,7 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 	if err != nil {
 		return err
 	}
-	app.CollectRarely()
+	garbage.CollectRarely()
 	log = log.Named(name)
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
+	"go.example/saga/internal/garbage"
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/internal/sample/reservation/api"
@@ -33,7 +34,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	if err != nil {
 		return err
 	}
-	app.CollectRarely()
+	garbage.CollectRarely()
 	log = log.Named(name)
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, requestPoolSize)
 	if err != nil {

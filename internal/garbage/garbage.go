@@ -1,4 +1,5 @@
-package app
+// Package garbage sets the pace of the collector for daemons with little live memory.
+package garbage
 
 import "runtime"
 
