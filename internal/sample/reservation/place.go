@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/saga"
@@ -31,10 +32,7 @@ func (s *Service) Place(ctx context.Context, req Request, idempotencyKey string)
 	}
 	placed, before, err := s.admit(ctx, req, idempotencyKey)
 	if err == nil && !before {
-		err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) (err error) {
-			placed, err = s.place(ctx, tx, *def, req, idempotencyKey)
-			return err
-		})
+		placed, err = s.place(ctx, *def, req, idempotencyKey)
 	}
 	if errors.Is(err, ErrKeyReused) {
 		return Reservation{}, ErrKeyReused
@@ -66,43 +64,41 @@ func (s *Service) admit(ctx context.Context, req Request, key string) (placed Re
 	return placed, true, err
 }
 
-func (s *Service) place(ctx context.Context, tx pgx.Tx, def saga.Definition, req Request, key string) (Reservation, error) {
+// place writes the reservation, its saga and the first command in one transaction.
+func (s *Service) place(ctx context.Context, def saga.Definition, req Request, key string) (Reservation, error) {
 	id, errID := uuid.NewV7()
 	sagaID, errSaga := uuid.NewV7()
-	if err := errors.Join(errID, errSaga); err != nil {
-		return Reservation{}, fmt.Errorf("draw an id: %w", err)
-	}
-	token := newToken()
 	asked, err := fingerprint(req)
-	if err != nil {
+	if err := errors.Join(errID, errSaga, err); err != nil {
 		return Reservation{}, err
 	}
-	now, err := insert(ctx, tx, id, sagaID, req, token, key, asked)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return placedBefore(ctx, tx, key, asked)
+	token := newToken()
+	batch := &pgx.Batch{}
+	insert(batch, id, sagaID, req, token, key, asked)
+	start := sagapg.StartRequest{ID: saga.ID(sagaID), BusinessKey: id.String(), Payload: payload(id, req, token)}
+	if _, err := s.sagas.Queue(ctx, batch, def, start); err != nil {
+		return Reservation{}, err
+	}
+	err = s.db.SendBatch(ctx, batch).Close()
+	var violated *pgconn.PgError
+	if errors.As(err, &violated) && violated.ConstraintName == "reservation_idempotency_key_once" {
+		return placedBefore(ctx, s.db, key, asked)
 	}
 	if err != nil {
-		return Reservation{}, fmt.Errorf("insert the reservation: %w", err)
-	}
-	start := sagapg.StartRequest{ID: saga.ID(sagaID), Now: now, BusinessKey: id.String(), Payload: payload(id, req, token)}
-	if _, _, err := s.sagas.Start(ctx, tx, def, start); err != nil {
-		return Reservation{}, fmt.Errorf("start the saga of reservation %s: %w", id, err)
+		return Reservation{}, fmt.Errorf("store reservation %s and its saga: %w", id, err)
 	}
 	return Reservation{ID: id, HotelID: req.HotelID, RoomID: req.RoomID, GuestID: req.GuestID, Status: Pending}, nil
 }
 
-// insert returns the database's time. The error is [pgx.ErrNoRows] where the
-// idempotency key is known.
-func insert(ctx context.Context, tx pgx.Tx, id, sagaID uuid.UUID, req Request, token, key string, asked []byte) (now time.Time, err error) {
+func insert(batch *pgx.Batch, id, sagaID uuid.UUID, req Request, token, key string, asked []byte) {
 	var keyOrNull *string
 	if key != "" {
 		keyOrNull = &key
 	} else {
 		asked = nil
 	}
-	err = tx.QueryRow(ctx, queries.insert, id, req.HotelID, req.RoomID, req.GuestID, req.Start, req.End,
-		req.PaymentDue, token, req.Card.LastFour(), keyOrNull, asked, sagaID).Scan(&now)
-	return now, err
+	batch.Queue(queries.insert, id, req.HotelID, req.RoomID, req.GuestID, req.Start, req.End,
+		req.PaymentDue, token, req.Card.LastFour(), keyOrNull, asked, sagaID)
 }
 
 func placedBefore(ctx context.Context, db sagapg.DB, key string, asked []byte) (Reservation, error) {

@@ -33,16 +33,6 @@ type sagaRow struct {
 	OverVersion int64 `json:"over_version,omitempty"`
 }
 
-// newSagaRow adds what is written once.
-type newSagaRow struct {
-	sagaRow
-
-	Type        string          `json:"type"`
-	Payload     jsonmap.JSONMap `json:"payload"`
-	BusinessKey string          `json:"business_key,omitempty"`
-	StartedAt   time.Time       `json:"started_at"`
-}
-
 // failure is saga.Failure as the column holds it.
 type failure struct {
 	Step    string            `json:"step,omitempty"`
@@ -53,32 +43,35 @@ type failure struct {
 func toSagaRow(s saga.State) sagaRow {
 	row := sagaRow{
 		ID: uuid.UUID(s.ID), DefinitionVersion: s.DefinitionVersion, Status: s.Status, Paused: s.Paused,
-		StepStatus: make(map[string]saga.StepStatus, len(s.Steps)),
+		StepStatus: stepStatus(s),
 		Outputs:    object(s.Outputs), Signals: toSignals(s.Signals), ParkReason: s.ParkReason(), Version: s.Version,
 		Deadline: optional(s.Deadline), WakeAt: optional(s.WakeAt()),
 		UpdatedAt: stamp(s.UpdatedAt), EndedAt: optional(s.EndedAt),
 	}
-	for _, step := range s.Steps {
-		// A step that was never begun is not written down: the column stays short and reads as what happened.
-		if step.Status != saga.StepPending {
-			row.StepStatus[step.Name] = step.Status
-		}
-	}
 	var current []string
 	row.Waiting, current = toWaiting(s)
 	row.CurrentStep = strings.Join(current, ", ")
-	if f := s.Failure; f != nil {
-		row.Failure = &failure{Step: f.Step, Class: f.Class, Problem: f.Problem}
-	}
+	row.Failure = toFailure(s.Failure)
 	return row
 }
 
-func toNewSagaRow(s saga.State) newSagaRow {
-	return newSagaRow{
-		sagaRow: toSagaRow(s),
-		Type:    s.Type, Payload: object(s.Payload),
-		BusinessKey: s.BusinessKey, StartedAt: stamp(s.StartedAt),
+// stepStatus leaves out a step that was never begun: the column stays short and reads as
+// what happened.
+func stepStatus(s saga.State) map[string]saga.StepStatus {
+	status := make(map[string]saga.StepStatus, len(s.Steps))
+	for _, step := range s.Steps {
+		if step.Status != saga.StepPending {
+			status[step.Name] = step.Status
+		}
 	}
+	return status
+}
+
+func toFailure(f *saga.Failure) *failure {
+	if f == nil {
+		return nil
+	}
+	return &failure{Step: f.Step, Class: f.Class, Problem: f.Problem}
 }
 
 // object makes an absent object an empty one, as the NOT NULL columns want it.

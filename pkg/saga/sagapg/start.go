@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,9 +22,6 @@ type StartRequest struct {
 	// UUID of version 7 that was drawn for this saga alone, since ids order sagas by
 	// their age. Zero draws one.
 	ID saga.ID
-	// Now is the time by the database's clock (clock_timestamp()), for who has just asked
-	// for it in this transaction and so saves a round trip. Zero asks.
-	Now time.Time
 	// BusinessKey makes the start idempotent: a second one of the same definition's
 	// name with the same key finds the first saga. Empty means none; at most 255
 	// bytes.
@@ -48,6 +44,28 @@ func (s *Store) Start(ctx context.Context, tx pgx.Tx, def saga.Definition, r Sta
 	return s.start(ctx, pgxTx{s, tx}, def, r)
 }
 
+// Queue puts the start of a saga into a batch, behind the statements of the caller's own
+// rows. Sent outside of a transaction, a batch is one by itself, so that all of it costs
+// one round trip:
+//
+//	batch := &pgx.Batch{}
+//	batch.Queue(`INSERT INTO orders …`, …)
+//	id, err := store.Queue(ctx, batch, trip, request)
+//	err = pool.SendBatch(ctx, batch).Close() // nil: all is committed
+//
+// An error of the batch means that nothing of it was done, unless it is about a lost
+// connection. What [Store.Start] would return as not started fails the batch: SQLSTATE
+// 23505 of the constraint saga_business_key_unique, where the key was used before, and
+// 23503 of saga_definition_stored.
+func (s *Store) Queue(ctx context.Context, batch *pgx.Batch, def saga.Definition, r StartRequest) (saga.ID, error) {
+	id, args, err := s.prepare(ctx, pgxTx{s, nil}, def, r)
+	if err != nil {
+		return saga.ID{}, fmt.Errorf("start saga %s, business key %q: %w", def.Name, r.BusinessKey, err)
+	}
+	batch.Queue(s.query("start"), append(args, true)...)
+	return id, nil
+}
+
 // StartSQL is [Store.Start] for database/sql and any driver that uses PostgreSQL's
 // placeholders.
 func (s *Store) StartSQL(ctx context.Context, tx *sql.Tx, def saga.Definition, r StartRequest) (id saga.ID, started bool, err error) {
@@ -66,20 +84,29 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 	fail := func(err error) (saga.ID, bool, error) {
 		return saga.ID{}, false, fmt.Errorf("start saga %s, business key %q: %w", def.Name, r.BusinessKey, err)
 	}
+	id, args, err := s.prepare(ctx, tx, def, r)
+	if err != nil {
+		return fail(err)
+	}
+	var stored string
+	var announced *string
+	found, err := tx.row(ctx, s.query("start"), append(args, false), &stored, &announced)
+	if err == nil && !found {
+		id, err = s.notStored(ctx, tx, def, r.BusinessKey)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return id, found, nil
+}
+
+// prepare decides all that a start decides, and returns the parameters of start.sql but
+// for the last.
+func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, r StartRequest) (saga.ID, []any, error) {
+	fail := func(err error) (saga.ID, []any, error) { return saga.ID{}, nil, err }
 	if n := len(r.BusinessKey); n > protocol.MaxText {
 		// It travels with the events of the saga's end.
-		return saga.ID{}, false, fmt.Errorf("start saga %s: the business key has %d bytes, at most %d are allowed",
-			def.Name, n, protocol.MaxText)
-	}
-	if r.Now.IsZero() {
-		now, id, found, err := s.started(ctx, tx, def.Name, r.BusinessKey)
-		if err != nil {
-			return fail(err)
-		}
-		if found {
-			return id, false, nil
-		}
-		r.Now = now
+		return fail(fmt.Errorf("the business key has %d bytes, at most %d are allowed", n, protocol.MaxText))
 	}
 	if r.ID == (saga.ID{}) {
 		drawn, err := uuid.NewV7()
@@ -88,83 +115,55 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 		}
 		r.ID = saga.ID(drawn)
 	}
-	first, err := saga.Start(def, saga.StartParams{ID: r.ID, BusinessKey: r.BusinessKey, Payload: r.Payload}, r.Now)
+	first, err := saga.Start(def, saga.StartParams{ID: r.ID, BusinessKey: r.BusinessKey, Payload: r.Payload}, startedAt)
 	if err != nil {
 		return fail(err)
 	}
 	if _, err := protocol.Content(first.Next.Payload, nil); err != nil {
 		return fail(err)
 	}
-	stored, err := s.insert(ctx, tx, def, first)
+	_, hash, err := encode(def)
 	if err != nil {
 		return fail(err)
 	}
-	if !stored {
-		id, err := s.notStored(ctx, tx, def, r.BusinessKey)
-		if err != nil {
-			return fail(err)
-		}
-		return id, false, nil
-	}
-	return first.Next.ID, true, nil
-}
-
-// started asks for the time and for the saga that has the key already.
-func (s *Store) started(ctx context.Context, tx callerTx, name, key string) (now time.Time, id saga.ID, found bool, err error) {
-	var micros int64
-	var text string
-	if _, err := tx.row(ctx, s.query("started"), []any{name, key}, &micros, &text); err != nil {
-		return time.Time{}, saga.ID{}, false, err
-	}
-	if text == "" {
-		return time.UnixMicro(micros), saga.ID{}, false, nil
-	}
-	parsed, err := uuid.Parse(text)
-	return time.UnixMicro(micros), saga.ID(parsed), true, err
-}
-
-func (s *Store) insert(ctx context.Context, tx callerTx, def saga.Definition, first saga.Transition) (stored bool, err error) {
-	_, hash, err := encode(def)
+	row, err := json.Marshal(toStartRow(first.Next))
 	if err != nil {
-		return false, err
-	}
-	row, err := json.Marshal(toNewSagaRow(first.Next))
-	if err != nil {
-		return false, fmt.Errorf("encode the saga: %w", err)
+		return fail(fmt.Errorf("encode the saga: %w", err))
 	}
 	history, err := json.Marshal(toHistoryRow(first))
 	if err != nil {
-		return false, fmt.Errorf("encode the history: %w", err)
+		return fail(fmt.Errorf("encode the history: %w", err))
 	}
 	messages, err := messagesOf([]Change{{first}})
 	if err != nil {
-		return false, err
+		return fail(err)
 	}
 	appended, err := tx.parameters(ctx, messages)
 	if err != nil {
-		return false, err
+		return fail(err)
 	}
-	args := append([]any{string(row), hash, string(history)}, appended...)
-	var id string
-	var announced *string
-	return tx.row(ctx, s.query("start"), args, &id, &announced)
+	return r.ID, append([]any{string(row), hash, string(history)}, appended...), nil
 }
 
-// notStored finds out why the insert did nothing: somebody else started the saga
-// at the same moment and has committed, whose id it returns, or the definition is
-// not stored.
+// notStored finds out why the insert did nothing: the business key was used before,
+// by the saga whose id it returns, or the definition is not stored.
 func (s *Store) notStored(ctx context.Context, tx callerTx, def saga.Definition, key string) (saga.ID, error) {
-	_, id, found, err := s.started(ctx, tx, def.Name, key)
-	if err != nil || found {
-		return id, err
+	var text string
+	found, err := tx.row(ctx, s.query("started"), []any{def.Name, key}, &text)
+	if err != nil {
+		return saga.ID{}, err
+	}
+	if found {
+		id, err := uuid.Parse(text)
+		return saga.ID(id), err
 	}
 	_, hash, err := encode(def)
 	if err != nil {
 		return saga.ID{}, err
 	}
 	var version int
-	var text, kept string
-	found, err = tx.row(ctx, s.query("definition_load"), []any{def.Name, def.Version}, &version, &text, &kept)
+	var plan, kept string
+	found, err = tx.row(ctx, s.query("definition_load"), []any{def.Name, def.Version}, &version, &plan, &kept)
 	switch {
 	case err != nil:
 		return saga.ID{}, err
