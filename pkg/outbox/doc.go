@@ -52,5 +52,5 @@
 // was: it can go on. An error of the database ends the transaction, as any SQL error.
 //
 // Writers in other languages call the SQL function outbox_append, which checks the
-// same; a plain INSERT is held to the table's own CHECK constraints.
+// same; a plain INSERT is held to what the table itself refuses.
 package outbox

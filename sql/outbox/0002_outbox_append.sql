@@ -3,20 +3,6 @@
 
 -- +goose Up
 
--- A direct reply-to would make the broker close the relay's channel on every attempt: it
--- needs a consumer on the publishing channel.
-ALTER TABLE public.outbox
-    ADD CONSTRAINT outbox_reply_to_is_a_queue CHECK (reply_to <> 'amq.rabbitmq.reply-to');
-
--- Bytes without their content type would go out as JSON, and infinity is no time that
--- the relay can wait for. For application/json no regular expression is run; the one
--- that is stands in outbox_objection and in Go as well.
-ALTER TABLE public.outbox
-    ADD CONSTRAINT outbox_payload_as_typed CHECK ((payload IS NOT NULL) =
-        (content_type = 'application/json' OR content_type COLLATE "C" ~ '^[^;]*[/+][Jj][Ss][Oo][Nn] *(;|$)')),
-    ADD CONSTRAINT outbox_deliver_at_fits
-        CHECK (deliver_at >= '2000-01-01 00:00+00' AND deliver_at < '10000-01-01 00:00+00');
-
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_objection(
     aggregate_type text, aggregate_id text, type text, exchange text, routing_key text,

@@ -3,6 +3,7 @@ package sagapg_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/pkg/saga"
 	sagasql "go.example/saga/sql"
 )
 
@@ -22,8 +24,9 @@ const (
 	insertHist = `INSERT INTO saga_history (saga_id, seq, at, kind, disposition, from_status, to_status, detail) `
 )
 
-// violations breaks every constraint of the saga tables once. $1 is the id of a
-// saga that waits for room-booking.
+// violations breaks every constraint of the saga tables once, and every invariant that
+// a trigger holds in a constraint's place. $1 is the id of a saga that waits for
+// room-booking; the other one has ended.
 var violations = map[string]string{
 	"saga_pkey":                       insertSaga + `SELECT id, type, 1, 'COMPLETED', '{}', '{}', 1, now(), now(), now(), 'K-2' FROM saga WHERE id = $1`,
 	"saga_business_key_unique":        insertSaga + `SELECT gen_random_uuid(), type, 1, 'COMPLETED', '{}', '{}', 1, now(), now(), now(), business_key FROM saga WHERE id = $1`,
@@ -55,7 +58,6 @@ var violations = map[string]string{
 	"saga_aborted_not_in_effect":      `UPDATE saga SET ` + aborted + `, step_status = '{"room-booking": "SKIPPED"}' WHERE id = $1`,
 
 	"saga_history_pkey":                   insertHist + `SELECT id, 1, now(), 'start', 'advanced', NULL, 'STARTED', '' FROM saga WHERE id = $1`,
-	"saga_history_saga":                   insertHist + `SELECT gen_random_uuid(), 2, now(), 'timer', 'late', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
 	"saga_history_seq_positive":           insertHist + `SELECT id, 0, now(), 'timer', 'late', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
 	"saga_history_starts_once":            insertHist + `SELECT id, 2, now(), 'start', 'late', NULL, 'STARTED', '' FROM saga WHERE id = $1`,
 	"saga_history_kind_known":             insertHist + `SELECT id, 2, now(), 'nap', 'late', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
@@ -74,6 +76,7 @@ var violations = map[string]string{
 	"saga_definition_version_positive":    definitionWith(`'other', 0, spec, hash`),
 	"saga_definition_spec_has_steps":      definitionWith(`'other', 1, '{}', hash`),
 	"saga_definition_hash_is_sha256":      definitionWith(`'other', 1, spec, 'abc'`),
+	"saga_terminal_absorbing":             `UPDATE saga SET status = 'COMPLETED' WHERE id <> $1`,
 	"saga_definition_immutable (trigger)": `UPDATE saga_definition SET spec = spec WHERE name = (SELECT type FROM saga WHERE id = $1)`,
 	"saga_history_append_only (trigger)":  `UPDATE saga_history SET detail = 'x' WHERE saga_id = $1`,
 }
@@ -90,6 +93,7 @@ func definitionWith(values string) string {
 func TestEveryConstraintRefuses(t *testing.T) {
 	b := setup(t)
 	id := b.start("K-1")
+	b.step(b.start("K-9"), saga.Action{Verb: saga.Kill, Who: "ada", Reason: "test"})
 	for name, statement := range violations {
 		var want string
 		_, _ = fmt.Sscan(name, &want)
@@ -104,8 +108,42 @@ func TestEveryConstraintRefuses(t *testing.T) {
 	require.NoError(t, err)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	for _, name := range names {
+	for _, name := range append(names, b.checked("saga", "saga_history")...) {
 		require.Contains(t, violations, name)
+	}
+}
+
+// checked are the names of the invariants that triggers of the tables check.
+func (b *bench) checked(tables ...string) (names []string) {
+	b.Helper()
+	for _, table := range tables {
+		rows, err := b.db.Query(b.ctx, `SELECT m[1] FROM pg_proc, regexp_matches(prosrc, $$THEN '(\w+)'$$, 'g') AS m
+			WHERE oid = ($1 || '_check')::regproc`, table)
+		require.NoError(b, err)
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(b, err)
+		require.Greater(b, len(found), 10, table)
+		names = append(names, found...)
+	}
+	return names
+}
+
+// Whoever handles what PostgreSQL says of a CHECK need not know that a trigger said it.
+func TestWhatIsCheckedIsReportedAsByPostgreSQL(t *testing.T) {
+	b := setup(t)
+	id := b.start("K-1")
+	for _, name := range b.checked("saga", "saga_history") {
+		if name == "saga_terminal_absorbing" {
+			continue // was a trigger's always, with words of its own
+		}
+		_, err := b.db.Exec(b.ctx, violations[name], uuid.UUID(id))
+		var pg *pgconn.PgError
+		require.ErrorAs(t, err, &pg, name)
+		require.Equal(t, "23514", pg.Code, name)
+		require.Equal(t, name, pg.ConstraintName)
+		require.Equal(t, "public", pg.SchemaName, name)
+		require.Equal(t, fmt.Sprintf("new row for relation %q violates check constraint %q", pg.TableName, name), pg.Message)
+		require.True(t, strings.HasPrefix(name, pg.TableName), name)
 	}
 }
 

@@ -23,7 +23,7 @@
 //   - A timer moves with every step, the time at which [Store.Due] looks at it hardly
 //     ever: looking early costs one update, moving an indexed time one each step.
 //
-// The named CHECK constraints and triggers of sql/saga hold the rest; see there.
+// The named constraints and triggers of sql/saga hold the rest; see there.
 //
 // A Store is safe for concurrent use.
 package sagapg

@@ -1,7 +1,7 @@
 -- One round of a walk over the sagas that are older than $1 microseconds, along the
 -- primary key: ids of version 7 rise with time, so that none of the younger ones is
 -- met, however many there are. It goes on above the id $2, meets at most $3 sagas, and
--- deletes those of them that ended so long ago; their history goes with them. Those
+-- deletes those of them that ended so long ago; a trigger deletes their history. Those
 -- that are old and have not ended, or only lately, are met and left, and so is what
 -- somebody else has locked: another orchestrator's walk, or a reply that came late.
 -- Arrays, because the planner takes them to be short and walks the key for each.

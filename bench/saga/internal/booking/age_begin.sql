@@ -14,20 +14,3 @@ SELECT * FROM public.outbox;
 -- what comes later, and in the order of their numbers.
 CREATE FUNCTION aged.copy_of(id text, k bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
 $$ SELECT lpad(to_hex(k >> 16), 8, '0') || '-' || lpad(to_hex(k & 65535), 4, '0') || substr(id, 14) $$;
-
--- Millions of copies of valid rows need not be checked one by one.
-CREATE TABLE aged.checks AS
-SELECT c.conrelid::regclass AS of_table, c.conname, pg_get_constraintdef(c.oid) AS definition
-FROM pg_constraint AS c
-WHERE c.contype = 'c'
-  AND c.conrelid IN ('public.saga'::regclass, 'public.saga_history'::regclass, 'public.outbox'::regclass);
-
-DO $$
-DECLARE
-    c record;
-BEGIN
-    FOR c IN SELECT * FROM aged.checks LOOP
-        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.of_table, c.conname);
-    END LOOP;
-END
-$$;

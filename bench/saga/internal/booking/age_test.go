@@ -44,15 +44,16 @@ func TestSagasAreCopied(t *testing.T) {
 		(SELECT count(DISTINCT aggregate_id) FROM outbox)`).Scan(&sagas, &running, &history, &messages, &keys))
 	_, err = conn.Exec(t.Context(), `UPDATE saga SET version = 0`)
 	require.ErrorContains(t, err, "saga_version_positive", "rows are checked again")
-	// The copies would have passed the checks.
-	rows, _ := conn.Query(t.Context(), `SELECT format('ALTER TABLE %s VALIDATE CONSTRAINT %I', conrelid::regclass, conname)
-		FROM pg_constraint WHERE contype = 'c' AND NOT convalidated AND coninhcount = 0`)
-	checks, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
-	require.NotEmpty(t, checks)
-	for _, check := range checks {
-		_, err := conn.Exec(t.Context(), check)
-		require.NoError(t, err, check)
+	// The copies pass the checks.
+	for _, statement := range []string{
+		`UPDATE saga SET id = id`,
+		`UPDATE outbox SET type = type`,
+		`CREATE TEMPORARY TABLE copies AS SELECT * FROM saga_history`,
+		`DELETE FROM saga_history`,
+		`INSERT INTO saga_history SELECT * FROM copies`,
+	} {
+		_, err := conn.Exec(t.Context(), statement)
+		require.NoError(t, err, statement)
 	}
 	require.Equal(t, []int{count, 0, 2 * count, 2 * count, count}, []int{sagas, running, history, messages, keys})
 }
