@@ -24,16 +24,16 @@ COMMENT ON COLUMN public.saga_definition.hash IS 'SHA-256 of the plan as it was 
 COMMENT ON COLUMN public.saga_definition.created_at IS 'When this version was stored.';
 
 -- +goose StatementBegin
-CREATE FUNCTION public.saga_definition_refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.saga_definition_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'saga definition % version % is stored and never changes', OLD.name, OLD.version
+    RAISE EXCEPTION 'saga definition % version % is stored and stays as it is', OLD.name, OLD.version
         USING ERRCODE = 'restrict_violation', CONSTRAINT = 'saga_definition_immutable',
               HINT = 'Store the changed plan under the next version.';
 END
 $$;
 -- +goose StatementEnd
 
-COMMENT ON FUNCTION public.saga_definition_refuse_update() IS 'Refuses every UPDATE of a stored definition.';
+COMMENT ON FUNCTION public.saga_definition_refuse_change() IS 'Refuses every UPDATE and DELETE of a stored definition: sagas follow it, or have.';
 
-CREATE TRIGGER saga_definition_immutable BEFORE UPDATE ON public.saga_definition
-    FOR EACH ROW EXECUTE FUNCTION public.saga_definition_refuse_update();
+CREATE TRIGGER saga_definition_immutable BEFORE UPDATE OR DELETE ON public.saga_definition
+    FOR EACH ROW EXECUTE FUNCTION public.saga_definition_refuse_change();

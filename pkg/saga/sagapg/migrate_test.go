@@ -101,7 +101,6 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		t.Run(remedy, func(t *testing.T) {
 			b := setup(t)
 			b.start("K-1")
-			b.exec(`ALTER TABLE saga DROP CONSTRAINT saga_definition_stored`)
 			b.exec(`ALTER TABLE saga_definition DISABLE TRIGGER USER`)
 			b.exec(damage)
 			_, err := sagapg.New("").CheckDefinitions(b.ctx, b.db)
