@@ -1,4 +1,5 @@
--- Enters with all commands of a batch in one round trip, through the function that
+-- Enters with all commands of a batch in one round trip, where not all are REQUESTs
+-- (those: request.sql), through the function that
 -- participants in other languages use too: one place decides. Every batch locks its
 -- steps in the same order, so that two of them cannot lock each other out; ORDER BY
 -- makes that a promise and not luck. The answers come in the order of the commands.
