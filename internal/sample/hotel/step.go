@@ -25,7 +25,7 @@ func Step() participant.Step {
 // book holds the rooms for the stays and returns {bookingId} for each.
 func book(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
 	results := make([]participant.Result, len(cmds))
-	var sagas []uuid.UUID
+	var sagas [][16]byte
 	var wishes []wish
 	var hotels, rooms []int64
 	var starts, ends []time.Time
@@ -36,7 +36,7 @@ func book(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]partici
 			results[i].Err = participant.Refuse(problem("unusable-request", "The request cannot be read", err.Error()))
 			continue
 		}
-		sagas, hotels, rooms = append(sagas, uuid.UUID(cmd.SagaID)), append(hotels, w.hotelID), append(rooms, w.roomID)
+		sagas, hotels, rooms = append(sagas, cmd.SagaID), append(hotels, w.hotelID), append(rooms, w.roomID)
 		starts, ends = append(starts, w.start), append(ends, w.end)
 		wishes, places = append(wishes, w), append(places, i)
 	}
@@ -48,7 +48,7 @@ func book(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]partici
 		return nil, fmt.Errorf("book %d rooms: %w", len(wishes), err)
 	}
 	var known, open bool
-	var id *uuid.UUID
+	var id *[16]byte
 	next := 0
 	_, err = pgx.ForEachRow(rows, []any{&known, &open, &id}, func() error {
 		results[places[next]] = answer(wishes[next], known, open, id)
@@ -62,7 +62,7 @@ func book(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]partici
 }
 
 // answer says what became of a wish.
-func answer(w wish, known, open bool, id *uuid.UUID) (r participant.Result) {
+func answer(w wish, known, open bool, id *[16]byte) (r participant.Result) {
 	switch {
 	case !known:
 		r.Err = participant.Refuse(problem("unknown-room", "No such room",
@@ -72,16 +72,16 @@ func answer(w wish, known, open bool, id *uuid.UUID) (r participant.Result) {
 	case id == nil:
 		r.Err = participant.Refuse(unavailable(w, "taken"))
 	default:
-		r.Output = jsonmap.JSONMap{"bookingId": id.String()}
+		r.Output = jsonmap.JSONMap{"bookingId": uuid.UUID(*id).String()}
 	}
 	return r
 }
 
 // release gives up what these sagas hold, if anything.
 func release(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
-	sagas := make([]uuid.UUID, len(cmds))
+	sagas := make([][16]byte, len(cmds))
 	for i, cmd := range cmds {
-		sagas[i] = uuid.UUID(cmd.SagaID)
+		sagas[i] = cmd.SagaID
 	}
 	if _, err := tx.Exec(ctx, queries.release, sagas); err != nil {
 		return nil, fmt.Errorf("release the rooms: %w", err)

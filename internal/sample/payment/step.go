@@ -27,10 +27,10 @@ func Step() participant.Step {
 // charge takes the amounts and returns {chargeId} for each.
 func charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
 	results := make([]participant.Result, len(cmds))
-	var sagas []uuid.UUID
+	var sagas [][16]byte
 	var amounts []int64
 	var tokens, lastFours []string
-	places := map[uuid.UUID]int{}
+	places := map[[16]byte]int{}
 	for i, cmd := range cmds {
 		b, err := billOf(cmd.Payload)
 		switch {
@@ -41,10 +41,9 @@ func charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]parti
 			results[i].Err = participant.Refuse(problem("card-declined", "Card declined", "card declined"))
 			continue
 		}
-		id := uuid.UUID(cmd.SagaID)
-		sagas, amounts = append(sagas, id), append(amounts, b.paymentDue)
+		sagas, amounts = append(sagas, cmd.SagaID), append(amounts, b.paymentDue)
 		tokens, lastFours = append(tokens, b.cardToken), append(lastFours, b.cardLast4)
-		places[id] = i
+		places[cmd.SagaID] = i
 	}
 	if len(sagas) == 0 {
 		return results, nil
@@ -53,9 +52,9 @@ func charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]parti
 	if err != nil {
 		return nil, fmt.Errorf("charge %d cards: %w", len(sagas), err)
 	}
-	var sagaID, id uuid.UUID
+	var sagaID, id [16]byte
 	_, err = pgx.ForEachRow(rows, []any{&sagaID, &id}, func() error {
-		results[places[sagaID]].Output = jsonmap.JSONMap{"chargeId": id.String()}
+		results[places[sagaID]].Output = jsonmap.JSONMap{"chargeId": uuid.UUID(id).String()}
 		return nil
 	})
 	if err != nil {
@@ -66,9 +65,9 @@ func charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]parti
 
 // refund gives back what these sagas were charged, if anything.
 func refund(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
-	sagas := make([]uuid.UUID, len(cmds))
+	sagas := make([][16]byte, len(cmds))
 	for i, cmd := range cmds {
-		sagas[i] = uuid.UUID(cmd.SagaID)
+		sagas[i] = cmd.SagaID
 	}
 	if _, err := tx.Exec(ctx, queries.refund, sagas); err != nil {
 		return nil, fmt.Errorf("refund the charges: %w", err)

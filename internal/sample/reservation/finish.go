@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"go.example/saga/pkg/protocol"
@@ -36,7 +35,7 @@ const (
 // ends of one reservation the first counts.
 func Finish(ctx context.Context, tx pgx.Tx, events ...protocol.Event) ([]Ended, error) {
 	all := make([]Ended, len(events))
-	var sagas []uuid.UUID
+	var sagas [][16]byte
 	var statuses []string
 	var reasons []*string
 	var places []int
@@ -46,7 +45,7 @@ func Finish(ctx context.Context, tx pgx.Tx, events ...protocol.Event) ([]Ended, 
 			all[i] = Undecided
 			continue
 		}
-		sagas, statuses, reasons = append(sagas, uuid.UUID(e.SagaID)), append(statuses, string(status)), append(reasons, reason)
+		sagas, statuses, reasons = append(sagas, e.SagaID), append(statuses, string(status)), append(reasons, reason)
 		places = append(places, i)
 	}
 	if len(sagas) == 0 {
