@@ -158,6 +158,35 @@ func TestEveryOrderOfArrivalInOneBatch(t *testing.T) {
 	})
 }
 
+// A batch of REQUESTs alone enters by a statement of its own, whatever became of their
+// steps before.
+func TestRequestsAmongKnownOnes(t *testing.T) {
+	bothForms(t, func(t *testing.T, b *bench) {
+		var all [][]arrival
+		for _, before := range everyOrder(2) {
+			for _, behaviour := range []string{"", "refuse", "fail"} {
+				all = append(all, append(before[:len(before):len(before)], arrival{saga.Request, behaviour}), []arrival{{saga.Request, behaviour}})
+			}
+		}
+		ids := make([]saga.ID, len(all))
+		var before, requests []inbox.Delivery
+		for i, order := range all {
+			ids[i] = newSaga()
+			for place, a := range order {
+				d := command(ids[i], "work", a.op, place+1, a.behaviour)
+				if place == len(order)-1 {
+					requests = append(requests, d)
+				} else {
+					before = append(before, d)
+				}
+			}
+		}
+		b.deliver(before)
+		b.deliver(requests)
+		b.check(ids, all)
+	})
+}
+
 // The functions are an interface of their own: participants in other languages call
 // them as docs/protocol.md says.
 func TestEveryOrderInPlainSQL(t *testing.T) {
