@@ -14,14 +14,13 @@ import (
 )
 
 // barrier asks and tells the table of sql/participant, for many commands at once.
-type barrier struct{ requestSQL, enterSQL, settleSQL, leaveSQL string }
+type barrier struct{ enterSQL, settleSQL, leaveSQL string }
 
 func newBarrier(schema string) barrier {
 	return barrier{
-		requestSQL: sagasql.Query(schema, "participant/request.sql"),
-		enterSQL:   sagasql.Query(schema, "participant/enter.sql"),
-		settleSQL:  sagasql.Query(schema, "participant/settle.sql"),
-		leaveSQL:   sagasql.Query(schema, "participant/leave.sql"),
+		enterSQL:  sagasql.Query(schema, "participant/enter.sql"),
+		settleSQL: sagasql.Query(schema, "participant/settle.sql"),
+		leaveSQL:  sagasql.Query(schema, "participant/leave.sql"),
 	}
 }
 
@@ -44,16 +43,10 @@ func (c *columns) add(t *task) {
 // knows that it has to, or has its answer.
 func (b barrier) enter(queue *pgx.Batch, tasks []*task) {
 	var c columns
-	requests := true
 	for _, t := range tasks {
 		c.add(t)
-		requests = requests && t.cmd.Operation == saga.Request
 	}
-	question, args := b.enterSQL, []any{c.sagas, c.steps, c.ops}
-	if requests {
-		question, args = b.requestSQL, []any{c.sagas, c.steps}
-	}
-	queue.Queue(question, args...).Query(func(rows pgx.Rows) error {
+	queue.Queue(b.enterSQL, c.sagas, c.steps, c.ops).Query(func(rows pgx.Rows) error {
 		var run bool
 		var answer string
 		var body []byte

@@ -128,6 +128,34 @@ func TestInstancesDoNotDeadlock(t *testing.T) {
 	})
 }
 
+// Nor do they with every operation on both sides, new steps and known ones.
+func TestInstancesDoNotDeadlockOverAnyOperation(t *testing.T) {
+	bothForms(t, func(t *testing.T, b *bench) {
+		operations := []saga.Operation{saga.Request, saga.Confirm, saga.Cancel}
+		for range 30 {
+			var before, left, right []inbox.Delivery
+			for n := range 36 {
+				id := newSaga()
+				if n%4 == 0 {
+					before = append(before, command(id, "work", saga.Request, 1, ""))
+				}
+				left = append(left, command(id, "work", operations[n%3], 2, ""))
+				right = append([]inbox.Delivery{command(id, "work", operations[n/3%3], 3, "")}, right...)
+			}
+			b.deliver(before)
+			errs := make(chan error, 2)
+			for _, ds := range [][]inbox.Delivery{left, right} {
+				go func() {
+					_, err := b.handle(ds...)
+					errs <- err
+				}()
+			}
+			require.NoError(t, <-errs)
+			require.NoError(t, <-errs)
+		}
+	})
+}
+
 // waiting is how many sessions wait for another one's transaction.
 func (b *bench) waiting() string {
 	return b.text(`SELECT count(*)::text FROM pg_locks WHERE NOT granted AND pid IN

@@ -158,8 +158,7 @@ func TestEveryOrderOfArrivalInOneBatch(t *testing.T) {
 	})
 }
 
-// A batch of REQUESTs alone enters by a statement of its own, whatever became of their
-// steps before.
+// REQUESTs whose steps nobody knows enter together, among others that come again.
 func TestRequestsAmongKnownOnes(t *testing.T) {
 	bothForms(t, func(t *testing.T, b *bench) {
 		var all [][]arrival
