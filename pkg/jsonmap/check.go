@@ -1,6 +1,9 @@
 package jsonmap
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Check reports whether jsonb can hold the text, any JSON value, without refusing or
 // losing a part of it. The error is an [*Error].
@@ -14,32 +17,35 @@ func Check(text []byte) error {
 // that 1e9 has ten digits.
 func Size(text []byte) (int, error) {
 	s := scanner{text: text}
-	if err := s.document(); err != nil {
+	if _, err := s.document(); err != nil {
 		return 0, err
 	}
 	return s.size, nil
 }
 
-// scanner reads a JSON text once, from the left.
+// scanner reads a JSON text once, from the left. What it returns as a value is nil
+// unless it builds them.
 type scanner struct {
-	text []byte
-	at   int
-	path path
-	size int
+	text  []byte
+	build bool
+	at    int
+	path  path
+	size  int
 }
 
 func (s *scanner) fail(offset int, reason string) error {
 	return &Error{Pointer: s.path.pointer(), Offset: offset, Reason: reason}
 }
 
-func (s *scanner) document() error {
-	if err := s.value(); err != nil {
-		return err
+func (s *scanner) document() (any, error) {
+	v, err := s.value()
+	if err != nil {
+		return nil, err
 	}
 	if s.skipSpace(); s.at < len(s.text) {
-		return s.fail(s.at, "something follows the JSON value")
+		return nil, s.fail(s.at, "something follows the JSON value")
 	}
-	return nil
+	return v, nil
 }
 
 func (s *scanner) skipSpace() {
@@ -56,106 +62,133 @@ func (s *scanner) next() byte {
 	return 0
 }
 
-func (s *scanner) value() error {
+func (s *scanner) value() (any, error) {
 	switch c := s.next(); {
 	case c == '{':
-		return s.container('}', s.members)
+		return s.members()
 	case c == '[':
-		return s.container(']', s.elements)
+		return s.elements()
 	case c == '"':
-		_, err := s.str()
-		return err
+		text, err := s.str()
+		if err != nil || !s.build {
+			return nil, err
+		}
+		return string(text), nil
 	case c == '-' || '0' <= c && c <= '9':
 		return s.number()
 	case s.at == len(s.text):
-		return s.fail(s.at, "the text ends where a value is due")
+		return nil, s.fail(s.at, "the text ends where a value is due")
 	default:
 		return s.literal()
 	}
 }
 
-func (s *scanner) literal() error {
-	for _, word := range []string{"true", "false", "null"} {
-		if strings.HasPrefix(string(s.text[s.at:min(s.at+len(word), len(s.text))]), word) {
-			s.at += len(word)
-			s.size += len(word)
-			return nil
+var literals = []struct {
+	word  string
+	value any
+}{{"true", true}, {"false", false}, {"null", nil}}
+
+func (s *scanner) literal() (any, error) {
+	for _, l := range literals {
+		if end := s.at + len(l.word); end <= len(s.text) && string(s.text[s.at:end]) == l.word {
+			s.at = end
+			s.size += len(l.word)
+			return l.value, nil
 		}
 	}
-	return s.fail(s.at, "not a JSON value")
+	return nil, s.fail(s.at, "not a JSON value")
 }
 
-func (s *scanner) number() error {
+func (s *scanner) number() (any, error) {
 	start := s.at
 	for s.at < len(s.text) && strings.IndexByte("+-.0123456789eE", s.text[s.at]) >= 0 {
 		s.at++
 	}
-	d, reason := parseNumber(string(s.text[start:s.at]))
+	text := string(s.text[start:s.at])
+	d, reason := parseNumber(text)
 	if reason != "" {
-		return s.fail(start, reason)
+		return nil, s.fail(start, reason)
 	}
 	s.size += d.storedSize()
-	return nil
+	if !s.build {
+		return nil, nil
+	}
+	return json.Number(text), nil
 }
 
-// container reads an array or an object from its opening bracket to its closing one.
-func (s *scanner) container(closing byte, content func(closing byte) error) error {
+// open reads the opening bracket of an array or an object, and its closing one where
+// there is nothing in between.
+func (s *scanner) open(closing byte) (empty bool, err error) {
 	if len(s.path) >= MaxDepth {
-		return s.fail(s.at, tooDeep)
+		return false, s.fail(s.at, tooDeep)
 	}
 	s.at++
 	s.size += 2
 	if s.next() == closing {
 		s.at++
-		return nil
+		return true, nil
 	}
-	return content(closing)
+	return false, nil
 }
 
 const tooDeep = "more than 512 levels of arrays and objects"
 
-func (s *scanner) elements(closing byte) error {
+func (s *scanner) elements() (any, error) {
+	array := []any{}
+	if empty, err := s.open(']'); empty || err != nil {
+		return array, err
+	}
 	outer := s.path
 	for index := 0; ; index++ {
 		s.path = outer.element(index)
-		if err := s.value(); err != nil {
-			return err
+		v, err := s.value()
+		if err != nil {
+			return nil, err
+		}
+		if s.build {
+			array = append(array, v)
 		}
 		s.path = outer
-		if done, err := s.separator(closing); done || err != nil {
-			return err
+		if done, err := s.separator(']'); done || err != nil {
+			return array, err
 		}
 	}
 }
 
-func (s *scanner) members(closing byte) error {
+// members reads an object. The names are kept also where nothing is built: none may
+// occur twice.
+func (s *scanner) members() (any, error) {
+	object := map[string]any{}
+	if empty, err := s.open('}'); empty || err != nil {
+		return object, err
+	}
 	outer := s.path
-	seen := make(map[string]struct{})
 	for {
 		if s.next() != '"' {
-			return s.fail(s.at, "a name in double quotes is due")
+			return nil, s.fail(s.at, "a name in double quotes is due")
 		}
 		start := s.at
-		name, err := s.str()
+		text, err := s.str()
 		if err != nil {
-			return err
+			return nil, err
 		}
+		name := string(text)
 		s.path = outer.member(name)
-		if _, twice := seen[name]; twice {
-			return s.fail(start, "the name occurs twice in its object")
+		if _, twice := object[name]; twice {
+			return nil, s.fail(start, "the name occurs twice in its object")
 		}
-		seen[name] = struct{}{}
 		if s.next() != ':' {
-			return s.fail(s.at, "a colon is due after the name")
+			return nil, s.fail(s.at, "a colon is due after the name")
 		}
 		s.at++
 		s.size += len(": ")
-		if err := s.value(); err != nil {
-			return err
+		object[name], err = s.value()
+		if err != nil {
+			return nil, err
 		}
 		s.path = outer
-		if done, err := s.separator(closing); done || err != nil {
-			return err
+		if done, err := s.separator('}'); done || err != nil {
+			return object, err
 		}
 	}
 }

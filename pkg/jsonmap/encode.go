@@ -22,7 +22,7 @@ import (
 // is an empty one. Other values, among them structs and []byte, are refused, and so is
 // whatever [Check] refuses. The error is an [*Error].
 func (m JSONMap) MarshalJSON() ([]byte, error) {
-	return encoder{}.object(nil, reflect.ValueOf(m))
+	return encoder{}.members(make([]byte, 0, 32*len(m)+2), m)
 }
 
 // encoder writes values; it knows where in the map it is.
@@ -30,6 +30,64 @@ type encoder struct{ path path }
 
 func (e encoder) fail(reason string) error {
 	return &Error{Pointer: e.path.pointer(), Offset: -1, Reason: reason}
+}
+
+// plain writes a value; the kinds that Parse makes, and what most maps hold besides,
+// need no reflection.
+func (e encoder) plain(b []byte, value any) ([]byte, error) {
+	switch value := value.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, value), nil
+	case string:
+		return e.str(b, value)
+	case int:
+		return strconv.AppendInt(b, int64(value), 10), nil
+	case int64:
+		return strconv.AppendInt(b, value, 10), nil
+	case json.Number:
+		return e.number(b, value)
+	case JSONMap:
+		return e.members(b, value)
+	case map[string]any:
+		return e.members(b, value)
+	}
+	return e.value(b, reflect.ValueOf(value))
+}
+
+func (e encoder) number(b []byte, number json.Number) ([]byte, error) {
+	if _, reason := parseNumber(string(number)); reason != "" {
+		return b, e.fail(reason)
+	}
+	return append(b, number...), nil
+}
+
+// members writes an object.
+func (e encoder) members(b []byte, object map[string]any) (_ []byte, err error) {
+	if len(e.path) >= MaxDepth {
+		return b, e.fail(tooDeep)
+	}
+	names := make([]string, 0, len(object))
+	for name := range object {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	inside := encoder{e.path.member("")} // one path for all members
+	b = append(b, '{')
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		inside.path[len(e.path)].name = name
+		if b, err = inside.str(b, name); err != nil {
+			return nil, err
+		}
+		if b, err = inside.plain(append(b, ':'), object[name]); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
 }
 
 func (e encoder) value(b []byte, v reflect.Value) ([]byte, error) {
@@ -72,11 +130,8 @@ func (e encoder) marshaler(v reflect.Value) (text []byte, ours bool, err error) 
 	}
 	switch value := v.Interface().(type) {
 	case json.Number:
-		_, reason := parseNumber(string(value))
-		if reason != "" {
-			return nil, true, e.fail(reason)
-		}
-		return []byte(value), true, nil
+		text, err = e.number(nil, value)
+		return text, true, err
 	case JSONMap:
 		return nil, false, nil // as any other map, which keeps the path
 	case json.Marshaler:
@@ -97,7 +152,7 @@ func (e encoder) marshaler(v reflect.Value) (text []byte, ours bool, err error) 
 // check checks foreign text at this place of the map.
 func (e encoder) check(text []byte) error {
 	s := scanner{text: text, path: slices.Clip(e.path)}
-	err := s.document()
+	_, err := s.document()
 	var wrong *Error
 	if errors.As(err, &wrong) {
 		wrong.Offset = -1

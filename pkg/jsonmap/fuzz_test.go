@@ -1,6 +1,7 @@
 package jsonmap_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -33,6 +34,11 @@ func FuzzCheck(f *testing.F) {
 		}
 		first, err := jsonmap.Parse(object)
 		require.NoError(t, err)
+		decoder := json.NewDecoder(bytes.NewReader(object))
+		decoder.UseNumber()
+		var theirs map[string]any
+		require.NoError(t, decoder.Decode(&theirs))
+		require.Equal(t, jsonmap.JSONMap(theirs), first)
 		written, err := first.MarshalJSON()
 		require.NoError(t, err)
 		second, err := jsonmap.Parse(written)

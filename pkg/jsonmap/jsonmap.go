@@ -2,7 +2,6 @@ package jsonmap
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 )
 
@@ -22,18 +21,14 @@ type JSONMap map[string]any
 
 // Parse reads a JSON object. The error is an [*Error].
 func Parse(text []byte) (JSONMap, error) {
-	s := scanner{text: text}
-	if s.next() != '{' && s.document() == nil {
-		return nil, &Error{Offset: 0, Reason: "a JSON object is due"}
-	}
-	if err := Check(text); err != nil {
+	s := scanner{text: text, build: true}
+	v, err := s.document()
+	if err != nil {
 		return nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var object map[string]any
-	if err := decoder.Decode(&object); err != nil {
-		return nil, &Error{Offset: 0, Reason: err.Error()}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, &Error{Offset: 0, Reason: "a JSON object is due"}
 	}
 	return object, nil
 }

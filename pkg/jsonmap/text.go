@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// str reads a string and returns it decoded.
-func (s *scanner) str() (string, error) {
+// str reads a string and returns it decoded, as a part of the text where it is one.
+func (s *scanner) str() ([]byte, error) {
 	s.at++ // the opening quote
 	s.size += 2
 	start := s.at
@@ -17,28 +17,34 @@ func (s *scanner) str() (string, error) {
 		case c == '"':
 			plain := s.text[start:s.at]
 			s.at++
-			return string(append(decoded, plain...)), nil
+			if decoded == nil {
+				return plain, nil
+			}
+			return append(decoded, plain...), nil
 		case c == '\\':
 			decoded = append(decoded, s.text[start:s.at]...)
 			r, err := s.escape()
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			decoded = utf8.AppendRune(decoded, r)
 			s.size += storedRune(r)
 			start = s.at
 		case c < ' ':
-			return "", s.fail(s.at, "a control character in a string has to be escaped")
+			return nil, s.fail(s.at, "a control character in a string has to be escaped")
+		case c < utf8.RuneSelf:
+			s.at++
+			s.size++
 		default:
 			r, width := utf8.DecodeRune(s.text[s.at:])
 			if r == utf8.RuneError && width == 1 {
-				return "", s.fail(s.at, invalidUTF8)
+				return nil, s.fail(s.at, invalidUTF8)
 			}
 			s.at += width
 			s.size += width
 		}
 	}
-	return "", s.fail(s.at, "the text ends inside a string")
+	return nil, s.fail(s.at, "the text ends inside a string")
 }
 
 const (

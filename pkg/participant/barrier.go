@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/protocol"
@@ -13,27 +13,40 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-// barrier calls the functions of sql/participant, for many commands at once.
-type barrier struct{ enterSQL, leaveSQL string }
+// barrier asks and tells the table of sql/participant, for many commands at once.
+type barrier struct{ enterSQL, settleSQL, leaveSQL string }
 
 func newBarrier(schema string) barrier {
 	return barrier{
-		enterSQL: sagasql.Query(schema, "participant/enter.sql"),
-		leaveSQL: sagasql.Query(schema, "participant/leave.sql"),
+		enterSQL:  sagasql.Query(schema, "participant/enter.sql"),
+		settleSQL: sagasql.Query(schema, "participant/settle.sql"),
+		leaveSQL:  sagasql.Query(schema, "participant/leave.sql"),
 	}
+}
+
+// columns are tasks as parameters of a statement.
+type columns struct {
+	// Not of uuid.UUID: pgx would take each through its Value, at thirty times the cost.
+	sagas                        [][16]byte
+	steps, ops, outcomes, bodies []string
+}
+
+func (c *columns) add(t *task) {
+	c.sagas = append(c.sagas, t.cmd.SagaID)
+	c.steps = append(c.steps, t.cmd.Step)
+	c.ops = append(c.ops, string(t.cmd.Operation))
+	c.outcomes = append(c.outcomes, string(t.outcome))
+	c.bodies = append(c.bodies, string(t.reply.Payload))
 }
 
 // enter queues the question which handlers have to run. Once it is sent, each task
 // knows that it has to, or has its answer.
 func (b barrier) enter(queue *pgx.Batch, tasks []*task) {
-	var sagas []uuid.UUID
-	var steps, ops []string
+	var c columns
 	for _, t := range tasks {
-		sagas = append(sagas, uuid.UUID(t.cmd.SagaID))
-		steps = append(steps, t.cmd.Step)
-		ops = append(ops, string(t.cmd.Operation))
+		c.add(t)
 	}
-	queue.Queue(b.enterSQL, sagas, steps, ops).Query(func(rows pgx.Rows) error {
+	queue.Queue(b.enterSQL, c.sagas, c.steps, c.ops).Query(func(rows pgx.Rows) error {
 		var run bool
 		var answer string
 		var body []byte
@@ -56,20 +69,26 @@ func (b barrier) enter(queue *pgx.Batch, tasks []*task) {
 
 // leave queues what the rows that entering wrote do not say already.
 func (b barrier) leave(queue *pgx.Batch, tasks []*task) {
-	var sagas []uuid.UUID
-	var steps, ops, outcomes, bodies []string
+	var settled, others columns
 	for _, t := range tasks {
-		if !t.run || t.presumed() {
-			continue
+		switch {
+		case !t.run || t.presumed():
+		case t.cmd.Operation == saga.Request && t.outcome != saga.OutcomeRetry:
+			settled.add(t)
+		default:
+			others.add(t)
 		}
-		sagas = append(sagas, uuid.UUID(t.cmd.SagaID))
-		steps = append(steps, t.cmd.Step)
-		ops = append(ops, string(t.cmd.Operation))
-		outcomes = append(outcomes, string(t.outcome))
-		bodies = append(bodies, string(t.reply.Payload))
 	}
-	if len(sagas) > 0 {
-		queue.Queue(b.leaveSQL, sagas, steps, ops, outcomes, bodies)
+	if n := len(settled.sagas); n > 0 {
+		queue.Queue(b.settleSQL, settled.sagas, settled.steps, settled.outcomes, settled.bodies).Exec(func(tag pgconn.CommandTag) error {
+			if tag.RowsAffected() != int64(n) {
+				return fmt.Errorf("%d of %d steps were not entered in this transaction", int64(n)-tag.RowsAffected(), n)
+			}
+			return nil
+		})
+	}
+	if len(others.sagas) > 0 {
+		queue.Queue(b.leaveSQL, others.sagas, others.steps, others.ops, others.outcomes, others.bodies)
 	}
 }
 

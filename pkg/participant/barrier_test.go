@@ -61,69 +61,99 @@ func TestRaces(t *testing.T) {
 // The loser of the race waits for the winner's transaction, whichever it is and
 // however it ends.
 func TestTheLoserWaitsForTheWinner(t *testing.T) {
-	b := setUp(t)
-	for name, c := range map[string]struct {
-		requested     bool
-		first, second saga.Operation
-		commit        bool
-		state         string
-	}{
-		"request commits":      {false, saga.Request, saga.Cancel, true, "compensated"},
-		"request rolls back":   {false, saga.Request, saga.Cancel, false, "cancelled"},
-		"cancel commits":       {false, saga.Cancel, saga.Request, true, "cancelled"},
-		"cancel rolls back":    {false, saga.Cancel, saga.Request, false, "succeeded"},
-		"confirm commits":      {true, saga.Confirm, saga.Cancel, true, "confirmed"},
-		"confirm rolls back":   {true, saga.Confirm, saga.Cancel, false, "compensated"},
-		"undoing commits":      {true, saga.Cancel, saga.Confirm, true, "compensated"},
-		"undoing rolls back":   {true, saga.Cancel, saga.Confirm, false, "confirmed"},
-		"repetition commits":   {false, saga.Request, saga.Request, true, "succeeded"},
-		"repetition has to do": {false, saga.Request, saga.Request, false, "succeeded"},
-	} {
-		id := newSaga()
-		if c.requested {
-			b.deliver([]inbox.Delivery{command(id, "work", saga.Request, 1, "")})
+	bothForms(t, func(t *testing.T, b *bench) {
+		for name, c := range map[string]struct {
+			requested     bool
+			first, second saga.Operation
+			commit        bool
+			state         string
+		}{
+			"request commits":      {false, saga.Request, saga.Cancel, true, "compensated"},
+			"request rolls back":   {false, saga.Request, saga.Cancel, false, "cancelled"},
+			"cancel commits":       {false, saga.Cancel, saga.Request, true, "cancelled"},
+			"cancel rolls back":    {false, saga.Cancel, saga.Request, false, "succeeded"},
+			"confirm commits":      {true, saga.Confirm, saga.Cancel, true, "confirmed"},
+			"confirm rolls back":   {true, saga.Confirm, saga.Cancel, false, "compensated"},
+			"undoing commits":      {true, saga.Cancel, saga.Confirm, true, "compensated"},
+			"undoing rolls back":   {true, saga.Cancel, saga.Confirm, false, "confirmed"},
+			"repetition commits":   {false, saga.Request, saga.Request, true, "succeeded"},
+			"repetition has to do": {false, saga.Request, saga.Request, false, "succeeded"},
+		} {
+			id := newSaga()
+			if c.requested {
+				b.deliver([]inbox.Delivery{command(id, "work", saga.Request, 1, "")})
+			}
+			tx, err := b.DB.Begin(t.Context())
+			require.NoError(t, err)
+			_, err = participant.Handle(b.p, t.Context(), tx, []inbox.Delivery{command(id, "work", c.first, 1, "")})
+			require.NoError(t, err)
+			loser := make(chan error, 1)
+			go func() {
+				_, err := b.handle(command(id, "work", c.second, 1, ""))
+				loser <- err
+			}()
+			require.Eventually(t, func() bool { return b.waiting() == "1" }, soon, often, name)
+			if c.commit {
+				require.NoError(t, tx.Commit(t.Context()))
+			} else {
+				require.NoError(t, tx.Rollback(t.Context()))
+			}
+			require.NoError(t, <-loser, name)
+			require.Equal(t, c.state, b.state(id), name)
 		}
-		tx, err := b.DB.Begin(t.Context())
-		require.NoError(t, err)
-		_, err = participant.Handle(b.p, t.Context(), tx, []inbox.Delivery{command(id, "work", c.first, 1, "")})
-		require.NoError(t, err)
-		loser := make(chan error, 1)
-		go func() {
-			_, err := b.handle(command(id, "work", c.second, 1, ""))
-			loser <- err
-		}()
-		require.Eventually(t, func() bool { return b.waiting() == "1" }, soon, often, name)
-		if c.commit {
-			require.NoError(t, tx.Commit(t.Context()))
-		} else {
-			require.NoError(t, tx.Rollback(t.Context()))
-		}
-		require.NoError(t, <-loser, name)
-		require.Equal(t, c.state, b.state(id), name)
-	}
+	})
 }
 
 // Two instances get the same steps in opposite order, and both have to wait.
 func TestInstancesDoNotDeadlock(t *testing.T) {
-	b := setUp(t)
-	for range 20 {
-		id := newSaga()
-		blocker, err := b.DB.Begin(t.Context())
-		require.NoError(t, err)
-		_, err = participant.Handle(b.p, t.Context(), blocker, []inbox.Delivery{command(id, "work", saga.Request, 1, "")})
-		require.NoError(t, err)
-		errs := make(chan error, 2)
-		for _, steps := range [][]string{{"a", "work"}, {"work", "a"}} {
-			go func() {
-				_, err := b.handle(command(id, steps[0], saga.Request, 1, ""), command(id, steps[1], saga.Request, 1, ""))
-				errs <- err
-			}()
+	bothForms(t, func(t *testing.T, b *bench) {
+		for range 20 {
+			id := newSaga()
+			blocker, err := b.DB.Begin(t.Context())
+			require.NoError(t, err)
+			_, err = participant.Handle(b.p, t.Context(), blocker, []inbox.Delivery{command(id, "work", saga.Request, 1, "")})
+			require.NoError(t, err)
+			errs := make(chan error, 2)
+			for _, steps := range [][]string{{"a", "work"}, {"work", "a"}} {
+				go func() {
+					_, err := b.handle(command(id, steps[0], saga.Request, 1, ""), command(id, steps[1], saga.Request, 1, ""))
+					errs <- err
+				}()
+			}
+			require.Eventually(t, func() bool { return b.waiting() == "2" }, soon, often)
+			require.NoError(t, blocker.Rollback(t.Context()))
+			require.NoError(t, <-errs)
+			require.NoError(t, <-errs)
 		}
-		require.Eventually(t, func() bool { return b.waiting() == "2" }, soon, often)
-		require.NoError(t, blocker.Rollback(t.Context()))
-		require.NoError(t, <-errs)
-		require.NoError(t, <-errs)
-	}
+	})
+}
+
+// Nor do they with every operation on both sides, new steps and known ones.
+func TestInstancesDoNotDeadlockOverAnyOperation(t *testing.T) {
+	bothForms(t, func(t *testing.T, b *bench) {
+		operations := []saga.Operation{saga.Request, saga.Confirm, saga.Cancel}
+		for range 30 {
+			var before, left, right []inbox.Delivery
+			for n := range 36 {
+				id := newSaga()
+				if n%4 == 0 {
+					before = append(before, command(id, "work", saga.Request, 1, ""))
+				}
+				left = append(left, command(id, "work", operations[n%3], 2, ""))
+				right = append([]inbox.Delivery{command(id, "work", operations[n/3%3], 3, "")}, right...)
+			}
+			b.deliver(before)
+			errs := make(chan error, 2)
+			for _, ds := range [][]inbox.Delivery{left, right} {
+				go func() {
+					_, err := b.handle(ds...)
+					errs <- err
+				}()
+			}
+			require.NoError(t, <-errs)
+			require.NoError(t, <-errs)
+		}
+	})
 }
 
 // waiting is how many sessions wait for another one's transaction.

@@ -64,6 +64,10 @@ func behave(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
 	if _, err := tx.Exec(ctx, `INSERT INTO effect (saga, op) VALUES ($1, $2)`, uuid.UUID(cmd.SagaID), cmd.Operation); err != nil {
 		return err
 	}
+	return misbehave(ctx, tx, cmd)
+}
+
+func misbehave(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
 	switch cmd.Payload["behaviour"] {
 	case "refuse":
 		return participant.Refuse(saga.Problem{Type: "urn:test:no", Title: "No", Detail: "not \x00 today"})
@@ -88,6 +92,50 @@ func behave(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
 		return err
 	}
 	return nil
+}
+
+// together is request and follow for all commands of a batch.
+func together(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+	results := make([]participant.Result, len(cmds))
+	var sagas []uuid.UUID
+	for i, cmd := range cmds {
+		if cmd.Operation == saga.Request {
+			results[i].Output = jsonmap.JSONMap{"number": json.Number("9007199254740993")}
+		}
+		switch cmd.Payload["behaviour"] {
+		case "refuse", "fail": // without an effect, as it has to be
+			results[i] = participant.Result{Err: misbehave(ctx, tx, cmd)}
+		default:
+			sagas = append(sagas, uuid.UUID(cmd.SagaID))
+		}
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO effect (saga, op) SELECT unnest($1::uuid[]), $2`, sagas, cmds[0].Operation); err != nil {
+		return nil, err
+	}
+	for i, cmd := range cmds {
+		if results[i].Err == nil {
+			if err := misbehave(ctx, tx, cmd); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return results, nil
+}
+
+// bothForms runs a test with handlers for one command, and with handlers for all.
+func bothForms(t *testing.T, test func(*testing.T, *bench)) {
+	t.Run("one at a time", func(t *testing.T) { test(t, setUp(t)) })
+	t.Run("all at once", func(t *testing.T) {
+		b := setUp(t)
+		b.Steps = map[string]participant.Step{
+			"work":  {RequestAll: together, ConfirmAll: together, CancelAll: together},
+			"pivot": {RequestAll: together}, "a": {RequestAll: together, CancelAll: together},
+		}
+		var err error
+		b.p, err = participant.New(b.Config)
+		require.NoError(t, err)
+		test(t, b)
+	})
 }
 
 // command is what the orchestrator would send.

@@ -5,11 +5,17 @@
 //
 // A batch of commands is one transaction of the service's own database, see
 // [go.example/saga/pkg/inbox]. All of them enter the barrier in one round trip, which
-// locks their steps in one order; then each handler runs behind a savepoint; then
+// locks their steps in one order; then the handlers run behind a savepoint; then
 // their answers are kept and put into the service's outbox in one more round trip.
-// The relay publishes them. With the handlers' own statements, n commands cost
-// n + 1 round trips beside begin and commit. Commands for the same step of the same
-// saga in one batch, such as a repeated one, enter one after another.
+// The relay publishes them.
+//
+// A handler is called for each command, or, where the step has one of type [All], for
+// all commands of the batch for one operation of one step: first those, by step and
+// operation, then single commands in the order of their sagas. With the handlers' own
+// statements, n calls cost n + 1 round trips beside begin and commit, so a batch of
+// REQUESTs for one step whose RequestAll has one statement costs three, however many
+// they are. Commands for the same step of the same saga in one batch, such as a repeated
+// one, enter one after another.
 //
 // # The barrier
 //
@@ -51,7 +57,9 @@
 // is kept, so that no redelivery turns it into a success. The refusal of a CONFIRM or
 // a CANCEL is not kept, because these are tried again. Any other error, and a panic, is
 // technical: what it wrote is rolled back, nothing is kept, and the orchestrator is
-// asked to try again later. It is told the kind of error only, never its text.
+// asked to try again later. It is told the kind of error only, never its text. Where
+// one call has several commands, it is repeated without those that failed, so that they
+// take nobody with them; what that means for a refusal is said at [All].
 //
 // Deadlocks and serialization failures repeat the whole batch at once; a lost
 // connection repeats it when the database is back. Commands that cannot be decoded,

@@ -115,45 +115,75 @@ func (b *bench) deliver(ds []inbox.Delivery) {
 
 // Each command in a transaction of its own, among those of other sagas.
 func TestEveryOrderOfArrival(t *testing.T) {
-	b := setUp(t)
-	all := everyOrder(3)
-	ids := make([]saga.ID, len(all))
-	for i := range ids {
-		ids[i] = newSaga()
-	}
-	for place := range 4 {
-		var ds []inbox.Delivery
-		for i, order := range all {
-			if place < len(order) {
-				ds = append(ds, command(ids[i], "work", order[place].op, place+1, order[place].behaviour))
-			}
+	bothForms(t, func(t *testing.T, b *bench) {
+		all := everyOrder(3)
+		ids := make([]saga.ID, len(all))
+		for i := range ids {
+			ids[i] = newSaga()
 		}
-		b.deliver(ds)
-	}
-	b.check(ids, all)
+		for place := range 4 {
+			var ds []inbox.Delivery
+			for i, order := range all {
+				if place < len(order) {
+					ds = append(ds, command(ids[i], "work", order[place].op, place+1, order[place].behaviour))
+				}
+			}
+			b.deliver(ds)
+		}
+		b.check(ids, all)
+	})
 }
 
 // All commands of a step in one batch make no difference, nor does it that those of
 // other sagas come in between.
 func TestEveryOrderOfArrivalInOneBatch(t *testing.T) {
-	b := setUp(t)
-	all := everyOrder(3)
-	ids := make([]saga.ID, len(all))
-	for from := 0; from < len(all); from += 20 {
-		var ds []inbox.Delivery
-		for place := range 4 {
-			for i := from; i < min(from+20, len(all)); i++ {
-				if place == 0 {
-					ids[i] = newSaga()
+	bothForms(t, func(t *testing.T, b *bench) {
+		all := everyOrder(3)
+		ids := make([]saga.ID, len(all))
+		for from := 0; from < len(all); from += 20 {
+			var ds []inbox.Delivery
+			for place := range 4 {
+				for i := from; i < min(from+20, len(all)); i++ {
+					if place == 0 {
+						ids[i] = newSaga()
+					}
+					if place < len(all[i]) {
+						ds = append(ds, command(ids[i], "work", all[i][place].op, place+1, all[i][place].behaviour))
+					}
 				}
-				if place < len(all[i]) {
-					ds = append(ds, command(ids[i], "work", all[i][place].op, place+1, all[i][place].behaviour))
+			}
+			b.deliver(ds)
+		}
+		b.check(ids, all)
+	})
+}
+
+// REQUESTs whose steps nobody knows enter together, among others that come again.
+func TestRequestsAmongKnownOnes(t *testing.T) {
+	bothForms(t, func(t *testing.T, b *bench) {
+		var all [][]arrival
+		for _, before := range everyOrder(2) {
+			for _, behaviour := range []string{"", "refuse", "fail"} {
+				all = append(all, append(before[:len(before):len(before)], arrival{saga.Request, behaviour}), []arrival{{saga.Request, behaviour}})
+			}
+		}
+		ids := make([]saga.ID, len(all))
+		var before, requests []inbox.Delivery
+		for i, order := range all {
+			ids[i] = newSaga()
+			for place, a := range order {
+				d := command(ids[i], "work", a.op, place+1, a.behaviour)
+				if place == len(order)-1 {
+					requests = append(requests, d)
+				} else {
+					before = append(before, d)
 				}
 			}
 		}
-		b.deliver(ds)
-	}
-	b.check(ids, all)
+		b.deliver(before)
+		b.deliver(requests)
+		b.check(ids, all)
+	})
 }
 
 // The functions are an interface of their own: participants in other languages call

@@ -12,7 +12,6 @@ import (
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
-	"go.example/saga/pkg/saga"
 )
 
 // Participant carries out the steps of one service. Several instances may run on
@@ -48,8 +47,8 @@ func (p *Participant) Run(ctx context.Context) error {
 	})
 }
 
-// handle is one batch: all commands enter the barrier, their handlers run one after
-// another, and the replies leave at once.
+// handle is one batch: all commands enter the barrier, handlers carry them out, and the
+// replies leave at once.
 func (p *Participant) handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.Delivery) ([]inbox.Rejection, error) {
 	tasks, rejections := p.decode(deliveries)
 	if len(tasks) == 0 {
@@ -91,7 +90,7 @@ func (p *Participant) known(cmd Command) error {
 	if !ok {
 		return fmt.Errorf("%s: the step %q is not carried out here", protocol.HeaderSagaStep, cmd.Step)
 	}
-	if cmd.Operation == saga.Confirm && step.Confirm == nil || cmd.Operation == saga.Cancel && step.Cancel == nil {
+	if do, _ := step.handler(cmd.Operation); do == nil {
 		return fmt.Errorf("%s: the step %q has no %s", protocol.HeaderSagaOp, cmd.Step, cmd.Operation)
 	}
 	return nil

@@ -44,66 +44,70 @@ func TestAnswersAreStable(t *testing.T) {
 }
 
 func TestRefusalReachesTheReply(t *testing.T) {
-	b := setUp(t)
-	id := newSaga()
-	for attempt := range 2 {
-		_, err := b.handle(command(id, "work", saga.Request, attempt+1, "refuse"))
-		require.NoError(t, err)
-	}
-	want := saga.Problem{Type: "urn:test:no", Title: "No", Detail: "not \uFFFD today"}
-	for _, a := range b.answers(id) {
-		require.Equal(t, want, a.Reply.Problem)
-	}
+	bothForms(t, func(t *testing.T, b *bench) {
+		id := newSaga()
+		for attempt := range 2 {
+			_, err := b.handle(command(id, "work", saga.Request, attempt+1, "refuse"))
+			require.NoError(t, err)
+		}
+		want := saga.Problem{Type: "urn:test:no", Title: "No", Detail: "not \uFFFD today"}
+		for _, a := range b.answers(id) {
+			require.Equal(t, want, a.Reply.Problem)
+		}
+	})
 }
 
 func TestTechnicalErrorsTellNothingButTheirKind(t *testing.T) {
-	b := setUp(t)
-	for behaviour, kind := range map[string]string{
-		"fail": "error", "sqlfail": "SQLSTATE 22012", "panic": "panic", "hide": "error", "commit": "error", "rollback": "error",
-	} {
-		id := newSaga()
-		_, err := b.handle(command(id, "work", saga.Request, 1, behaviour))
-		require.NoError(t, err)
-		got := b.answers(id)
-		require.Len(t, got, 1)
-		require.Equal(t, "urn:problem:saga:technical", got[0].Reply.Problem.Type)
-		require.Equal(t, kind, got[0].Reply.Problem.Detail)
-		require.Empty(t, b.state(id)+b.effects(id), "%s: nothing is kept", behaviour)
-		_, err = b.handle(command(id, "work", saga.Request, 2, ""))
-		require.NoError(t, err)
-		require.Equal(t, "succeeded", b.state(id), behaviour)
-	}
+	bothForms(t, func(t *testing.T, b *bench) {
+		for behaviour, kind := range map[string]string{
+			"fail": "error", "sqlfail": "SQLSTATE 22012", "panic": "panic", "hide": "error", "commit": "error", "rollback": "error",
+		} {
+			id := newSaga()
+			_, err := b.handle(command(id, "work", saga.Request, 1, behaviour))
+			require.NoError(t, err)
+			got := b.answers(id)
+			require.Len(t, got, 1)
+			require.Equal(t, "urn:problem:saga:technical", got[0].Reply.Problem.Type)
+			require.Equal(t, kind, got[0].Reply.Problem.Detail)
+			require.Empty(t, b.state(id)+b.effects(id), "%s: nothing is kept", behaviour)
+			_, err = b.handle(command(id, "work", saga.Request, 2, ""))
+			require.NoError(t, err)
+			require.Equal(t, "succeeded", b.state(id), behaviour)
+		}
+	})
 }
 
 func TestALateRequestLearnsWhy(t *testing.T) {
-	b := setUp(t)
-	id := newSaga()
-	_, err := b.handle(command(id, "work", saga.Cancel, 1, ""), command(id, "work", saga.Request, 1, ""))
-	require.NoError(t, err)
-	require.Equal(t, "urn:problem:saga:cancelled", b.answers(id)[1].Reply.Problem.Type)
+	bothForms(t, func(t *testing.T, b *bench) {
+		id := newSaga()
+		_, err := b.handle(command(id, "work", saga.Cancel, 1, ""), command(id, "work", saga.Request, 1, ""))
+		require.NoError(t, err)
+		require.Equal(t, "urn:problem:saga:cancelled", b.answers(id)[1].Reply.Problem.Type)
+	})
 }
 
 func TestWhatCannotBeACommandIsRejected(t *testing.T) {
-	b := setUp(t)
-	good, broken := newSaga(), command(newSaga(), "work", saga.Request, 1, "")
-	broken.Body = []byte("null")
-	noID := command(newSaga(), "work", saga.Request, 1, "")
-	noID.MessageID = ""
-	rejections, err := b.handle(broken,
-		command(good, "work", saga.Request, 1, ""),
-		command(newSaga(), "unheard-of", saga.Request, 1, ""), noID,
-		command(newSaga(), "pivot", saga.Cancel, 1, ""), command(newSaga(), "pivot", saga.Confirm, 1, ""))
-	require.NoError(t, err)
-	require.Len(t, b.answers(good), 1)
-	require.Len(t, rejections, 5)
-	for i, want := range []struct {
-		index  int
-		reason string
-	}{{0, "body"}, {2, "unheard-of"}, {3, "message_id"}, {4, "no CANCEL"}, {5, "no CONFIRM"}} {
-		require.Equal(t, want.index, rejections[i].Index)
-		require.Contains(t, rejections[i].Reason, want.reason)
-	}
-	require.Equal(t, "1", b.text(`SELECT count(*)::text FROM outbox`))
+	bothForms(t, func(t *testing.T, b *bench) {
+		good, broken := newSaga(), command(newSaga(), "work", saga.Request, 1, "")
+		broken.Body = []byte("null")
+		noID := command(newSaga(), "work", saga.Request, 1, "")
+		noID.MessageID = ""
+		rejections, err := b.handle(broken,
+			command(good, "work", saga.Request, 1, ""),
+			command(newSaga(), "unheard-of", saga.Request, 1, ""), noID,
+			command(newSaga(), "pivot", saga.Cancel, 1, ""), command(newSaga(), "pivot", saga.Confirm, 1, ""))
+		require.NoError(t, err)
+		require.Len(t, b.answers(good), 1)
+		require.Len(t, rejections, 5)
+		for i, want := range []struct {
+			index  int
+			reason string
+		}{{0, "body"}, {2, "unheard-of"}, {3, "message_id"}, {4, "no CANCEL"}, {5, "no CONFIRM"}} {
+			require.Equal(t, want.index, rejections[i].Index)
+			require.Contains(t, rejections[i].Reason, want.reason)
+		}
+		require.Equal(t, "1", b.text(`SELECT count(*)::text FROM outbox`))
+	})
 }
 
 func TestOutputsThatCannotBeSent(t *testing.T) {
@@ -167,7 +171,15 @@ func TestConfigIsChecked(t *testing.T) {
 	_, err := participant.New(participant.Config{})
 	require.ErrorContains(t, err, "Steps is empty")
 	_, err = participant.New(participant.Config{Steps: map[string]participant.Step{"a": {}}})
-	require.ErrorContains(t, err, `Steps["a"]`)
+	require.ErrorContains(t, err, `Steps["a"] needs a Request or a RequestAll`)
+	_, err = participant.New(participant.Config{Steps: map[string]participant.Step{"": {Request: request}}})
+	require.ErrorContains(t, err, "no name")
+	_, err = participant.New(participant.Config{Steps: map[string]participant.Step{
+		"a": {Request: request, RequestAll: together, Confirm: follow, ConfirmAll: together, Cancel: follow, CancelAll: together},
+	}})
+	for _, operation := range []string{"Request", "Confirm", "Cancel"} {
+		require.ErrorContains(t, err, `Steps["a"] has both `+operation+" and "+operation+"All")
+	}
 }
 
 // forgetful is a session whose first ack is lost.

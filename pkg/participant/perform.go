@@ -44,12 +44,9 @@ func (b *batch) perform(ctx context.Context, round []*task) error {
 	if err := b.send(ctx); err != nil {
 		return fmt.Errorf("enter the barrier with %d commands (safe to repeat the transaction): %w", len(round), err)
 	}
-	for _, t := range round {
-		if !t.run {
-			continue
-		}
-		if err := b.one(ctx, t); err != nil {
-			return fmt.Errorf("carry out %s: %w", t.cmd.Key(), err)
+	for _, set := range b.sets(round) {
+		if err := b.carryOut(ctx, set); err != nil {
+			return fmt.Errorf("carry out %s and %d more: %w", set[0].cmd.Key(), len(set)-1, err)
 		}
 	}
 	b.queue.Queue(releaseSavepoint)
@@ -57,31 +54,92 @@ func (b *batch) perform(ctx context.Context, round []*task) error {
 	return nil
 }
 
-// one carries out a command that the barrier let in, under its savepoint.
-func (b *batch) one(ctx context.Context, t *task) error {
+// carryOut carries out the commands of one set, under the savepoint.
+func (b *batch) carryOut(ctx context.Context, set []*task) error {
+	if len(set) == 0 {
+		return nil
+	}
 	if b.dirty {
 		if _, err := b.tx.Exec(ctx, renewSavepoint); err != nil {
 			return fmt.Errorf("set a savepoint: %w", err)
 		}
 	}
 	b.dirty = true
-	why := b.work(ctx, b.tx, t)
-	if why == nil {
-		return nil
+	results, why := b.work(ctx, b.tx, set)
+	if why != nil {
+		return b.failed(ctx, set, why)
 	}
+	rest, why := b.answers(ctx, set, results)
+	if why != nil || len(rest) == len(set) {
+		return why
+	}
+	// Of those that failed nothing may stay, and there is one savepoint for all.
+	if err := b.back(ctx); err != nil {
+		return err
+	}
+	return b.carryOut(ctx, rest)
+}
+
+// failed goes on after an error of a whole set. It is looked for by halves.
+func (b *batch) failed(ctx context.Context, set []*task, why error) error {
 	if b.ofTheBatch(ctx, why) {
 		return why
 	}
-	if _, err := b.tx.Exec(ctx, backToSavepoint); err != nil {
-		return fmt.Errorf("roll back: %w", err)
+	if err := b.back(ctx); err != nil {
+		return err
 	}
-	b.dirty = false
+	if len(set) == 1 {
+		return b.no(set[0], why)
+	}
+	half := len(set) / 2
+	if err := b.carryOut(ctx, set[:half]); err != nil {
+		return err
+	}
+	return b.carryOut(ctx, set[half:])
+}
+
+// answers words what came of the commands, and returns those that did not fail. An
+// error is no command's own.
+func (b *batch) answers(ctx context.Context, set []*task, results []Result) (rest []*task, err error) {
+	for i, t := range set {
+		why := results[i].Err
+		if why == nil {
+			why = t.done(results[i].Output)
+		}
+		var no *refusal
+		if why == nil || errors.As(why, &no) {
+			rest = append(rest, t)
+		}
+		if why == nil {
+			continue
+		}
+		if no == nil && b.ofTheBatch(ctx, why) {
+			return nil, why
+		}
+		if err := b.no(t, why); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
+}
+
+// no answers a command that was not carried out.
+func (b *batch) no(t *task, why error) error {
 	var no *refusal
 	if errors.As(why, &no) {
 		return t.answer(protocol.Reply{Outcome: saga.OutcomeFailed, Problem: no.problem})
 	}
 	b.log.Warn("a command failed, the saga will ask again", zap.String("key", t.cmd.Key()), zap.Error(why))
 	return t.answer(technical(why))
+}
+
+// back takes back what was done since the savepoint.
+func (b *batch) back(ctx context.Context) error {
+	if _, err := b.tx.Exec(ctx, backToSavepoint); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	b.dirty = false
+	return nil
 }
 
 // ofTheBatch tells the errors that are nobody's fault and heal when all is

@@ -8,67 +8,45 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
-
-	"go.example/saga/pkg/jsonmap"
-	"go.example/saga/pkg/protocol"
-	"go.example/saga/pkg/saga"
 )
 
-// work runs the handler and words the answer to its success.
-func (p *Participant) work(ctx context.Context, tx pgx.Tx, t *task) error {
+// work runs the handler of a set. What it returns has a result for each command.
+func (p *Participant) work(ctx context.Context, tx pgx.Tx, set []*task) ([]Result, error) {
 	theirs := &lent{Tx: tx}
-	output, err := p.call(ctx, theirs, t.cmd)
+	results, err := p.call(ctx, theirs, set)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case theirs.ended:
-		return errNotYours
+		return nil, errNotYours
 	case tx.Conn().PgConn().TxStatus() != 'T':
-		return errors.New("the handler hid an error of the database, its transaction has failed")
+		return nil, errors.New("the handler hid an error of the database, its transaction has failed")
+	case results == nil:
+		results = make([]Result, len(set))
+	case len(results) != len(set):
+		return nil, fmt.Errorf("the handler returned %d results for %d commands", len(results), len(set))
 	}
-	if err := t.answer(protocol.Reply{Outcome: success(t.cmd.Operation), Output: output}); err != nil {
-		return err
-	}
-	size, err := jsonmap.Size(t.reply.Payload)
-	if err != nil {
-		return fmt.Errorf("the handler's output cannot be stored: %w", err)
-	}
-	if size > protocol.MaxContent {
-		return fmt.Errorf("the handler's output has %d bytes, at most %d are allowed", size, protocol.MaxContent)
-	}
-	return nil
-}
-
-func success(op saga.Operation) saga.Outcome {
-	switch op {
-	case saga.Confirm:
-		return saga.OutcomeConfirmed
-	case saga.Cancel:
-		return saga.OutcomeCompensated
-	case saga.Request:
-	}
-	return saga.OutcomeSucceeded
+	return results, nil
 }
 
 var errPanic = errors.New("the handler panicked")
 
 // call runs the handler; a panic becomes an error.
-func (p *Participant) call(ctx context.Context, tx pgx.Tx, cmd Command) (output jsonmap.JSONMap, err error) {
+func (p *Participant) call(ctx context.Context, tx pgx.Tx, set []*task) (results []Result, err error) {
+	first := set[0].cmd
 	defer func() {
 		if v := recover(); v != nil {
-			p.log.Error("a handler panicked", zap.String("key", cmd.Key()), zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
+			p.log.Error("a handler panicked", zap.String("key", first.Key()), zap.Int("commands", len(set)),
+				zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
 			err = fmt.Errorf("%w: %v", errPanic, v)
 		}
 	}()
-	step := p.cfg.Steps[cmd.Step]
-	switch cmd.Operation {
-	case saga.Confirm:
-		return nil, step.Confirm(ctx, tx, cmd)
-	case saga.Cancel:
-		return nil, step.Cancel(ctx, tx, cmd)
-	case saga.Request:
+	cmds := make([]Command, len(set))
+	for i, t := range set {
+		cmds[i] = t.cmd
 	}
-	return step.Request(ctx, tx, cmd)
+	do, _ := p.cfg.Steps[first.Step].handler(first.Operation)
+	return do(ctx, tx, cmds)
 }
 
 var errNotYours = errors.New("the handler tried to end the transaction, which belongs to the whole batch")

@@ -71,7 +71,7 @@ func (c Command) envelope() outbox.Message {
 			HeaderSagaStep:    c.Step,
 			HeaderSagaOp:      string(c.Operation),
 			HeaderSagaAttempt: strconv.Itoa(c.Attempt),
-			HeaderSagaKey:     c.Key(),
+			HeaderSagaKey:     key(id, c.Step, c.Operation),
 		},
 	}
 }
@@ -98,7 +98,8 @@ func DecodeCommand(d inbox.Delivery) (Command, error) {
 
 // envelope reads the headers that a command and its reply have in common.
 func (r *reader) envelope() Command {
-	id := r.uuid(HeaderSagaID, r.d.Headers[HeaderSagaID])
+	text := r.d.Headers[HeaderSagaID]
+	id := r.uuid(HeaderSagaID, text)
 	cmd := Command{
 		SagaID:    saga.ID(id),
 		SagaType:  r.header(HeaderSagaType),
@@ -106,6 +107,8 @@ func (r *reader) envelope() Command {
 		Operation: r.operation(),
 		Attempt:   r.attempt(),
 	}
-	r.key(id, cmd.Step, cmd.Operation)
+	if got, want := r.header(HeaderSagaKey), key(text, cmd.Step, cmd.Operation); got != want {
+		r.fail(HeaderSagaKey, "is %q, but the other headers say %q", got, want)
+	}
 	return cmd
 }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -30,7 +31,7 @@ type Event struct {
 	Outputs jsonmap.JSONMap
 }
 
-// eventBody is the body of an event.
+// eventBody is the body of an event, but for the saga's payload and outputs.
 type eventBody struct {
 	SagaID      string          `json:"sagaId"`
 	Type        string          `json:"type"`
@@ -38,8 +39,6 @@ type eventBody struct {
 	BusinessKey string          `json:"businessKey,omitempty"`
 	Failure     *failureBody    `json:"failure,omitempty"`
 	ParkReason  saga.ParkReason `json:"parkReason,omitempty"`
-	Payload     jsonmap.JSONMap `json:"payload"`
-	Outputs     jsonmap.JSONMap `json:"outputs"`
 }
 
 type failureBody struct {
@@ -65,7 +64,6 @@ func EventMessage(st saga.State, e saga.EmitEvent) (outbox.Message, error) {
 	}
 	body := eventBody{
 		SagaID: id, Type: st.Type, Status: st.Status, BusinessKey: st.BusinessKey,
-		Payload: object(st.Payload), Outputs: object(st.Outputs),
 	}
 	if e.Kind == saga.EventParked { // one that was killed while parked waits no longer
 		body.ParkReason = st.ParkReason()
@@ -73,7 +71,11 @@ func EventMessage(st saga.State, e saga.EmitEvent) (outbox.Message, error) {
 	if f := st.Failure; f != nil {
 		body.Failure = &failureBody{Step: f.Step, Class: f.Class, Problem: tellable(f.Problem)}
 	}
-	payload, err := json.Marshal(body)
+	head, err := json.Marshal(body)
+	var content []byte
+	if err == nil {
+		content, err = contentOf(st.Payload, st.Outputs)
+	}
 	if err != nil {
 		return outbox.Message{}, fmt.Errorf("encode the event %s of saga %s: %w", e.Kind, id, err)
 	}
@@ -85,7 +87,8 @@ func EventMessage(st saga.State, e saga.EmitEvent) (outbox.Message, error) {
 		Exchange: ExchangeEvents, RoutingKey: name,
 		ContentType: typeJSON,
 		Headers:     map[string]string{HeaderSagaID: id, HeaderSagaType: st.Type},
-		Payload:     payload,
+		// One object of both.
+		Payload: slices.Concat(head[:len(head)-1], []byte(","), content[1:]),
 	}, nil
 }
 

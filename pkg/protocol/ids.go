@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -15,12 +16,14 @@ var Namespace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://go.example/saga"
 // Key is "<saga>/<step>/<operation>": the same over all attempts of a command.
 // Participants do each key at most once.
 func Key(id saga.ID, step string, op saga.Operation) string {
-	return fmt.Sprintf("%s/%s/%s", uuid.UUID(id), step, op)
+	return key(uuid.UUID(id).String(), step, op)
 }
+
+func key(id, step string, op saga.Operation) string { return id + "/" + step + "/" + string(op) }
 
 // CommandID is the message id of one attempt of a command.
 func CommandID(id saga.ID, step string, op saga.Operation, attempt int) uuid.UUID {
-	return derive(Namespace, fmt.Sprintf("%s/%d", Key(id, step, op), attempt))
+	return derive(Namespace, Key(id, step, op)+"/"+strconv.Itoa(attempt))
 }
 
 // ReplyID is the message id of the answer to a command. The outcome is part of

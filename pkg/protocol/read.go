@@ -52,6 +52,7 @@ func (r *reader) fail(field, format string, args ...any) {
 // and a terminal.
 func (r *reader) text(field, value string) string {
 	switch {
+	case 0 < len(value) && len(value) <= MaxText && printable(value):
 	case value == "":
 		r.fail(field, "is missing or empty")
 	case len(value) > MaxText:
@@ -64,17 +65,28 @@ func (r *reader) text(field, value string) string {
 	return value
 }
 
+// printable says whether the text is of printable ASCII, as nearly all is.
+func printable(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 func (r *reader) header(name string) string { return r.text(name, r.d.Headers[name]) }
 
 // uuid accepts the canonical form only: one id has one spelling, and keys that
 // contain it can be compared as text.
 func (r *reader) uuid(field, value string) uuid.UUID {
-	r.text(field, value)
 	id, err := uuid.Parse(value)
-	if err != nil || id.String() != value || id == uuid.Nil {
-		r.fail(field, "is not a UUID in its canonical lower-case form")
+	if err == nil && len(value) == len("00000000-0000-0000-0000-000000000000") && value == strings.ToLower(value) && id != uuid.Nil {
+		return id
 	}
-	return id
+	r.text(field, value) // what it says is more exact
+	r.fail(field, "is not a UUID in its canonical lower-case form")
+	return uuid.Nil
 }
 
 func (r *reader) operation() saga.Operation {
@@ -94,20 +106,10 @@ func (r *reader) attempt() int {
 	return int(n)
 }
 
-func (r *reader) key(id uuid.UUID, step string, op saga.Operation) {
-	if got, want := r.header(HeaderSagaKey), Key(saga.ID(id), step, op); got != want {
-		r.fail(HeaderSagaKey, "is %q, but the other headers say %q", got, want)
-	}
-}
-
 // body reads the JSON object that every message of this protocol carries.
 func (r *reader) body(mediaType string) jsonmap.JSONMap {
-	got, params, err := mime.ParseMediaType(r.d.ContentType)
-	if err != nil || got != mediaType {
-		r.fail("content_type", "is %q, want %s", r.d.ContentType, mediaType)
-	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		r.fail("content_type", "has the charset %q, JSON is UTF-8", charset)
+	if r.d.ContentType != mediaType {
+		r.contentType(mediaType)
 	}
 	if len(r.d.Body) > MaxBody {
 		r.fail("body", "has %d bytes, at most %d are allowed", len(r.d.Body), MaxBody)
@@ -120,6 +122,17 @@ func (r *reader) body(mediaType string) jsonmap.JSONMap {
 		r.fail("body", "%s", err)
 	}
 	return object
+}
+
+// contentType takes apart one that is not the media type alone.
+func (r *reader) contentType(mediaType string) {
+	got, params, err := mime.ParseMediaType(r.d.ContentType)
+	if err != nil || got != mediaType {
+		r.fail("content_type", "is %q, want %s", r.d.ContentType, mediaType)
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		r.fail("content_type", "has the charset %q, JSON is UTF-8", charset)
+	}
 }
 
 // member takes an object out of the body. One that is absent is empty.

@@ -30,7 +30,7 @@ func ReplyMessage(cmd Command, reply Reply) (outbox.Message, error) {
 	m.ContentType = mediaType(reply.Outcome)
 	switch reply.Outcome {
 	case saga.OutcomeSucceeded:
-		m.Payload, err = json.Marshal(object(reply.Output))
+		m.Payload, err = reply.Output.MarshalJSON() // json.Marshal reads it once more
 	case saga.OutcomeConfirmed, saga.OutcomeCompensated:
 		m.Payload = []byte("{}")
 	default:
@@ -40,7 +40,7 @@ func ReplyMessage(cmd Command, reply Reply) (outbox.Message, error) {
 		return outbox.Message{}, fmt.Errorf("encode the answer to %s: %w", cmd.Key(), err)
 	}
 	m.ID = ReplyID(cmd.MessageID, reply.Outcome)
-	m.Type = fmt.Sprintf("%s.%s.%s", cmd.Step, cmd.Operation, reply.Outcome)
+	m.Type = cmd.Step + "." + string(cmd.Operation) + "." + string(reply.Outcome)
 	// The default exchange: the routing key is the name of the queue.
 	m.RoutingKey = cmd.ReplyTo
 	m.Headers[HeaderSagaOutcome] = string(reply.Outcome)

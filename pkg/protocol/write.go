@@ -1,8 +1,8 @@
 package protocol
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -10,26 +10,12 @@ import (
 	"go.example/saga/pkg/saga"
 )
 
-// object makes an absent object an empty one: on the wire it is {}, never null.
-func object(m jsonmap.JSONMap) jsonmap.JSONMap {
-	if m == nil {
-		return jsonmap.JSONMap{}
-	}
-	return m
-}
-
-// commandBody is the body of a command.
-type commandBody struct {
-	Payload jsonmap.JSONMap `json:"payload"`
-	Outputs jsonmap.JSONMap `json:"outputs"`
-}
-
 // Content is the body of a command that carries payload and outputs. It fails where
 // they are not JSON or have, as PostgreSQL prints them, more than [MaxContent] bytes.
 // A saga whose own have more may be unable to tell its end, whatever its commands
 // carry.
 func Content(payload, outputs jsonmap.JSONMap) ([]byte, error) {
-	body, err := json.Marshal(commandBody{object(payload), object(outputs)})
+	body, err := contentOf(payload, outputs)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +27,19 @@ func Content(payload, outputs jsonmap.JSONMap) ([]byte, error) {
 		return nil, fmt.Errorf("payload and outputs have %d bytes, at most %d are allowed", size, MaxContent)
 	}
 	return body, nil
+}
+
+// contentOf is an object of the two. json.Marshal would read what they write once more.
+func contentOf(payload, outputs jsonmap.JSONMap) ([]byte, error) {
+	first, err := payload.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	second, err := outputs.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat([]byte(`{"payload":`), first, []byte(`,"outputs":`), second, []byte(`}`)), nil
 }
 
 // tellable makes a problem's texts fit to be stored and sent on: without what

@@ -33,7 +33,7 @@ func book(t testing.TB, db *pgxpool.Pool, cmd participant.Command) (output jsonm
 	t.Helper()
 	ctx := context.Background()
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		output, no = hotel.Step().Request(ctx, tx, cmd)
+		output, no = one(ctx, tx, cmd)
 		_, err := tx.Exec(ctx, `SELECT 1`)
 		return err
 	})
@@ -41,11 +41,47 @@ func book(t testing.TB, db *pgxpool.Pool, cmd participant.Command) (output jsonm
 	return output, no
 }
 
+// one asks for one room.
+func one(ctx context.Context, tx pgx.Tx, cmd participant.Command) (jsonmap.JSONMap, error) {
+	results, err := hotel.Step().RequestAll(ctx, tx, []participant.Command{cmd})
+	if err != nil {
+		return nil, err
+	}
+	return results[0].Output, results[0].Err
+}
+
+// bookAll asks for several rooms at once. A result that is empty is a booking, anything
+// else why there is none.
+func bookAll(t testing.TB, db *pgxpool.Pool, cmds ...participant.Command) (refusals []string) {
+	t.Helper()
+	ctx := context.Background()
+	var results []participant.Result
+	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
+		results, err = hotel.Step().RequestAll(ctx, tx, cmds)
+		return err
+	}))
+	require.Len(t, results, len(cmds))
+	for i, r := range results {
+		if r.Err != nil {
+			require.Nil(t, r.Output)
+			refusals = append(refusals, r.Err.Error())
+			continue
+		}
+		var holder uuid.UUID
+		require.NoError(t, db.QueryRow(ctx, `SELECT saga_id FROM booking WHERE id = $1`, r.Output["bookingId"]).Scan(&holder))
+		require.Equal(t, uuid.UUID(cmds[i].SagaID), holder, "each has its own booking")
+		refusals = append(refusals, "")
+	}
+	return refusals
+}
+
 func cancel(t testing.TB, db *pgxpool.Pool, cmd participant.Command) {
 	t.Helper()
 	ctx := context.Background()
-	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return hotel.Step().Cancel(ctx, tx, cmd) }))
+	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return all(hotel.Step().CancelAll(ctx, tx, []participant.Command{cmd})) }))
 }
+
+func all(_ []participant.Result, err error) error { return err }
 
 func active(t testing.TB, db *pgxpool.Pool) (n int) {
 	t.Helper()
@@ -161,6 +197,65 @@ func TestCancelReleasesItsOwnOnly(t *testing.T) {
 	require.NoError(t, err, "the room is free again")
 }
 
+// Of a batch that wants the same night each command has its own answer, and the same one
+// every time.
+func TestABatchIsAnsweredCommandByCommand(t *testing.T) {
+	t.Parallel()
+	db := testenv.Database(t, sagasql.Hotel)
+	const no, unavailable, none, unusable = "", "refused: Room not available", "refused: No such room", "refused: The request cannot be read"
+	cmds := []participant.Command{
+		command(uuid.New(), 3, "2027-01-10", "2027-01-12"),
+		command(uuid.New(), 1, "2027-01-11", "2027-01-12"),
+		command(uuid.New(), 1, "2027-01-11", "2027-01-12"), // as early, behind it
+		command(uuid.New(), 2, "2027-01-11", "2027-01-12"), // closed
+		command(uuid.New(), 1, "soon", "2027-01-12"),
+		command(uuid.New(), 7, "2027-01-11", "2027-01-12"),
+		command(uuid.New(), 3, "2027-01-09", "2027-01-11"), // earlier than the first
+		command(uuid.New(), 1, "2027-01-12", "2027-01-13"),
+	}
+	want := []string{unavailable, no, unavailable, unavailable, unusable, none, no, no}
+	for range 3 {
+		require.Equal(t, want, bookAll(t, db, cmds...))
+		require.Equal(t, 3, active(t, db))
+		ctx := context.Background()
+		require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return all(hotel.Step().CancelAll(ctx, tx, cmds)) }))
+		require.Equal(t, 0, active(t, db))
+		for i := range cmds {
+			cmds[i].SagaID = saga.ID(uuid.New())
+		}
+	}
+	require.Equal(t, []string{unusable}, bookAll(t, db, cmds[4]))
+}
+
+// Batches that want the same rooms in opposite order wait for each other and go on.
+func TestBatchesDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	db := testenv.Database(t, sagasql.Hotel)
+	for range 30 {
+		var both sync.WaitGroup
+		refused := make([][]string, 2)
+		for n, rooms := range [][]int{{1, 3}, {3, 1}} {
+			both.Go(func() {
+				var cmds []participant.Command
+				for _, room := range rooms {
+					for day := 10; day < 20; day++ {
+						at := day
+						if n == 1 {
+							at = 29 - day
+						}
+						cmds = append(cmds, command(uuid.New(), room, fmt.Sprintf("2027-01-%d", at), fmt.Sprintf("2027-01-%d", at+1)))
+					}
+				}
+				refused[n] = bookAll(t, db, cmds...)
+			})
+		}
+		both.Wait()
+		require.Equal(t, 20, active(t, db))
+		_, err := db.Exec(context.Background(), `DELETE FROM booking`)
+		require.NoError(t, err)
+	}
+}
+
 func TestManyClientsOneRoom(t *testing.T) {
 	t.Parallel()
 	small := testenv.Database(t, sagasql.Hotel)
@@ -176,7 +271,7 @@ func TestManyClientsOneRoom(t *testing.T) {
 			ctx := context.Background()
 			results[i] = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 				from := fmt.Sprintf("2027-01-%02d", 10+i%3)
-				_, err := hotel.Step().Request(ctx, tx, command(uuid.New(), 1, from, "2027-01-20"))
+				_, err := one(ctx, tx, command(uuid.New(), 1, from, "2027-01-20"))
 				return err
 			})
 		})

@@ -2,6 +2,7 @@ package hotel_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,11 +11,13 @@ import (
 	"pgregory.net/rapid"
 
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/participant"
 	sagasql "go.example/saga/sql"
 )
 
 // A request is granted exactly when no night of it is held by somebody else,
-// whatever was booked and released before.
+// whatever was booked and released before; of those that ask at once the one that comes
+// earlier is asked first.
 func TestGrantsExactlyWhatIsFree(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t, sagasql.Hotel)
@@ -23,18 +26,26 @@ func TestGrantsExactlyWhatIsFree(t *testing.T) {
 		_, err := db.Exec(context.Background(), `DELETE FROM booking`)
 		require.NoError(r, err)
 		held := map[int]uuid.UUID{} // night → saga
-		for range rapid.IntRange(1, 15).Draw(r, "steps") {
-			from := rapid.IntRange(0, 9).Draw(r, "from")
-			to := rapid.IntRange(from+1, 10).Draw(r, "to")
-			cmd := command(uuid.New(), 1, first.AddDate(0, 0, from).Format(time.DateOnly), first.AddDate(0, 0, to).Format(time.DateOnly))
-			free := true
-			for night := from; night < to; night++ {
-				free = free && held[night] == uuid.Nil
+		for range rapid.IntRange(1, 10).Draw(r, "steps") {
+			var wishes []wish
+			var cmds []participant.Command
+			for n := range rapid.IntRange(1, 4).Draw(r, "at once") {
+				from := rapid.IntRange(0, 9).Draw(r, "from")
+				w := wish{place: n, from: from, to: rapid.IntRange(from+1, 10).Draw(r, "to"), id: uuid.New()}
+				wishes = append(wishes, w)
+				cmds = append(cmds, command(w.id, 1, first.AddDate(0, 0, w.from).Format(time.DateOnly), first.AddDate(0, 0, w.to).Format(time.DateOnly)))
 			}
-			_, err := book(t, db, cmd)
-			require.Equal(r, free, err == nil, "nights %d to %d: %v", from, to, err)
-			for night := from; free && night < to; night++ {
-				held[night] = uuid.UUID(cmd.SagaID)
+			refusals := bookAll(t, db, cmds...)
+			slices.SortStableFunc(wishes, func(a, b wish) int { return a.from - b.from })
+			for _, w := range wishes {
+				free := true
+				for night := w.from; night < w.to; night++ {
+					free = free && held[night] == uuid.Nil
+				}
+				require.Equal(r, free, refusals[w.place] == "", "nights %d to %d of %v", w.from, w.to, wishes)
+				for night := w.from; free && night < w.to; night++ {
+					held[night] = w.id
+				}
 			}
 			if rapid.Bool().Draw(r, "release") {
 				gone := held[rapid.IntRange(0, 9).Draw(r, "whose")]
@@ -47,4 +58,9 @@ func TestGrantsExactlyWhatIsFree(t *testing.T) {
 			}
 		}
 	})
+}
+
+type wish struct {
+	place, from, to int
+	id              uuid.UUID
 }

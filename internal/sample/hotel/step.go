@@ -2,8 +2,8 @@ package hotel
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -17,58 +17,88 @@ import (
 // StepName is the step of the saga that this service carries out.
 const StepName = "room-booking"
 
-// Step books and releases rooms.
+// Step books and releases rooms, for all commands of a batch at once.
 func Step() participant.Step {
-	return participant.Step{Request: book, Cancel: release}
+	return participant.Step{RequestAll: book, CancelAll: release}
 }
 
-// book holds the room for the stay and returns {bookingId}.
-func book(ctx context.Context, tx pgx.Tx, cmd participant.Command) (jsonmap.JSONMap, error) {
-	w, err := wishOf(cmd.Payload)
-	if err != nil {
-		return nil, participant.Refuse(problem("unusable-request", "The request cannot be read", err.Error()))
+// book holds the rooms for the stays and returns {bookingId} for each.
+func book(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+	results := make([]participant.Result, len(cmds))
+	var sagas [][16]byte
+	var wishes []wish
+	var hotels, rooms []int64
+	var starts, ends []time.Time
+	var places []int
+	for i, cmd := range cmds {
+		w, err := wishOf(cmd.Payload)
+		if err != nil {
+			results[i].Err = participant.Refuse(problem("unusable-request", "The request cannot be read", err.Error()))
+			continue
+		}
+		sagas, hotels, rooms = append(sagas, cmd.SagaID), append(hotels, w.hotelID), append(rooms, w.roomID)
+		starts, ends = append(starts, w.start), append(ends, w.end)
+		wishes, places = append(wishes, w), append(places, i)
 	}
-	var open bool
-	err = tx.QueryRow(ctx, queries.room, w.HotelID, w.RoomID).Scan(&open)
+	if len(wishes) == 0 {
+		return results, nil
+	}
+	rows, err := tx.Query(ctx, queries.book, sagas, hotels, rooms, starts, ends)
+	if err != nil {
+		return nil, fmt.Errorf("book %d rooms: %w", len(wishes), err)
+	}
+	var known, open bool
+	var id *[16]byte
+	next := 0
+	_, err = pgx.ForEachRow(rows, []any{&known, &open, &id}, func() error {
+		results[places[next]] = answer(wishes[next], known, open, id)
+		next++
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("book %d rooms: %w", len(wishes), err)
+	}
+	return results, nil
+}
+
+// answer says what became of a wish.
+func answer(w wish, known, open bool, id *[16]byte) (r participant.Result) {
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, participant.Refuse(problem("unknown-room", "No such room",
-			fmt.Sprintf("there is no room %d in hotel %d", w.RoomID, w.HotelID)))
-	case err != nil:
-		return nil, fmt.Errorf("look at room %d of hotel %d: %w", w.RoomID, w.HotelID, err)
+	case !known:
+		r.Err = participant.Refuse(problem("unknown-room", "No such room",
+			fmt.Sprintf("there is no room %d in hotel %d", w.roomID, w.hotelID)))
 	case !open:
-		return nil, participant.Refuse(unavailable(w, "closed"))
+		r.Err = participant.Refuse(unavailable(w, "closed"))
+	case id == nil:
+		r.Err = participant.Refuse(unavailable(w, "taken"))
+	default:
+		r.Output = jsonmap.JSONMap{"bookingId": uuid.UUID(*id).String()}
 	}
-	var id uuid.UUID
-	err = tx.QueryRow(ctx, queries.book, uuid.UUID(cmd.SagaID), w.HotelID, w.RoomID, w.StartDate, w.EndDate).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, participant.Refuse(unavailable(w, "taken"))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("book room %d of hotel %d: %w", w.RoomID, w.HotelID, err)
-	}
-	return jsonmap.JSONMap{"bookingId": id.String()}, nil
+	return r
 }
 
-// release gives up what this saga holds, if anything.
-func release(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
-	if _, err := tx.Exec(ctx, queries.release, uuid.UUID(cmd.SagaID)); err != nil {
-		return fmt.Errorf("release the room: %w", err)
+// release gives up what these sagas hold, if anything.
+func release(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+	sagas := make([][16]byte, len(cmds))
+	for i, cmd := range cmds {
+		sagas[i] = cmd.SagaID
 	}
-	return nil
+	if _, err := tx.Exec(ctx, queries.release, sagas); err != nil {
+		return nil, fmt.Errorf("release the rooms: %w", err)
+	}
+	return nil, nil
 }
 
 func unavailable(w wish, why string) saga.Problem {
 	return problem("room-unavailable", "Room not available",
-		fmt.Sprintf("room %d of hotel %d is not available for these dates: %s", w.RoomID, w.HotelID, why))
+		fmt.Sprintf("room %d of hotel %d is not available for these dates: %s", w.roomID, w.hotelID, why))
 }
 
 func problem(kind, title, detail string) saga.Problem {
 	return saga.Problem{Type: "urn:problem:hotel:" + kind, Title: title, Detail: detail}
 }
 
-var queries = struct{ room, book, release string }{
-	room:    sagasql.Query("", "hotel/room.sql"),
+var queries = struct{ book, release string }{
 	book:    sagasql.Query("", "hotel/book.sql"),
 	release: sagasql.Query("", "hotel/release.sql"),
 }

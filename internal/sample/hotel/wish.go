@@ -1,7 +1,6 @@
 package hotel
 
 import (
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -10,28 +9,28 @@ import (
 
 // wish is the part of the saga's payload that concerns the hotel.
 type wish struct {
-	HotelID   int64  `json:"hotelId"`
-	RoomID    int64  `json:"roomId"`
-	StartDate string `json:"startDate"`
-	EndDate   string `json:"endDate"`
+	hotelID, roomID int64
+	start, end      time.Time
 }
 
 // wishOf reads the payload. Its errors are for people and quote no values.
-func wishOf(payload jsonmap.JSONMap) (wish, error) {
-	text, err := json.Marshal(payload)
-	if err != nil {
-		return wish{}, errors.New("the payload is not JSON")
-	}
-	var w wish
-	if err := json.Unmarshal(text, &w); err != nil {
+func wishOf(payload jsonmap.JSONMap) (w wish, err error) {
+	var hotel, room, from, to bool
+	var start, end string
+	w.hotelID, hotel = payload.GetInt64("/hotelId")
+	w.roomID, room = payload.GetInt64("/roomId")
+	start, from = payload.GetString("/startDate")
+	end, to = payload.GetString("/endDate")
+	if !hotel || !room || !from || !to {
 		return wish{}, errors.New("hotelId and roomId have to be integers, startDate and endDate texts")
 	}
-	start, errStart := time.Parse(time.DateOnly, w.StartDate)
-	end, errEnd := time.Parse(time.DateOnly, w.EndDate)
+	var errStart, errEnd error
+	w.start, errStart = time.Parse(time.DateOnly, start)
+	w.end, errEnd = time.Parse(time.DateOnly, end)
 	switch {
-	case errStart != nil || errEnd != nil || start.Year() < 1:
+	case errStart != nil || errEnd != nil || w.start.Year() < 1:
 		return wish{}, errors.New("startDate and endDate have to be dates such as 2027-01-10")
-	case !end.After(start):
+	case !w.end.After(w.start):
 		return wish{}, errors.New("endDate has to be after startDate")
 	}
 	return w, nil

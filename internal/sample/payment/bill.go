@@ -1,7 +1,6 @@
 package payment
 
 import (
-	"encoding/json"
 	"errors"
 	"regexp"
 
@@ -10,9 +9,8 @@ import (
 
 // bill is the part of the saga's payload that concerns the payment.
 type bill struct {
-	PaymentDue int64  `json:"paymentDue"`
-	CardToken  string `json:"cardToken"`
-	CardLast4  string `json:"cardLast4"`
+	paymentDue           int64
+	cardToken, cardLast4 string
 }
 
 var (
@@ -21,18 +19,17 @@ var (
 )
 
 // billOf reads the payload. Its errors are for people and quote no values.
-func billOf(payload jsonmap.JSONMap) (bill, error) {
-	text, err := json.Marshal(payload)
-	if err != nil {
-		return bill{}, errors.New("the payload is not JSON")
-	}
-	var b bill
-	switch err := json.Unmarshal(text, &b); {
-	case err != nil:
+func billOf(payload jsonmap.JSONMap) (b bill, err error) {
+	var due, token, lastFour bool
+	b.paymentDue, due = payload.GetInt64("/paymentDue")
+	b.cardToken, token = payload.GetString("/cardToken")
+	b.cardLast4, lastFour = payload.GetString("/cardLast4")
+	switch {
+	case !due || !token || !lastFour:
 		return bill{}, errors.New("paymentDue has to be an integer, cardToken and cardLast4 texts")
-	case b.PaymentDue < 0:
+	case b.paymentDue < 0:
 		return bill{}, errors.New("paymentDue is negative")
-	case !tokenPattern.MatchString(b.CardToken) || !lastFourPattern.MatchString(b.CardLast4):
+	case !tokenPattern.MatchString(b.cardToken) || !lastFourPattern.MatchString(b.cardLast4):
 		return bill{}, errors.New("cardToken is not a token, or cardLast4 is not four digits")
 	}
 	return b, nil

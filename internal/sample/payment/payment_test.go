@@ -94,6 +94,36 @@ func TestUnusableBills(t *testing.T) {
 	}
 }
 
+// Each command of a batch has its own answer.
+func TestABatch(t *testing.T) {
+	t.Parallel()
+	db := testenv.Database(t, sagasql.Payment)
+	ctx := context.Background()
+	var cmds []participant.Command
+	for n, payload := range []jsonmap.JSONMap{bill("7999", 1), bill("9999", 2), bill("7999", 3), {}, bill("7999", 5)} {
+		id := uuid.UUID{15: byte(9 - n)}
+		cmds = append(cmds, participant.Command{SagaID: saga.ID(id), Payload: payload})
+	}
+	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		results, err := payment.Step().RequestAll(ctx, tx, cmds)
+		require.NoError(t, err)
+		for i, no := range []string{"", "refused: Card declined", "", "refused: The request cannot be read", ""} {
+			if no != "" {
+				require.EqualError(t, results[i].Err, no)
+				continue
+			}
+			var holder uuid.UUID
+			require.NoError(t, tx.QueryRow(ctx, `SELECT saga_id FROM ledger WHERE id = $1 AND amount = $2`, results[i].Output["chargeId"], i+1).Scan(&holder))
+			require.Equal(t, uuid.UUID(cmds[i].SagaID), holder)
+		}
+		_, err = payment.Step().CancelAll(ctx, tx, cmds[:4])
+		return err
+	}))
+	for i, moves := range [][]move{{{"CHARGE", 1}, {"REFUND", 1}}, {}, {{"CHARGE", 3}, {"REFUND", 3}}, {}, {{"CHARGE", 5}}} {
+		require.Equal(t, moves, append([]move{}, ledger(t, db, uuid.UUID(cmds[i].SagaID))...))
+	}
+}
+
 // What holds even if the barrier did not.
 func TestLedgerKeepsItself(t *testing.T) {
 	t.Parallel()
@@ -102,12 +132,15 @@ func TestLedgerKeepsItself(t *testing.T) {
 	cmd := participant.Command{SagaID: saga.ID(uuid.New()), Payload: bill("7999", 100)}
 	charge := func() error {
 		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			_, err := payment.Step().Request(ctx, tx, cmd)
+			_, err := payment.Step().RequestAll(ctx, tx, []participant.Command{cmd})
 			return err
 		})
 	}
 	refund := func() error {
-		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return payment.Step().Cancel(ctx, tx, cmd) })
+		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+			_, err := payment.Step().CancelAll(ctx, tx, []participant.Command{cmd})
+			return err
+		})
 	}
 	id := uuid.UUID(cmd.SagaID)
 	require.NoError(t, refund(), "nothing to give back")

@@ -19,34 +19,60 @@ const StepName = "payment"
 // declined are the last four digits of the card that has no money.
 const declined = "9999"
 
-// Step charges and refunds cards.
+// Step charges and refunds cards, for all commands of a batch at once.
 func Step() participant.Step {
-	return participant.Step{Request: charge, Cancel: refund}
+	return participant.Step{RequestAll: charge, CancelAll: refund}
 }
 
-// charge takes the amount and returns {chargeId}.
-func charge(ctx context.Context, tx pgx.Tx, cmd participant.Command) (jsonmap.JSONMap, error) {
-	b, err := billOf(cmd.Payload)
+// charge takes the amounts and returns {chargeId} for each.
+func charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+	results := make([]participant.Result, len(cmds))
+	var sagas [][16]byte
+	var amounts []int64
+	var tokens, lastFours []string
+	places := map[[16]byte]int{}
+	for i, cmd := range cmds {
+		b, err := billOf(cmd.Payload)
+		switch {
+		case err != nil:
+			results[i].Err = participant.Refuse(problem("unusable-request", "The request cannot be read", err.Error()))
+			continue
+		case b.cardLast4 == declined:
+			results[i].Err = participant.Refuse(problem("card-declined", "Card declined", "card declined"))
+			continue
+		}
+		sagas, amounts = append(sagas, cmd.SagaID), append(amounts, b.paymentDue)
+		tokens, lastFours = append(tokens, b.cardToken), append(lastFours, b.cardLast4)
+		places[cmd.SagaID] = i
+	}
+	if len(sagas) == 0 {
+		return results, nil
+	}
+	rows, err := tx.Query(ctx, queries.charge, sagas, amounts, tokens, lastFours)
 	if err != nil {
-		return nil, participant.Refuse(problem("unusable-request", "The request cannot be read", err.Error()))
+		return nil, fmt.Errorf("charge %d cards: %w", len(sagas), err)
 	}
-	if b.CardLast4 == declined {
-		return nil, participant.Refuse(problem("card-declined", "Card declined", "card declined"))
-	}
-	var id uuid.UUID
-	err = tx.QueryRow(ctx, queries.charge, uuid.UUID(cmd.SagaID), b.PaymentDue, b.CardToken, b.CardLast4).Scan(&id)
+	var sagaID, id [16]byte
+	_, err = pgx.ForEachRow(rows, []any{&sagaID, &id}, func() error {
+		results[places[sagaID]].Output = jsonmap.JSONMap{"chargeId": uuid.UUID(id).String()}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("charge the card: %w", err)
+		return nil, fmt.Errorf("charge %d cards: %w", len(sagas), err)
 	}
-	return jsonmap.JSONMap{"chargeId": id.String()}, nil
+	return results, nil
 }
 
-// refund gives back what this saga was charged, if anything.
-func refund(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
-	if _, err := tx.Exec(ctx, queries.refund, uuid.UUID(cmd.SagaID)); err != nil {
-		return fmt.Errorf("refund the charge: %w", err)
+// refund gives back what these sagas were charged, if anything.
+func refund(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+	sagas := make([][16]byte, len(cmds))
+	for i, cmd := range cmds {
+		sagas[i] = cmd.SagaID
 	}
-	return nil
+	if _, err := tx.Exec(ctx, queries.refund, sagas); err != nil {
+		return nil, fmt.Errorf("refund the charges: %w", err)
+	}
+	return nil, nil
 }
 
 func problem(kind, title, detail string) saga.Problem {

@@ -47,6 +47,7 @@ func (s *Service) catchUp(ctx context.Context, tx pgx.Tx) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	events := make([]protocol.Event, 0, len(ended))
 	for _, e := range ended {
 		event := protocol.Event{SagaID: e.State.ID, Kind: saga.EventAborted, Failure: e.State.Failure}
 		switch e.State.Status {
@@ -56,9 +57,8 @@ func (s *Service) catchUp(ctx context.Context, tx pgx.Tx) (int, error) {
 			event.Kind = saga.EventKilled
 		default:
 		}
-		if _, err := Finish(ctx, tx, event); err != nil {
-			return 0, err
-		}
+		events = append(events, event)
 	}
-	return len(ended), nil
+	_, err = Finish(ctx, tx, events...)
+	return len(ended), err
 }

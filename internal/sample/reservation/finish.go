@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"go.example/saga/pkg/protocol"
@@ -31,36 +30,66 @@ const (
 	Foreign Ended = "foreign"
 )
 
-// Finish gives the reservation the end that the event tells of. It may be called
-// any number of times for the same event.
-func Finish(ctx context.Context, tx pgx.Tx, e protocol.Event) (Ended, error) {
-	var status Status
-	var reason *string
-	switch e.Kind {
-	case saga.EventCompleted:
-		status = Succeed
-	case saga.EventAborted:
-		text := reasonOf(e.Failure)
-		status, reason = Failed, &text
-	case saga.EventKilled:
-		text := "ended by the hotel's staff"
-		status, reason = Failed, &text
-	default:
-		return Undecided, nil
+// Finish gives the reservations the ends that the events tell of, and says what each
+// event did. It may be called any number of times for the same event; of two different
+// ends of one reservation the first counts.
+func Finish(ctx context.Context, tx pgx.Tx, events ...protocol.Event) ([]Ended, error) {
+	all := make([]Ended, len(events))
+	var sagas [][16]byte
+	var statuses []string
+	var reasons []*string
+	var places []int
+	for i, e := range events {
+		status, reason := endOf(e)
+		if status == Pending {
+			all[i] = Undecided
+			continue
+		}
+		sagas, statuses, reasons = append(sagas, e.SagaID), append(statuses, string(status)), append(reasons, reason)
+		places = append(places, i)
+	}
+	if len(sagas) == 0 {
+		return all, nil
+	}
+	rows, err := tx.Query(ctx, queries.finish, sagas, statuses, reasons)
+	if err != nil {
+		return nil, fmt.Errorf("finish %d reservations: %w", len(sagas), err)
 	}
 	var found, moved bool
-	id := uuid.UUID(e.SagaID)
-	if err := tx.QueryRow(ctx, queries.finish, id, status, reason).Scan(&found, &moved); err != nil {
-		return "", fmt.Errorf("finish the reservation of saga %s as %s: %w", id, status, err)
+	next := 0
+	_, err = pgx.ForEachRow(rows, []any{&found, &moved}, func() error {
+		ended := Foreign
+		switch {
+		case moved:
+			ended = Moved
+		case found:
+			ended = Known
+		}
+		all[places[next]] = ended
+		next++
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("finish %d reservations: %w", len(sagas), err)
 	}
-	switch {
-	case moved:
-		return Moved, nil
-	case found:
-		return Known, nil
-	default:
-		return Foreign, nil
+	return all, nil
+}
+
+// endOf is the reservation's end, with a reason for one that failed; PENDING where the
+// event is no end.
+func endOf(e protocol.Event) (Status, *string) {
+	var reason string
+	switch e.Kind {
+	case saga.EventCompleted:
+		return Succeed, nil
+	case saga.EventAborted:
+		reason = reasonOf(e.Failure)
+	case saga.EventKilled:
+		reason = "ended by the hotel's staff"
+	case saga.EventParked:
+		return Pending, nil
 	}
+	return Failed, &reason
 }
 
 // reasonOf puts the failure into words for the guest. The participant's own are

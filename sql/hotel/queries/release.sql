@@ -1,4 +1,5 @@
--- Releases what this saga booked and nothing else; no row if it holds nothing.
+-- Releases what these sagas ($1) booked and nothing else; no row of one that holds
+-- nothing.
 UPDATE public.booking
 SET state = 'RELEASED', released_at = now()
-WHERE saga_id = $1 AND state = 'ACTIVE'
+WHERE saga_id = ANY ($1::uuid[]) AND state = 'ACTIVE'

@@ -1,11 +1,41 @@
--- Enters with all commands of a batch in one round trip, through the function that
--- participants in other languages use too: one place decides. Every batch locks its
--- steps in the same order, so that two of them cannot lock each other out; ORDER BY
--- makes that a promise and not luck. The answers come in the order of the commands.
+-- Enters with all commands of a batch in one round trip. Nearly always the step of a
+-- REQUEST is not known yet, and one INSERT says so for all of them, which costs about
+-- half of as many calls of the function that participants in other languages use. The
+-- function answers the rest: what found a row, and every CONFIRM. MATERIALIZED keeps it
+-- from being asked about others. The answers come in the order of the commands.
+--
+-- A CANCEL before its REQUEST is inserted along with them, so that batches cannot lock
+-- each other out. The INSERT waits for rows that others have just inserted or updated,
+-- in the order of saga and step. What is updated afterwards, in the same order, waits
+-- for others' updates alone: a row that is not committed is not seen by then.
 -- $1, $2, $3 saga, step and operation of each command; no step of a saga twice.
-SELECT e.run, coalesce(e.answer, ''), e.body
-  FROM (SELECT c.saga, c.step, c.op, c.place
-          FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS c (saga, step, op, place)
-         ORDER BY c.saga, c.step COLLATE "C") AS c
- CROSS JOIN LATERAL public.saga_barrier_enter(c.saga, c.step, c.op) AS e
- ORDER BY c.place
+WITH c AS MATERIALIZED (
+    SELECT c.saga, c.step, c.op, c.place
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS c (saga, step, op, place)
+), entered AS (
+    INSERT INTO public.saga_barrier (saga_id, step, state, reply)
+    SELECT c.saga, c.step,
+           CASE c.op WHEN 'REQUEST' THEN 'succeeded' ELSE 'cancelled' END,
+           CASE c.op WHEN 'REQUEST' THEN '{}'::jsonb
+                ELSE '{"type": "urn:problem:saga:cancelled", "title": "The request was cancelled before it arrived"}' END
+    FROM c
+    WHERE c.op IN ('REQUEST', 'CANCEL')
+    ORDER BY c.saga, c.step COLLATE "C"
+    ON CONFLICT DO NOTHING
+    RETURNING saga_id, step
+), met AS MATERIALIZED (
+    SELECT c.saga, c.step, c.op, c.place
+    FROM c
+    WHERE NOT EXISTS (SELECT FROM entered e WHERE e.saga_id = c.saga AND e.step = c.step)
+    ORDER BY c.saga, c.step COLLATE "C"
+)
+SELECT coalesce(known.run, c.op = 'REQUEST') AS run,
+       CASE WHEN known.run IS NULL AND c.op = 'CANCEL' THEN 'compensated' ELSE coalesce(known.answer, '') END AS answer,
+       coalesce(known.body, '{}') AS body
+FROM c
+LEFT JOIN (
+    SELECT met.place, e.run, e.answer, e.body
+    FROM met
+    CROSS JOIN LATERAL public.saga_barrier_enter(met.saga, met.step, met.op) AS e
+) AS known ON known.place = c.place
+ORDER BY c.place

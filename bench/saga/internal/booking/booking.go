@@ -1,6 +1,7 @@
 // Package booking is the work that is measured: the hotel reservation of the
-// sample, by the sample's own code and SQL, in three databases. Whoever carries out
-// the orders, [Compare] says whether the databases agree in the end.
+// sample in three databases, by the sample's own code, or by its statements for one
+// order at a time. Whoever carries out the orders, [Compare] says whether the databases
+// agree in the end.
 package booking
 
 import (

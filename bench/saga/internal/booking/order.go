@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"go.example/saga/internal/sample/reservation"
-	"go.example/saga/pkg/jsonmap"
 )
 
 const (
@@ -48,13 +45,4 @@ func (o Order) Request() (reservation.Request, error) {
 	return reservation.Request{
 		HotelID: hotelID, RoomID: o.room(), GuestID: o.guest(), Start: o.start(), End: o.end(), PaymentDue: o.due(), Card: card,
 	}, err
-}
-
-// payload is what the participants read, as in a saga of the sample.
-func (o Order) payload(id uuid.UUID) jsonmap.JSONMap {
-	return jsonmap.JSONMap{
-		"reservationId": id.String(), "hotelId": int64(hotelID), "roomId": o.room(), "guestId": o.guest(),
-		"startDate": o.start().Format(time.DateOnly), "endDate": o.end().Format(time.DateOnly),
-		"paymentDue": o.due(), "cardToken": "tok_" + id.String(), "cardLast4": o.cardLast4(),
-	}
 }

@@ -2,16 +2,14 @@ package booking
 
 import (
 	"context"
+	_ "embed"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"go.example/saga/internal/sample/hotel"
-	"go.example/saga/internal/sample/payment"
 	"go.example/saga/internal/sample/reservation"
-	"go.example/saga/pkg/participant"
-	"go.example/saga/pkg/saga"
 	sagasql "go.example/saga/sql"
 )
 
@@ -43,7 +41,7 @@ func NewJob(o Order) (Job, error) {
 // Place inserts the reservation.
 func (j Job) Place(ctx context.Context, do Exec) error {
 	o := j.Order
-	err := do(ctx, queries.insert, j.ID, int64(hotelID), o.room(), o.guest(), o.start(), o.end(), o.due(), "tok_"+j.ID.String(), o.cardLast4(), nil, nil, j.ID)
+	err := do(ctx, insertSQL, j.ID, int64(hotelID), o.room(), o.guest(), o.start(), o.end(), o.due(), "tok_"+j.ID.String(), o.cardLast4(), nil, nil, j.ID)
 	if err != nil {
 		return fmt.Errorf("place reservation %s: %w", j.ID, err)
 	}
@@ -52,27 +50,40 @@ func (j Job) Place(ctx context.Context, do Exec) error {
 
 // Book books the room.
 func (j Job) Book(ctx context.Context, tx pgx.Tx) error {
-	_, err := hotel.Step().Request(ctx, tx, j.command(hotel.StepName, saga.Request))
-	return err
+	o := j.Order
+	var open bool
+	err := tx.QueryRow(ctx, roomSQL, int64(hotelID), o.room()).Scan(&open)
+	if err == nil && !open {
+		err = errors.New("the room is closed")
+	}
+	if err == nil { // no row: somebody else has it
+		err = tx.QueryRow(ctx, bookSQL, j.ID, int64(hotelID), o.room(), o.start(), o.end()).Scan(new(uuid.UUID))
+	}
+	if err != nil {
+		return fmt.Errorf("book the room of saga %s: %w", j.ID, err)
+	}
+	return nil
 }
 
 // Release gives the room back.
 func (j Job) Release(ctx context.Context, tx pgx.Tx) error {
-	return hotel.Step().Cancel(ctx, tx, j.command(hotel.StepName, saga.Cancel))
+	if _, err := tx.Exec(ctx, releaseSQL, j.ID); err != nil {
+		return fmt.Errorf("release the room of saga %s: %w", j.ID, err)
+	}
+	return nil
 }
 
-// Charge charges the card. Of a declined one it is an error if it does not fail: who
-// calls it asks the order which way to go on.
+// Charge charges the card. Of a declined one it charges nothing: who calls it asks the
+// order which way to go on.
 func (j Job) Charge(ctx context.Context, tx pgx.Tx) error {
-	_, err := payment.Step().Request(ctx, tx, j.command(payment.StepName, saga.Request))
-	switch {
-	case !j.Order.Declined():
-		return err
-	case err == nil:
-		return fmt.Errorf("saga %s: a card was charged that has to be declined", j.ID)
-	default:
+	o := j.Order
+	if o.Declined() {
 		return nil
 	}
+	if err := tx.QueryRow(ctx, chargeSQL, j.ID, o.due(), "tok_"+j.ID.String(), o.cardLast4()).Scan(new(uuid.UUID)); err != nil {
+		return fmt.Errorf("charge saga %s: %w", j.ID, err)
+	}
+	return nil
 }
 
 // Finish gives the reservation its end.
@@ -82,19 +93,24 @@ func (j Job) Finish(ctx context.Context, do Exec) error {
 		text := "card declined"
 		status, reason = reservation.Failed, &text
 	}
-	if err := do(ctx, queries.finish, j.ID, string(status), reason); err != nil {
+	if err := do(ctx, finishSQL, j.ID, string(status), reason); err != nil {
 		return fmt.Errorf("finish reservation %s: %w", j.ID, err)
 	}
 	return nil
 }
 
-func (j Job) command(step string, op saga.Operation) participant.Command {
-	return participant.Command{
-		SagaID: saga.ID(j.ID), SagaType: reservation.SagaType, Step: step, Operation: op, Attempt: 1, Payload: j.Order.payload(j.ID),
-	}
-}
+// What the sample does for all commands of a batch, for one order.
+var (
+	//go:embed room.sql
+	roomSQL string
+	//go:embed book.sql
+	bookSQL string
+	//go:embed release.sql
+	releaseSQL string
+	//go:embed charge.sql
+	chargeSQL string
+	//go:embed finish.sql
+	finishSQL string
+)
 
-var queries = struct{ insert, finish string }{
-	insert: sagasql.Query("", "reservation/insert.sql"),
-	finish: sagasql.Query("", "reservation/finish.sql"),
-}
+var insertSQL = sagasql.Query("", "reservation/insert.sql")
