@@ -30,14 +30,19 @@ type historyRow struct {
 
 func toHistoryRow(t saga.Transition) historyRow {
 	e := t.Entry
-	row := historyRow{
+	return historyRow{
 		SagaID: uuid.UUID(t.Next.ID), Seq: t.Next.Version, At: stamp(t.Next.UpdatedAt),
 		Kind: e.Kind, Step: e.Step, Operation: e.Operation, Attempt: e.Attempt, Outcome: e.Outcome,
 		Disposition: e.Disposition, FromStatus: e.From, ToStatus: e.To,
-		Sent: make([]string, len(e.Sent)), Detail: e.Detail, Who: e.Who, MessageID: e.MessageID,
+		Sent: sent(e), Detail: e.Detail, Who: e.Who, MessageID: e.MessageID,
 	}
-	for i, sent := range e.Sent {
-		row.Sent[i] = fmt.Sprintf("%s %s #%d", sent.Operation, sent.Step, sent.Attempt)
+}
+
+// sent are the commands that the event set off, as the column holds them.
+func sent(e saga.HistoryEntry) []string {
+	texts := make([]string, len(e.Sent))
+	for i, c := range e.Sent {
+		texts[i] = fmt.Sprintf("%s %s #%d", c.Operation, c.Step, c.Attempt)
 	}
-	return row
+	return texts
 }

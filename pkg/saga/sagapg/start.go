@@ -3,9 +3,9 @@ package sagapg
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -88,16 +88,15 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 	if err != nil {
 		return fail(err)
 	}
-	var stored string
-	var announced *string
-	found, err := tx.row(ctx, s.query("start"), append(args, false), &stored, &announced)
-	if err == nil && !found {
+	var stored *string
+	_, err = tx.row(ctx, s.query("start"), append(args, false), &stored)
+	if err == nil && stored == nil {
 		id, err = s.notStored(ctx, tx, def, r.BusinessKey)
 	}
 	if err != nil {
 		return fail(err)
 	}
-	return id, found, nil
+	return id, stored != nil, nil
 }
 
 // prepare decides all that a start decides, and returns the parameters of start.sql but
@@ -122,17 +121,17 @@ func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, r
 	if _, err := protocol.Content(first.Next.Payload, nil); err != nil {
 		return fail(err)
 	}
-	_, hash, err := encode(def)
+	payload, err := object(r.Payload).MarshalJSON()
+	if err != nil {
+		return fail(fmt.Errorf("payload: %w", err))
+	}
+	hash, err := s.hash(def)
 	if err != nil {
 		return fail(err)
 	}
-	row, err := json.Marshal(toStartRow(first.Next))
+	args, err := startParameters(first, payload, hash)
 	if err != nil {
-		return fail(fmt.Errorf("encode the saga: %w", err))
-	}
-	history, err := json.Marshal(toHistoryRow(first))
-	if err != nil {
-		return fail(fmt.Errorf("encode the history: %w", err))
+		return fail(err)
 	}
 	messages, err := messagesOf([]Change{{first}})
 	if err != nil {
@@ -142,7 +141,30 @@ func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, r
 	if err != nil {
 		return fail(err)
 	}
-	return r.ID, append([]any{string(row), hash, string(history)}, appended...), nil
+	return r.ID, append(args, appended...), nil
+}
+
+// hashed is a definition that sagas were started with, and its hash.
+type hashed struct {
+	def  saga.Definition
+	hash string
+}
+
+// hash is the definition's. It is remembered: callers start one saga after the other.
+func (s *Store) hash(def saga.Definition) (string, error) {
+	key := definitionKey{def.Name, def.Version}
+	if k, ok := s.hashes.Load(key); ok && reflect.DeepEqual(k.(hashed).def, def) {
+		return k.(hashed).hash, nil
+	}
+	text, hash, err := encode(def)
+	if err != nil {
+		return "", err
+	}
+	// A copy, since the caller may go on with his own.
+	if again, err := decode(def.Name, def.Version, text, hash); err == nil {
+		s.hashes.Store(key, hashed{again, hash})
+	}
+	return hash, nil
 }
 
 // notStored finds out why the insert did nothing: the business key was used before,

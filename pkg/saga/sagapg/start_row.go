@@ -1,12 +1,16 @@
 package sagapg
 
 import (
+	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"go.example/saga/pkg/jsonmap"
+	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/saga"
 )
 
@@ -23,38 +27,41 @@ type startRow struct {
 	Status            saga.Status                `json:"status"`
 	CurrentStep       string                     `json:"current_step,omitempty"`
 	StepStatus        map[string]saga.StepStatus `json:"step_status"`
-	Waiting           map[string]startWaiting    `json:"waiting"`
-	Payload           jsonmap.JSONMap            `json:"payload"`
+	Waiting           map[string]waiting         `json:"waiting"` // without the times
+	Payload           json.RawMessage            `json:"payload"`
 	Outputs           jsonmap.JSONMap            `json:"outputs"`
 	Failure           *failure                   `json:"failure,omitempty"`
 	BusinessKey       string                     `json:"business_key,omitempty"`
-	Version           int64                      `json:"version"`
 	DeadlineIn        *float64                   `json:"deadline_in,omitempty"`
 	WakeIn            *float64                   `json:"wake_in,omitempty"`
 	Ended             bool                       `json:"ended"`
 }
 
-// startWaiting is [waiting] without the time, and the seconds until then.
-type startWaiting struct {
-	Waiting waiting  `json:"waiting"`
-	WakeIn  *float64 `json:"wake_in,omitempty"`
-}
-
-func toStartRow(s saga.State) startRow {
-	row := startRow{
-		ID: uuid.UUID(s.ID), Type: s.Type, DefinitionVersion: s.DefinitionVersion, Status: s.Status,
-		StepStatus: stepStatus(s), Waiting: map[string]startWaiting{},
-		Payload: object(s.Payload), Outputs: object(s.Outputs), BusinessKey: s.BusinessKey, Version: s.Version,
-		DeadlineIn: in(s.Deadline), WakeIn: in(s.WakeAt()), Ended: !s.EndedAt.IsZero(), Failure: toFailure(s.Failure),
-	}
+// startParameters are the first ones of start.sql: those of saga and history.
+func startParameters(t saga.Transition, payload []byte, hash string) ([]any, error) {
+	s := t.Next
 	waits, current := toWaiting(s)
+	var timed, seconds []string
 	for step, w := range waits {
-		at := in(w.WakeAt)
+		if at := in(w.WakeAt); at != nil {
+			timed, seconds = append(timed, step), append(seconds, strconv.FormatFloat(*at, 'f', -1, 64))
+		}
 		w.WakeAt = time.Time{}
-		row.Waiting[step] = startWaiting{Waiting: w, WakeIn: at}
+		waits[step] = w
 	}
-	row.CurrentStep = strings.Join(current, ", ")
-	return row
+	row, err := json.Marshal(startRow{
+		ID: uuid.UUID(s.ID), Type: s.Type, DefinitionVersion: s.DefinitionVersion, Status: s.Status,
+		CurrentStep: strings.Join(current, ", "), StepStatus: stepStatus(s), Waiting: waits,
+		Payload: payload, Outputs: object(s.Outputs), Failure: toFailure(s.Failure), BusinessKey: s.BusinessKey,
+		DeadlineIn: in(s.Deadline), WakeIn: in(s.WakeAt()), Ended: !s.EndedAt.IsZero(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode the saga: %w", err)
+	}
+	return []any{
+		string(row), hash, outbox.TextArray(timed...), outbox.TextArray(seconds...),
+		string(t.Entry.Disposition), outbox.TextArray(sent(t.Entry)...), t.Entry.Detail,
+	}, nil
 }
 
 // in is how many seconds after the start a time is; nil for none.

@@ -24,6 +24,8 @@ type Store struct {
 	outbox outbox.Schema
 	// definitions caches what never changes: definitionKey → saga.Definition.
 	definitions sync.Map
+	// hashes: definitionKey → hashed.
+	hashes sync.Map
 }
 
 // New makes a store of the tables in schema; empty means public. It panics on a
