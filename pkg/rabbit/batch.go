@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// linger is how long a batch that is not full waits for more under load: time
+	// linger is how long at most a batch that is not full waits for more under load: time
 	// enough to share a commit, too short for anybody to notice.
 	linger = 10 * time.Millisecond
 	// lingerFrom is the load, in deliveries a second: from there on a wait brings five more.
