@@ -159,6 +159,7 @@ var rank = []struct {
 	{"pkg/saga", 2},
 	{"pkg/jsonmap", 1},
 	{"pkg/flow", 0},
+	{"pkg/groupcommit", 0},
 	{"pkg/condition", 2},
 	{"sql", 0},
 	{"internal/config", 6},

@@ -64,7 +64,8 @@ func (s *Service) admit(ctx context.Context, req Request, key string) (placed Re
 	return placed, true, err
 }
 
-// place writes the reservation, its saga and the first command in one transaction.
+// place writes the reservation, its saga and the first command in one transaction, which
+// reservations that are placed at the same time share.
 func (s *Service) place(ctx context.Context, def saga.Definition, req Request, key string) (Reservation, error) {
 	id, errID := uuid.NewV7()
 	sagaID, errSaga := uuid.NewV7()
@@ -79,7 +80,7 @@ func (s *Service) place(ctx context.Context, def saga.Definition, req Request, k
 	if _, err := s.sagas.Queue(ctx, batch, def, start); err != nil {
 		return Reservation{}, err
 	}
-	err = s.db.SendBatch(ctx, batch).Close()
+	err = s.commits.Do(ctx, batch)
 	var violated *pgconn.PgError
 	if errors.As(err, &violated) && violated.ConstraintName == "reservation_idempotency_key_once" {
 		return placedBefore(ctx, s.db, key, asked)

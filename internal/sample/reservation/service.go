@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
+	"go.example/saga/pkg/groupcommit"
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
 	sagasql "go.example/saga/sql"
@@ -20,6 +21,7 @@ import (
 type Service struct {
 	db         *pgxpool.Pool
 	sagas      *sagapg.Store
+	commits    *groupcommit.Group
 	definition atomic.Pointer[saga.Definition]
 	gate       *sagapg.Gate // nil lets all in
 }
@@ -27,7 +29,7 @@ type Service struct {
 // NewService is the service on a migrated database. It takes no reservation
 // before [Service.LoadDefinition] has found the saga's definition.
 func NewService(db *pgxpool.Pool) *Service {
-	return &Service{db: db, sagas: sagapg.New("")}
+	return &Service{db: db, sagas: sagapg.New(""), commits: groupcommit.New(db)}
 }
 
 // Bound makes the service refuse reservations with [sagapg.ErrOverloaded] while more
