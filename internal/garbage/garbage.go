@@ -1,20 +1,55 @@
-// Package garbage sets the pace of the collector for daemons with little live memory.
+// Package garbage sets the pace of the collector for daemons with little live memory. The
+// collector keeps to a share of that, so that it runs many times a second under load,
+// over some megabytes each time.
 package garbage
 
-import "runtime"
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
 
-// ballastBytes is how much garbage a daemon collects at least before it is looked
-// through. Its live memory is some megabytes, and a collector that keeps to a share of
-// that runs many times a second under load.
-const ballastBytes = 16 << 20
+// Pace is when to collect: when the heap has grown by a share of what is live, as GOGC has
+// it, but not below a size.
+type Pace struct {
+	Percent int
+	Floor   uint64 // bytes
+}
 
-// ballast counts as live memory for the collector's pace. It is never touched, so that
-// the operating system gives it no page.
-var ballast []byte
+// Usual is for daemons whose work is short.
+var Usual = Pace{Percent: 100, Floor: 24 << 20}
 
-// CollectRarely makes the garbage collector wait for at least 16 MiB of garbage at the
-// usual GOGC, and for the part of it that a lower GOGC stands for.
-func CollectRarely() {
-	ballast = make([]byte, ballastBytes)
-	runtime.KeepAlive(ballast)
+// Keep sets the pace for the rest of the process. GOGC in the environment says otherwise.
+func (p Pace) Keep() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	debug.SetGCPercent(p.percent(liveHeap()))
+	p.afterNext()
+}
+
+// afterNext sets the pace anew when the next collection is over: the finalizer of what
+// nobody holds runs after each.
+func (p Pace) afterNext() {
+	type mark struct{ _ [16]byte } // of a size that shares no memory with others
+	runtime.SetFinalizer(new(mark), func(*mark) {
+		debug.SetGCPercent(p.percent(liveHeap()))
+		p.afterNext()
+	})
+}
+
+// percent is the GOGC that has the heap grow to the floor at least.
+func (p Pace) percent(live uint64) int {
+	if live == 0 || live >= p.Floor {
+		return p.Percent
+	}
+	return max(p.Percent, int((p.Floor-live)*100/live))
+}
+
+// liveHeap is what the last collection has left.
+func liveHeap() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

@@ -122,15 +122,17 @@ DECLARE
             THEN 'saga_aborted_not_in_effect'
         END;
 BEGIN
-    -- Not a foreign key: each start would lock the definition's row, all of them the same,
-    -- and a row that is locked by many at once is dear. Definitions stay for ever, so that
-    -- being there once is enough.
-    IF violated IS NULL AND (NEW.type, NEW.definition_version) IS DISTINCT FROM (OLD.type, OLD.definition_version)
-       AND NOT EXISTS (SELECT FROM public.saga_definition AS d WHERE d.name = NEW.type AND d.version = NEW.definition_version) THEN
+    IF violated IS NULL THEN
+        IF OLD.type = NEW.type AND OLD.definition_version = NEW.definition_version THEN RETURN NEW; END IF;
+        -- Not a foreign key: each start would lock the definition's row, all of them the
+        -- same, and a row that is locked by many at once is dear. Definitions stay for
+        -- ever, so that being there once is enough.
+        IF EXISTS (SELECT FROM public.saga_definition AS d WHERE d.name = NEW.type AND d.version = NEW.definition_version) THEN
+            RETURN NEW;
+        END IF;
         RAISE EXCEPTION 'definition % version % of saga % is not stored', NEW.type, NEW.definition_version, NEW.id
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'saga_definition_stored';
     END IF;
-    IF violated IS NULL THEN RETURN NEW; END IF;
     IF violated = 'saga_terminal_absorbing' THEN
         RAISE EXCEPTION 'saga % is % and stays so; it cannot become %', OLD.id, OLD.status, NEW.status
             USING ERRCODE = 'restrict_violation', CONSTRAINT = violated,

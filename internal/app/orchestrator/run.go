@@ -39,7 +39,7 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	garbage.CollectRarely()
+	garbage.Usual.Keep()
 	log = log.Named(name)
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {

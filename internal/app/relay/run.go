@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/garbage"
 	"go.example/saga/pkg/outbox/outboxpg"
 	engine "go.example/saga/pkg/outbox/relay"
 	"go.example/saga/pkg/rabbit"
@@ -21,10 +21,9 @@ import (
 
 const name = "relay"
 
-// gcPercent keeps down the garbage that piles up beside the messages in work: a few
-// megabytes, which come and go with each page, for little of the processor's time. GOGC
-// says otherwise.
-const gcPercent = 35
+// collecting keeps down the garbage that piles up beside the messages in work: a few
+// megabytes, which come and go with each page, for little of the processor's time.
+var collecting = garbage.Pace{Percent: 35, Floor: 20 << 20}
 
 // Run relays every database's outbox until ctx is done. Databases and broker may
 // be absent at the start and go away at any time, one by one or together: each
@@ -46,9 +45,7 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer closeAll()
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	collecting.Keep()
 	process := newHolder()
 	registry := app.NewRegistry(namespace)
 	var crews []*engine.Crew

@@ -28,7 +28,7 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 	if err != nil {
 		return err
 	}
-	garbage.CollectRarely()
+	garbage.Usual.Keep()
 	log = log.Named(name)
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {

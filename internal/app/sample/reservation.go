@@ -34,7 +34,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	if err != nil {
 		return err
 	}
-	garbage.CollectRarely()
+	garbage.Usual.Keep()
 	log = log.Named(name)
 	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, requestPoolSize)
 	if err != nil {

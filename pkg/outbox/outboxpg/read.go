@@ -2,7 +2,6 @@ package outboxpg
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -154,7 +153,8 @@ func scanRecord(rows pgx.Rows, further ...any) (*outbox.Record, error) {
 		return nil, err
 	}
 	if string(headers) != "{}" {
-		if err := json.Unmarshal(headers, &r.Headers); err != nil {
+		var err error
+		if r.Headers, err = parseHeaders(headers); err != nil {
 			return nil, fmt.Errorf("row %d, column headers: %w", r.Position, err)
 		}
 	}
