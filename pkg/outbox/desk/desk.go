@@ -7,7 +7,7 @@ import (
 
 // lane holds the entries of one aggregate in their order. Only the first of them
 // may be with the broker, so that none overtakes one that is refused.
-type lane[R, P any] []*Entry[R, P]
+type lane[R, P any] struct{ first, last *Entry[R, P] }
 
 // Desk decides what is sent next, and what is written of it: the relay's rules
 // without its I/O. It is not safe for concurrent use.
@@ -110,11 +110,15 @@ func (d *Desk[R, P]) lastOpen() *Entry[R, P] {
 func (d *Desk[R, P]) enqueue(e *Entry[R, P]) {
 	d.turns++
 	e.turn, e.place = d.turns, -1
-	l := append(d.lanes[e.Aggregate], e)
-	d.lanes[e.Aggregate] = l
-	if len(l) == 1 {
+	l := d.lanes[e.Aggregate]
+	if l.first == nil {
+		l.first = e
 		heap.Push(&d.ready, e)
+	} else {
+		l.last.behind = e
 	}
+	l.last = e
+	d.lanes[e.Aggregate] = l
 }
 
 // Next takes the entry to send now; nil when there is none or no room for it. Each
@@ -167,11 +171,11 @@ func (d *Desk[R, P]) Confirmed(e *Entry[R, P]) {
 			d.written.Recovered = append(d.written.Recovered, e.To)
 		}
 	}
-	if l := d.lanes[e.Aggregate][1:]; len(l) == 0 {
+	if e.behind == nil {
 		delete(d.lanes, e.Aggregate)
 	} else {
-		d.lanes[e.Aggregate] = l
-		heap.Push(&d.ready, l[0])
+		d.lanes[e.Aggregate] = lane[R, P]{e.behind, d.lanes[e.Aggregate].last}
+		heap.Push(&d.ready, e.behind)
 	}
 	if e.due == nil {
 		d.written.PublishedID = max(d.written.PublishedID, e.ID)
@@ -190,11 +194,10 @@ func (d *Desk[R, P]) Refused(e *Entry[R, P], reason, why string) {
 	}
 	p.State, p.Delay = d.policy.after(reason, p.Attempts, e.age(), d.random())
 	key := e.Aggregate
-	behind := d.lanes[key][1:]
 	delete(d.lanes, key)
 	d.blocked[key] = true
 	d.park(e, p)
-	for _, b := range behind {
+	for b := e.behind; b != nil; b = b.behind {
 		if b.due != nil && b.due.State != Scheduled {
 			d.forget(b) // it is parked already, and stays
 			continue

@@ -25,7 +25,7 @@ type (
 // and read the difference.
 func TestDeskRules(t *testing.T) {
 	t.Parallel()
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/conversations", func(t *testing.T, path string) {
 		p := &play{entries: map[int64]*testEntry{}}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return p.command(t, d) })
 	})

@@ -79,8 +79,10 @@ type Entry[R, P any] struct {
 	// ready, -1 where it does not.
 	turn  int64
 	place int
-	sent  bool
-	done  bool // confirmed or parked: the position may pass it
+	// behind is the next one of its aggregate.
+	behind *Entry[R, P]
+	sent   bool
+	done   bool // confirmed or parked: the position may pass it
 }
 
 // WasParked says that it comes from the parked messages and not from the log.
