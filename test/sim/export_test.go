@@ -4,7 +4,7 @@ import "go.example/saga/pkg/saga"
 
 // Twin is the entry of one step in the twin of the barrier, for its comparison with
 // the barrier.
-type Twin struct{ entry entry }
+type Twin struct{ entry guard }
 
 // Enter and Leave are the twin's.
 func (t *Twin) Enter(op saga.Operation) (run bool, answer saga.Outcome) {
