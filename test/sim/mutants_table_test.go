@@ -10,7 +10,7 @@ const (
 
 	coreStep    = "pkg/saga/step.go"
 	coreTimer   = "pkg/saga/timer.go"
-	desk        = "pkg/outbox/desk/desk.go"
+	deskRules   = "pkg/outbox/desk/desk.go"
 	deskRoom    = "pkg/outbox/desk/room.go"
 	twin        = "test/sim/barrier.go"
 	participant = "test/sim/participant.go"
@@ -169,45 +169,45 @@ var mutants = []mutant{
 		"if d.Steps[d.stageOf(i)].Name != to.Steps[to.stageOf(j)].Name {", "if len(steps) == 0 {",
 	},
 	{
-		"the position passes what is not confirmed", desk,
+		"the position passes what is not confirmed", deskRules,
 		"for d.open.len() > 0 && d.open.front().done {", "for d.open.len() > 0 && (d.open.front().done || d.open.front().sent) {",
 	},
 	{
-		"a nack counts as a confirm", desk,
+		"a nack counts as a confirm", deskRules,
 		"d.answered(e)\n\tp := Parking[R]", "if reason == Nacked {\n\t\td.Confirmed(e)\n\t\treturn\n\t}\n\td.answered(e)\n\tp := Parking[R]",
 	},
 	{
-		"a refused message is passed and not parked", desk,
+		"a refused message is passed and not parked", deskRules,
 		"d.written.Parked = append(d.written.Parked, e)\n\t\t\tcontinue", "continue",
 	},
 	{
-		"the position is saved before what it passes is parked", desk,
+		"the position is saved before what it passes is parked", deskRules,
 		"d.written = Written[R, P]{Position: w.Position, PublishedID: w.PublishedID}",
 		"d.written = Written[R, P]{Position: w.Position, PublishedID: w.PublishedID, Parked: w.Parked}\n\tw.Parked = nil",
 	},
 	{
-		"what is parked is written before the position comes to it", desk,
+		"what is parked is written before the position comes to it", deskRules,
 		"if e.due != nil {\n\t\td.written.Parked = append(d.written.Parked, e)\n\t}",
 		"d.written.Parked = append(d.written.Parked, e)",
 	},
 	{
-		"those that come later overtake a refused message", desk,
+		"those that come later overtake a refused message", deskRules,
 		"\td.blocked[key] = true\n\td.park(e, p)", "\td.park(e, p)",
 	},
 	{
-		"those behind a refused message overtake it", desk,
+		"those behind a refused message overtake it", deskRules,
 		"d.park(b, Parking[R]{State: Waiting})", "d.enqueue(b)",
 	},
 	{
-		"a new desk does not know what waits", desk,
+		"a new desk does not know what waits", deskRules,
 		"for _, key := range blocked {\n\t\td.blocked[key] = true", "for _, key := range blocked {\n\t\td.blocked[key] = false",
 	},
 	{
-		"an aggregate goes on when some of its parked messages are saved", desk,
+		"an aggregate goes on when some of its parked messages are saved", deskRules,
 		"if d.unwritten[key] == 0 {\n\t\t\tdelete(d.blocked, key)", "if d.unwritten[key] >= 0 {\n\t\t\tdelete(d.blocked, key)",
 	},
 	{
-		"an aggregate goes on though the database says that it waits", desk,
+		"an aggregate goes on though the database says that it waits", deskRules,
 		"for _, key := range blocked {\n\t\tdelete(touched, key)", "for _, key := range blocked[:0] {\n\t\tdelete(touched, key)",
 	},
 	{
@@ -215,15 +215,15 @@ var mutants = []mutant{
 		"Aggregate: aggregateNames[m.aggregate],", "Aggregate: aggregateNames[(int(m.aggregate)+id)%aggregates],",
 	},
 	{
-		"a message that is due is taken twice", desk,
+		"a message that is due is taken twice", deskRules,
 		"if d.shelved[m.ID] != nil {\n\t\treturn", "if d.shelved[m.ID] != nil && m.ID < 0 {\n\t\treturn",
 	},
 	{
-		"a confirmed message stays parked", desk,
+		"a confirmed message stays parked", deskRules,
 		"d.written.Unparked = append(d.written.Unparked, e)\n\t\td.unsettled(e)", "d.exposed--",
 	},
 	{
-		"what is passed and not saved leaves the window", desk,
+		"what is passed and not saved leaves the window", deskRules,
 		"d.written.Passed++", "d.exposed--",
 	},
 	{

@@ -140,24 +140,21 @@ func (o *outbox) nextDue(inWork []int64) (at time.Duration, some bool) {
 	return at, some
 }
 
-// due is due.sql with small limits: the parked messages whose time has come, oldest
-// first, and behind each that is tried again some that wait for it.
-func (o *outbox) due(found []due, now time.Duration, inWork []int64) []due {
-	const heads = 2
-	var taken [heads]int
-	for n := range heads {
+// due is due.sql: the parked messages whose time has come, oldest first, and behind each
+// that is tried again those that wait for it.
+func (o *outbox) due(found []due, heads int, now time.Duration, inWork []int64) []due {
+	for ; o.parked > 0 && heads > 0; heads-- {
 		head := 0
-		for id := 1; o.parked > 0 && id <= len(o.log); id++ {
+		for id := 1; id <= len(o.log); id++ {
 			m := o.row(id)
-			if m.timed() && m.next <= now && !slices.Contains(inWork, int64(id)) && !slices.Contains(taken[:n], id) &&
-				(head == 0 || m.next < o.row(head).next) {
+			if m.timed() && m.next <= now && (head == 0 || m.next < o.row(head).next) && !slices.Contains(inWork, int64(id)) &&
+				!slices.ContainsFunc(found, func(d due) bool { return d.Record == id }) {
 				head = id
 			}
 		}
 		if head == 0 {
 			break
 		}
-		taken[n] = head
 		found = append(found, o.asDue(head, now))
 		if o.row(head).park == desk.Retry {
 			found = o.behind(found, head, now, inWork)
@@ -168,8 +165,7 @@ func (o *outbox) due(found []due, now time.Duration, inWork []int64) []due {
 
 // behind adds the messages that wait for this one and for no other.
 func (o *outbox) behind(found []due, head int, now time.Duration, inWork []int64) []due {
-	room := 2
-	for id := head + 1; id <= len(o.log) && room > 0; id++ {
+	for id, room := head+1, 16; id <= len(o.log) && room > 0; id++ {
 		m := o.row(id)
 		if m.aggregate != o.row(head).aggregate || !m.inTheWay() {
 			continue

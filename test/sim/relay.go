@@ -85,6 +85,9 @@ var turnNames = [turns]string{
 // The relay's times, scaled to the sagas'.
 var retryPolicy = desk.Policy{First: 2 * time.Millisecond, Longest: 8 * time.Millisecond, RetryFor: 16 * time.Millisecond}
 
+// dueHeads is how many parked messages are fetched at once, without those behind them.
+const dueHeads = 2
+
 func half() float64 { return 0.5 }
 
 // quick is how long a step takes.
@@ -327,7 +330,7 @@ func (w *world) shelf(s int, t turn) {
 		}
 	case toLook:
 		f := &r.found
-		f.due, f.version = v.due(f.due[:0], w.now, r.inWork), v.version
+		f.due, f.version = v.due(f.due[:0], dueHeads, w.now, r.inWork), v.version
 		f.next, f.some = v.nextDue(r.inWork)
 		w.planTurn(s, toFind, w.quick())
 	default:
