@@ -8,7 +8,10 @@ import (
 )
 
 // account tells a schedule to people.
-type account struct{ text strings.Builder }
+type account struct {
+	text   strings.Builder
+	relays [maxServices]bool // which of them are told of step by step
+}
 
 // tell adds a line, where somebody listens.
 func (w *world) tell(format string, args ...any) {
@@ -16,6 +19,13 @@ func (w *world) tell(format string, args ...any) {
 		fmt.Fprintf(&w.told.text, "+%-5v ", w.now)
 		fmt.Fprintf(&w.told.text, format, args...)
 		w.told.text.WriteByte('\n')
+	}
+}
+
+// tellRelay adds a line about a relay, where somebody listens to it.
+func (w *world) tellRelay(s int, format string, args ...any) {
+	if w.told != nil && w.told.relays[s] {
+		w.tell("    relay %d: %s", s, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -42,6 +52,8 @@ func (n note) String() string {
 		return "operator " + string(n.verb) + name + n.output() + second
 	case aMove:
 		return "operator migrate" + second
+	case aNotice:
+		return "a notice" + second
 	case aTimer:
 	}
 	return "timer" + second
@@ -140,5 +152,5 @@ func (w *world) tellCarriedOut(n note, run bool, answer saga.Outcome) {
 	if run {
 		how = "carried out"
 	}
-	w.tell("  participant %d: %s: %s, %s", w.where[n.step], n, how, answer)
+	w.tell("  participant %d: %s: %s, %s", serviceOf(n.step), n, how, answer)
 }

@@ -12,27 +12,43 @@ const (
 	atStart  // of a saga
 	atTimer  // of a saga
 	atCommit // of a transaction that was slow
+	atOperator
 )
 
 // appointment is something that will happen.
 type appointment struct {
 	at      time.Duration
-	seq     int
 	place   place
-	service int // of a participant or relay
-	round   int // of a timer: those of earlier rounds are no longer meant
+	turn    turn
+	refusal int8 // why the broker refuses the entry; 0: it is confirmed
+	service int  // of a participant or relay
+	round   int  // of a timer or a relay: those of earlier rounds are no longer meant
 	note    note
 	tx      *tx
+	entry   *entry // that the broker answers
 }
 
-// agenda is what will happen. It is short, so that a scan beats a heap.
-type agenda []appointment
+// agenda is what will happen. It is short, so that a scan beats a heap, for which the
+// times stand by themselves.
+type agenda []planned
+
+type planned struct {
+	at   time.Duration
+	seq  int
+	what *appointment
+}
 
 // plan adds an appointment; of two at the same time the first one planned is first.
 func (w *world) plan(a appointment) {
+	var what *appointment
+	if n := len(w.blank); n > 0 {
+		what, w.blank = w.blank[n-1], w.blank[:n-1]
+	} else {
+		what = new(appointment)
+	}
+	*what = a
 	w.seq++
-	a.seq = w.seq
-	w.agenda = append(w.agenda, a)
+	w.agenda = append(w.agenda, planned{a.at, w.seq, what})
 }
 
 // next takes the earliest appointment that fits, nil when there is none; -1 is any
@@ -41,7 +57,7 @@ func (w *world) nextIndex(fits func(*appointment) bool) int {
 	best := -1
 	for i := range w.agenda {
 		a := &w.agenda[i]
-		if fits != nil && !fits(a) {
+		if fits != nil && !fits(a.what) {
 			continue
 		}
 		if best < 0 || a.at < w.agenda[best].at || a.at == w.agenda[best].at && a.seq < w.agenda[best].seq {
@@ -52,11 +68,12 @@ func (w *world) nextIndex(fits func(*appointment) bool) int {
 }
 
 func (w *world) remove(i int) appointment {
-	a := w.agenda[i]
+	what := w.agenda[i].what
 	last := len(w.agenda) - 1
 	w.agenda[i] = w.agenda[last]
 	w.agenda = w.agenda[:last]
-	return a
+	w.blank = append(w.blank, what)
+	return *what
 }
 
 // gather takes more of what has arrived at the place by now, for one transaction.

@@ -4,10 +4,10 @@ import "go.example/saga/pkg/saga"
 
 // barrier is the twin of the SQL functions that guard a participant: what became of
 // each step. TestTheTwinIsTheBarrier holds that both decide alike.
-type barrier [maxSagas][maxSteps]entry
+type barrier [maxSagas][maxSteps]guard
 
-// entry is the barrier's row of one step.
-type entry struct {
+// guard is the barrier's row of one step.
+type guard struct {
 	state  guarded
 	number int8 // the output of the request
 }
@@ -25,7 +25,7 @@ const (
 )
 
 // enter says whether the work has to be done, or else what to answer.
-func (e *entry) enter(op operation) (run bool, answer saga.Outcome) {
+func (e *guard) enter(op operation) (run bool, answer saga.Outcome) {
 	switch op {
 	case confirm:
 		return e.enterConfirm()
@@ -43,7 +43,7 @@ func (e *entry) enter(op operation) (run bool, answer saga.Outcome) {
 	return false, saga.OutcomeSucceeded
 }
 
-func (e *entry) enterConfirm() (run bool, answer saga.Outcome) {
+func (e *guard) enterConfirm() (run bool, answer saga.Outcome) {
 	switch e.state {
 	case unheardOf:
 		return false, saga.OutcomeRetry // nothing has been reserved yet
@@ -56,7 +56,7 @@ func (e *entry) enterConfirm() (run bool, answer saga.Outcome) {
 	return false, saga.OutcomeFailed
 }
 
-func (e *entry) enterCancel() (run bool, answer saga.Outcome) {
+func (e *guard) enterCancel() (run bool, answer saga.Outcome) {
 	switch e.state {
 	case unheardOf:
 		e.state = cancelled
@@ -71,7 +71,7 @@ func (e *entry) enterCancel() (run bool, answer saga.Outcome) {
 
 // leave keeps what came of the work that enter asked for. What failed for a
 // technical reason is not kept, nor is a no to a CONFIRM or CANCEL.
-func (e *entry) leave(op operation, outcome saga.Outcome, number int8) {
+func (e *guard) leave(op operation, outcome saga.Outcome, number int8) {
 	switch outcome {
 	case saga.OutcomeSucceeded:
 		e.state, e.number = succeeded, number

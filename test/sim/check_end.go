@@ -34,11 +34,7 @@ func (w *world) checkCompleted(i int8, step int, status saga.StepStatus) {
 
 // checkEnd holds that every saga has ended and stayed as it ended.
 func (w *world) checkEnd() {
-	for s := range w.services {
-		if left := len(w.services[s].outbox) - w.services[s].pos; left > 0 {
-			w.fail(invProgress, "%d messages of service %d were never published", left, s)
-		}
-	}
+	w.checkLost()
 	for i := range w.sagas {
 		if !w.rows[i].state.Status.Terminal() {
 			w.fail(invProgress, "a saga is still %s", w.rows[i].state.Status)

@@ -10,13 +10,17 @@ const (
 
 	coreStep    = "pkg/saga/step.go"
 	coreTimer   = "pkg/saga/timer.go"
+	deskRules   = "pkg/outbox/desk/desk.go"
+	deskRoom    = "pkg/outbox/desk/room.go"
 	twin        = "test/sim/barrier.go"
 	participant = "test/sim/participant.go"
 	store       = "test/sim/store.go"
+	log         = "test/sim/outbox.go"
+	relay       = "test/sim/relay.go"
 )
 
-// mutants are the mistakes. They are made in the core and, where the core cannot
-// make up for them, in what the core relies on.
+// mutants are the mistakes. They are made in the core, in the relay's rules and, where
+// these cannot make up for them, in what they rely on.
 var mutants = []mutant{
 	{
 		"a timeout is a failure", coreTimer,
@@ -163,5 +167,88 @@ var mutants = []mutant{
 	{
 		"a new version moves a step that has begun to another stage", coreMigrate,
 		"if d.Steps[d.stageOf(i)].Name != to.Steps[to.stageOf(j)].Name {", "if len(steps) == 0 {",
+	},
+	{
+		"the position passes what is not confirmed", deskRules,
+		"for d.open.len() > 0 && d.open.front().done {", "for d.open.len() > 0 && (d.open.front().done || d.open.front().sent) {",
+	},
+	{
+		"a nack counts as a confirm", deskRules,
+		"d.answered(e)\n\tp := Parking[R]", "if reason == Nacked {\n\t\td.Confirmed(e)\n\t\treturn\n\t}\n\td.answered(e)\n\tp := Parking[R]",
+	},
+	{
+		"a refused message is passed and not parked", deskRules,
+		"d.written.Parked = append(d.written.Parked, e)\n\t\t\tcontinue", "continue",
+	},
+	{
+		"the position is saved before what it passes is parked", deskRules,
+		"d.written = Written[R, P]{Position: w.Position, PublishedID: w.PublishedID}",
+		"d.written = Written[R, P]{Position: w.Position, PublishedID: w.PublishedID, Parked: w.Parked}\n\tw.Parked = nil",
+	},
+	{
+		"what is parked is written before the position comes to it", deskRules,
+		"if e.due != nil {\n\t\td.written.Parked = append(d.written.Parked, e)\n\t}",
+		"d.written.Parked = append(d.written.Parked, e)",
+	},
+	{
+		"those that come later overtake a refused message", deskRules,
+		"\td.blocked[key] = true\n\td.park(e, p)", "\td.park(e, p)",
+	},
+	{
+		"those behind a refused message overtake it", deskRules,
+		"d.park(b, Parking[R]{State: Waiting})", "d.enqueue(b)",
+	},
+	{
+		"a new desk does not know what waits", deskRules,
+		"for _, key := range blocked {\n\t\td.blocked[key] = true", "for _, key := range blocked {\n\t\td.blocked[key] = false",
+	},
+	{
+		"an aggregate goes on when some of its parked messages are saved", deskRules,
+		"if d.unwritten[key] == 0 {\n\t\t\tdelete(d.blocked, key)", "if d.unwritten[key] >= 0 {\n\t\t\tdelete(d.blocked, key)",
+	},
+	{
+		"an aggregate goes on though the database says that it waits", deskRules,
+		"for _, key := range blocked {\n\t\tdelete(touched, key)", "for _, key := range blocked[:0] {\n\t\tdelete(touched, key)",
+	},
+	{
+		"two messages of an aggregate are with the broker", relay,
+		"Aggregate: aggregateNames[m.aggregate],", "Aggregate: aggregateNames[(int(m.aggregate)+id)%aggregates],",
+	},
+	{
+		"a message that is due is taken twice", deskRules,
+		"if d.shelved[m.ID] != nil {\n\t\treturn", "if d.shelved[m.ID] != nil && m.ID < 0 {\n\t\treturn",
+	},
+	{
+		"a confirmed message stays parked", deskRules,
+		"d.written.Unparked = append(d.written.Unparked, e)\n\t\td.unsettled(e)", "d.exposed--",
+	},
+	{
+		"what is passed and not saved leaves the window", deskRules,
+		"d.written.Passed++", "d.exposed--",
+	},
+	{
+		"the window is what is in flight", deskRoom,
+		"return d.exposed >= d.limits.Window-d.limits.Window/8", "return d.inFlight >= d.limits.Window-d.limits.Window/8",
+	},
+	{
+		"a desk is left with gaps", deskRoom,
+		"return len(d.ready) > 0 && d.ready[0].turn < d.last", "return false",
+	},
+	{
+		"what is not committed is read", log,
+		"case commit <= p.start.settled || commit > p.start.ends:", "case commit > 0 && commit <= p.start.settled || commit > p.start.ends:",
+	},
+	{
+		"the end of a window is the present", log,
+		"p.end = position{settled: p.start.ends}", "p.end = position{settled: o.commits}",
+	},
+	{
+		"after a crash nobody looks at what is parked", relay,
+		"if v.parked > 0 {\n\t\tw.lookSoon(s)", "if v.parked < 0 {\n\t\tw.lookSoon(s)",
+	},
+	{
+		"parked messages are saved apart from the position", relay,
+		"if r.saving && !r.committed && w.below(2) == 1 {\n\t\tw.savePosition(s, &r.save.written)",
+		"if r.saving && !r.committed && w.below(2) == 1 {\n\t\tw.advance(s, r.save.written.Position)",
 	},
 }

@@ -47,7 +47,8 @@ const (
 	aTimer
 	aSignal
 	aVerb
-	aMove // to the second version of the definition
+	aMove   // to the second version of the definition
+	aNotice // for listeners, of whom there are none here
 )
 
 // note is anything that travels: a command, a reply, or what else the orchestrator
@@ -90,7 +91,7 @@ func (n note) event() saga.Event {
 		return saga.Signalled{Step: name, Refused: n.refused, Output: outputs[n.number], Who: "ada"}
 	case aVerb:
 		return saga.Action{Verb: n.verb, Step: name, Reason: reason, Output: outputs[n.number], Who: "ada"}
-	case aCommand, aTimer, aMove:
+	case aCommand, aTimer, aMove, aNotice:
 	}
 	return saga.Timer{}
 }

@@ -29,6 +29,7 @@ func (w *world) invite(i int8) {
 	}
 	for range w.swarm.meddling {
 		w.meddle(i, time.Duration(1+w.below(64))*time.Millisecond)
+		w.plan(appointment{at: time.Duration(1+w.below(64)) * time.Millisecond, place: atOperator, service: w.below(maxServices)})
 	}
 }
 
@@ -52,6 +53,15 @@ func (w *world) alarm(a *applied) {
 // help does what a sensible operator does for the sagas that wait for one, and says
 // whether there were any.
 func (w *world) help() (helped bool) {
+	for s := range w.services {
+		if w.services[s].anyDead() {
+			w.changeParked(s)
+			helped = true
+		}
+	}
+	if helped {
+		return true
+	}
 	for i := range w.sagas {
 		if w.running(i) {
 			w.rows[i].helped++

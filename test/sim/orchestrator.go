@@ -14,6 +14,11 @@ func (w *world) orchestrate(first note) {
 	for _, n := range t.notes {
 		w.apply(t, n)
 	}
+	t.draft = w.newDraft(0)
+	for i := range t.done {
+		w.writeEffects(&t.draft, &t.done[i])
+	}
+	w.chatter(&t.draft)
 	if w.strikes(w.swarm.stale, faultSlow) {
 		w.plan(appointment{at: w.now + time.Duration(1+w.below(24))*time.Millisecond, place: atCommit, tx: t})
 		return
@@ -61,6 +66,7 @@ func (w *world) commit(t *tx) {
 	switch {
 	case w.strikes(w.swarm.crash, faultCrashBefore):
 		w.tell("the orchestrator dies before its commit")
+		w.rollBack(&t.draft)
 		w.again(t)
 	case !w.save(t):
 		w.tell("the orchestrator has read what is no longer true, and rolls back")

@@ -11,8 +11,14 @@ func (w *world) serve(s int, first note) {
 	for _, n := range w.notes {
 		w.replies = append(w.replies, w.carryOut(n))
 	}
+	d := w.newDraft(s)
+	for _, r := range w.replies {
+		w.write(&d, message{note: r, aggregate: r.saga})
+	}
+	w.chatter(&d)
 	if dies {
 		w.tell("participant %d dies before its commit", s)
+		w.rollBack(&d)
 		w.barrier, w.ledger = barrier, ledger
 		w.repeat()
 		return
@@ -21,9 +27,9 @@ func (w *world) serve(s int, first note) {
 		w.checkEffect(n)
 	}
 	for _, r := range w.replies {
-		w.append(s, r)
-		w.lie(s, r)
+		w.lie(&d, r)
 	}
+	w.commitDraft(&d)
 	if w.strikes(w.swarm.crash, faultCrashAfter) {
 		w.tell("participant %d dies after its commit, before it acknowledges", s)
 		w.repeat()
@@ -32,7 +38,7 @@ func (w *world) serve(s int, first note) {
 
 // lie contradicts the answer to a REQUEST. What becomes of the step is nobody's
 // promise then; the saga still has to be orderly, and to end.
-func (w *world) lie(s int, r note) {
+func (w *world) lie(d *draft, r note) {
 	if r.op != request || r.outcome == saga.OutcomeRetry || !w.strikes(w.swarm.lying, faultLie) {
 		return
 	}
@@ -42,7 +48,7 @@ func (w *world) lie(s int, r note) {
 	} else {
 		r.outcome = saga.OutcomeSucceeded
 	}
-	w.append(s, r)
+	w.write(d, message{note: r, aggregate: r.saga})
 }
 
 // repeat delivers once more what the participant's transaction was about.

@@ -89,16 +89,21 @@ func shrunk(v *Violation) {
 	s.shrink()
 	v.Script = s.best
 	w.scripted(s.best)
-	w.told = &account{}
 	if again := w.play(); again != nil {
-		v.Detail = again.Detail
+		v.Detail, v.relay = again.Detail, again.relay
 	}
+	w.scripted(s.best)
+	w.told = &account{}
+	if v.relay >= 0 {
+		w.told.relays[v.relay] = true
+	}
+	_ = w.play() // the same again
 	v.Conversation = w.told.text.String()
 }
 
 // Tell plays one seed and returns what happened, word for word.
 func Tell(seed uint64) (string, *Violation) {
-	w := &world{tally: &Tally{}, told: &account{}}
+	w := &world{tally: &Tally{}, told: &account{relays: [maxServices]bool{true, true, true}}}
 	w.seeded(seed)
 	v := w.play()
 	return w.told.text.String(), v

@@ -14,7 +14,6 @@ type shape struct {
 	steps [maxSteps]saga.StepDefinition // behind def.Steps
 	stage [maxSteps]int                 // the number of each step's stage
 	needs [maxSteps]need
-	where [maxSteps]int // the service that each step asks
 }
 
 // need is the condition of a step, as the checks evaluate it.
@@ -90,7 +89,6 @@ func (w *world) drawSteps(kept int) {
 			reach = w.drawKind(s, reach)
 			w.drawStage(i)
 			w.drawData(i)
-			w.where[i] = 1 + i%(maxServices-1)
 		}
 		if s.Kind == saga.Command {
 			reach = s.Type
@@ -108,6 +106,9 @@ func (w *world) follow(s *saga.State) {
 		w.shape = &w.shapes[s.DefinitionVersion-1]
 	}
 }
+
+// serviceOf is the participant that the step asks, whatever the version.
+func serviceOf(step int8) int { return 1 + int(step)%(maxServices-1) }
 
 func (w *world) drawPolicy() saga.Policy {
 	return saga.Policy{

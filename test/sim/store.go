@@ -23,6 +23,7 @@ type tx struct {
 	done  []applied
 	read  [maxSagas]int64 // the version; 0 where the saga was not read
 	last  [maxSagas]int   // in done, where the saga was read
+	draft draft
 }
 
 // applied is one event in a transaction.
@@ -52,7 +53,11 @@ func (w *world) begin(i int8) {
 		w.fail(invDefinition, "%v", err)
 		return
 	}
-	w.store(&applied{note: note{saga: i, step: -1}, tr: tr})
+	a := applied{note: note{saga: i, step: -1}, tr: tr}
+	d := w.newDraft(0)
+	w.writeEffects(&d, &a)
+	w.store(&a)
+	w.commitDraft(&d)
 	w.arm(i)
 }
 
@@ -61,12 +66,14 @@ func (w *world) save(t *tx) (saved bool) {
 	for i, version := range t.read {
 		if version != 0 && version != w.rows[i].state.Version {
 			w.tally.Faults[faultConflict]++
+			w.rollBack(&t.draft)
 			return false
 		}
 	}
 	for i := range t.done {
 		w.store(&t.done[i])
 	}
+	w.commitDraft(&t.draft)
 	for i, version := range t.read {
 		if version != 0 {
 			w.arm(int8(i))
@@ -75,7 +82,21 @@ func (w *world) save(t *tx) (saved bool) {
 	return true
 }
 
-// store writes the saga, its history and its commands.
+// writeEffects writes the messages that an event leads to.
+func (w *world) writeEffects(d *draft, a *applied) {
+	i := a.note.saga
+	for _, e := range a.tr.Effects {
+		switch e := e.(type) {
+		case saga.SendCommand:
+			n := note{kind: aCommand, saga: i, step: stepOf(e.Step), op: numbered(e.Operation), attempt: e.Attempt}
+			w.write(d, message{note: n, aggregate: i})
+		case saga.EmitEvent:
+			w.write(d, message{note: note{kind: aNotice, saga: i, step: -1}, aggregate: i})
+		}
+	}
+}
+
+// store writes the saga and its history.
 func (w *world) store(a *applied) {
 	i := a.note.saga
 	r := &w.rows[i]
@@ -85,11 +106,6 @@ func (w *world) store(a *applied) {
 	r.state = a.tr.Next
 	w.checkTransition(a)
 	w.alarm(a)
-	for _, e := range a.tr.Effects {
-		if c, ok := e.(saga.SendCommand); ok {
-			w.append(0, note{kind: aCommand, saga: i, step: stepOf(c.Step), op: numbered(c.Operation), attempt: c.Attempt})
-		}
-	}
 }
 
 // stepOf numbers a step.

@@ -1,14 +1,22 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"go.example/saga/pkg/outbox/desk"
+)
 
 // swarm says which faults a schedule has and how often. Each kind is drawn by
 // itself: a schedule with every fault at once hides those that need calm around them.
 type swarm struct {
 	late       odds // a message takes longer than a timeout
 	twice      odds // the broker delivers it again
-	lost       odds // the relay's publish is not confirmed, and did not arrive
-	unsure     odds // it is not confirmed, and arrived
+	lost       odds // the relay's publish did not arrive, and its session ends
+	unsure     odds // it arrived, and the session ends before it is confirmed
+	choosy     odds // the broker refuses a message
+	death      odds // a relay dies between two steps
+	blind      odds // it does not hear whether the position is saved
+	busy       odds // a transaction also writes of other things
 	crash      odds // a process dies and does its work again
 	stale      odds // a transaction commits long after it has read
 	grouped    odds // a transaction takes all that has arrived
@@ -20,7 +28,12 @@ type swarm struct {
 	meddling   int  // how many verbs the operator says
 	signalling int  // how often each signal comes
 	horizon    time.Duration
+	limits     desk.Limits
+	page       int // rows that a relay reads at once
 }
+
+// windows are small ones, so that they are often full.
+var windows = [...]int{4, 2, 3, 4, 1, 3, 2, 8}
 
 // levels are the odds of a fault, the harmless one first.
 var levels = [...]odds{0, 0, 12, 40, 90}
@@ -31,6 +44,14 @@ func (w *world) drawSwarm() {
 		late: level(), twice: level(), lost: level(), unsure: level(), crash: level(), stale: level(),
 		grouped: level(), technical: level(), refusing: level(), early: level(),
 	}
+	w.swarm.lost, w.swarm.unsure = w.swarm.lost/2, w.swarm.unsure/2
+	w.swarm.death, w.swarm.choosy, w.swarm.blind, w.swarm.busy = w.swarm.crash/6, level()/2, level(), level()/2
+	window := windows[w.below(len(windows))]
+	w.swarm.limits = desk.Limits{Window: window, InFlight: max(1, window/(1+w.below(2))), Bytes: 100, Open: window}
+	if w.below(4) == 3 {
+		w.swarm.limits.Bytes = 2
+	}
+	w.swarm.page = 1 + w.below(3)
 	w.swarm.lying = odds(max(0, 8*(w.below(8)-4)))
 	w.swarm.silent = w.below(8) == 7
 	w.swarm.meddling = max(0, w.below(8)-3)
@@ -57,12 +78,20 @@ const (
 	faultEarly
 	faultTombstone
 	faultLie
+	faultRefused
+	faultDead
+	faultBlind
+	faultReload
+	faultFull
+	faultChatter
+	faultScheduled
 	faults
 )
 
 var faultNames = [faults]string{
 	"late message", "repeated message", "lost message", "unsure publish", "crash before commit", "crash after commit",
 	"relay crash", "slow transaction", "stale read", "group commit", "technical error", "refusal", "early timer", "cancel before request", "lie",
+	"refused publish", "dead message", "save without an answer", "parked messages changed", "full window", "other message", "scheduled message",
 }
 
 // strikes draws whether the fault comes about. Once everything has healed none does.

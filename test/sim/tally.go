@@ -16,6 +16,7 @@ type Tally struct {
 	Moved        int // to another version of the definition
 	Helped       int // needed the operator after everything had healed
 	Faults       [faults]int
+	Deaths       [turns]int // of relays, by what they were to do
 }
 
 func (w *world) count() {
@@ -49,13 +50,21 @@ func (t *Tally) add(o *Tally) {
 	for f, n := range o.Faults {
 		t.Faults[f] += n
 	}
+	for next, n := range o.Deaths {
+		t.Deaths[next] += n
+	}
 }
 
-// Missing names the faults and ends that never came about.
+// Missing names the faults and ends that never came about, and at which steps no relay died.
 func (t *Tally) Missing() (names []string) {
 	for f, n := range t.Faults {
 		if n == 0 {
 			names = append(names, faultNames[f])
+		}
+	}
+	for next, n := range t.Deaths {
+		if n == 0 && turn(next) != toStart {
+			names = append(names, "a relay that dies when it is to "+turnNames[next])
 		}
 	}
 	for name, n := range map[string]int{"completed": t.Completed, "aborted": t.Aborted, "killed": t.Killed, "helped": t.Helped, "moved": t.Moved} {

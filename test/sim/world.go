@@ -33,6 +33,7 @@ type world struct {
 	ledger   ledger
 	facts    [maxSagas][maxSteps]facts
 	spare    []*tx
+	blank    []*appointment
 	notes    []note // of a participant's transaction
 	replies  []note // to them
 
@@ -60,10 +61,18 @@ func (w *world) play() *Violation {
 
 func (w *world) clear() {
 	w.now, w.healed, w.seq, w.passed, w.broken = 0, false, 0, 0, nil
+	for i := range w.agenda {
+		w.blank = append(w.blank, w.agenda[i].what)
+	}
 	w.agenda = w.agenda[:0]
 	w.rows = [maxSagas]row{}
 	for i := range w.services {
-		w.services[i] = service{outbox: w.services[i].outbox[:0]}
+		v := &w.services[i]
+		r := &v.relay
+		*v = service{
+			outbox: outbox{log: v.log[:0]},
+			relay:  relay{page: page{ids: r.page.ids}, heard: r.heard[:0], found: found{due: r.found.due}},
+		}
 	}
 	w.barrier, w.ledger = barrier{}, ledger{}
 	w.facts = [maxSagas][maxSteps]facts{}
@@ -94,7 +103,9 @@ func (w *world) pass(a appointment) {
 	case atParticipant:
 		w.serve(a.service, a.note)
 	case atRelay:
-		w.relay(a.service)
+		w.relay(&a)
+	case atOperator:
+		w.changeParked(a.service)
 	case atStart:
 		w.begin(a.note.saga)
 	case atTimer:

@@ -11,9 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Discarded: an operator gave the message up. It is kept for as long as its row.
-const Discarded ParkState = "discarded"
-
 // ErrNotParked: no message of that id is set aside.
 var ErrNotParked = errors.New("the message is not parked")
 

@@ -8,48 +8,29 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/outbox/desk"
 )
 
-// ParkState is why a message is set aside.
-type ParkState string
+// What the relay decides of parked messages is package desk's; here it is written down.
+type (
+	// ParkState is why a message is set aside.
+	ParkState = desk.State
+	// Parking sets one message aside.
+	Parking = desk.Parking[*outbox.Record]
+	// Due is a parked message whose time has come.
+	Due = desk.Due[*outbox.Record]
+	// Destination is where messages go to.
+	Destination = desk.Destination
+)
 
-// The states of a parked message that a holder sets.
+// The states of a parked message.
 const (
-	// Scheduled: due at its time, in nobody's way.
-	Scheduled ParkState = "scheduled"
-	// Retry: refused, will be tried again.
-	Retry ParkState = "retry"
-	// Waiting: behind an earlier message of its aggregate.
-	Waiting ParkState = "waiting"
-	// Dead: not tried any more until an operator says so.
-	Dead ParkState = "dead"
+	Scheduled = desk.Scheduled
+	Retry     = desk.Retry
+	Waiting   = desk.Waiting
+	Dead      = desk.Dead
+	Discarded = desk.Discarded
 )
-
-// Parking sets one message aside.
-type Parking struct {
-	Record *outbox.Record
-	State  ParkState
-	// Reason is the class of the last failure, one of those that the table knows;
-	// empty before the first. Error is the failure in words.
-	Reason, Error string
-	// Attempts counts the failures.
-	Attempts int
-	// Delay is the time until a Retry.
-	Delay time.Duration
-}
-
-// Due is a parked message whose time has come.
-type Due struct {
-	Record   *outbox.Record
-	State    ParkState
-	Reason   string
-	Attempts int
-	// Age is how long it has been parked, or since an operator asked to retry it.
-	Age time.Duration
-}
-
-// Destination is where messages go to.
-type Destination struct{ Exchange, RoutingKey string }
 
 // Blocked returns the aggregates whose messages must be parked behind others.
 func (t *Tenure) Blocked(ctx context.Context) ([]string, error) {

@@ -11,6 +11,8 @@ import (
 type answer struct {
 	entry *entry
 	err   error
+	span  span
+	alone bool // it was sent on a session of its own
 }
 
 // answers is a mailbox: a window of answers is taken with one wake-up.
@@ -20,9 +22,9 @@ type answers struct {
 	arrived chan struct{}
 }
 
-func (a *answers) add(e *entry, err error) {
+func (a *answers) add(one answer) {
 	a.mu.Lock()
-	a.list = append(a.list, answer{e, err})
+	a.list = append(a.list, one)
 	a.mu.Unlock()
 	wake(a.arrived)
 }
@@ -38,7 +40,7 @@ func (a *answers) collect() []answer {
 // confirm waits for the broker's answers in the order of sending.
 func (s *stream) confirm() {
 	for it := range s.flight {
-		s.answers.add(it.entry, s.await(s.ctx, it.wait))
+		s.answers.add(answer{entry: it.entry, err: s.await(s.ctx, it.wait), span: it.span})
 	}
 }
 

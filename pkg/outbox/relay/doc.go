@@ -10,7 +10,7 @@
 // pause with backoff and jitter. Nothing that happens to the database or to the
 // broker makes Run return, only the end of its context does.
 //
-// Streaming is a loop that owns a desk. The desk decides, without I/O: what is sent
+// Streaming is a loop that owns a [desk.Desk]. The desk decides, without I/O: what is sent
 // next, how far the position may go, what is parked. Goroutines beside the loop do what
 // may block: one reads the next page, one takes the confirms in the order of sending,
 // one fetches parked messages that are due, one sends suspects (see below), and a

@@ -28,7 +28,7 @@ type result struct {
 
 func newLedger(from outboxpg.Position, window int) *ledger {
 	return &ledger{
-		open:    written{position: from},
+		open:    written{Position: from},
 		hurryAt: (window + 1) / 2,
 		changed: make(chan struct{}, 1),
 		hurry:   make(chan struct{}, 1),
@@ -40,14 +40,10 @@ func newLedger(from outboxpg.Position, window int) *ledger {
 // renewed: it is worth no write of its own.
 func (l *ledger) put(w written) {
 	l.mu.Lock()
-	l.open.position, l.open.publishedID = w.position, max(l.open.publishedID, w.publishedID)
-	l.open.passed += w.passed
-	l.open.parked = append(l.open.parked, w.parked...)
-	l.open.unparked = append(l.open.unparked, w.unparked...)
-	l.open.recovered = append(l.open.recovered, w.recovered...)
-	size := l.open.size()
+	l.open.Add(w)
+	size := l.open.Size()
 	l.mu.Unlock()
-	if w.size() == 0 {
+	if w.Size() == 0 {
 		return
 	}
 	wake(l.changed)
@@ -55,9 +51,6 @@ func (l *ledger) put(w written) {
 		wake(l.hurry)
 	}
 }
-
-// size is the number of messages that there is something to write of.
-func (w written) size() int { return w.passed + len(w.parked) + len(w.unparked) }
 
 // fail records why the log stands still; the empty reason, that it does not.
 func (l *ledger) fail(reason string) {
@@ -74,17 +67,14 @@ func (l *ledger) fail(reason string) {
 func (l *ledger) due() (written, outboxpg.Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.open, l.open.progress(l.lastError)
+	return l.open, progress(l.open, l.lastError)
 }
 
 // settle notes that what was due is saved.
 func (l *ledger) settle(w written, saved outboxpg.Saved) {
 	l.mu.Lock()
-	l.open.passed -= w.passed
-	l.open.parked = slices.Clone(l.open.parked[len(w.parked):])
-	l.open.unparked = slices.Clone(l.open.unparked[len(w.unparked):])
-	l.open.recovered = slices.Clone(l.open.recovered[len(w.recovered):])
-	if w.size() > 0 {
+	l.open.Settle(w)
+	if w.Size() > 0 {
 		l.results = append(l.results, result{w, saved.Blocked, saved.ParkedVersion})
 	}
 	l.mu.Unlock()
@@ -103,29 +93,26 @@ func (l *ledger) collect() []result {
 func (l *ledger) position() outboxpg.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.open.position
+	return l.open.Position
 }
 
 // empty says whether the database knows everything.
 func (l *ledger) empty() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.open.size() == 0
+	return l.open.Size() == 0
 }
 
 // progress words it for the log.
-func (w written) progress(lastError string) outboxpg.Progress {
-	p := outboxpg.Progress{Position: w.position, PublishedID: w.publishedID, LastError: lastError, Parked: w.parked}
-	for _, parked := range w.parked {
-		p.Touched = append(p.Touched, parked.Record.AggregateID)
+func progress(w written, lastError string) outboxpg.Progress {
+	p := outboxpg.Progress{Position: w.Position, PublishedID: w.PublishedID, LastError: lastError, Touched: w.Touched()}
+	for _, e := range w.Parked {
+		p.Parked = append(p.Parked, e.Parking())
 	}
-	for _, e := range w.unparked {
-		p.Unparked = append(p.Unparked, e.record.Position)
-		p.Touched = append(p.Touched, e.record.AggregateID)
+	for _, e := range w.Unparked {
+		p.Unparked = append(p.Unparked, e.ID)
 	}
-	slices.Sort(p.Touched)
-	p.Touched = slices.Compact(p.Touched)
-	for _, d := range w.recovered {
+	for _, d := range w.Recovered {
 		if !slices.Contains(p.Recovered, d) {
 			p.Recovered = append(p.Recovered, d)
 		}

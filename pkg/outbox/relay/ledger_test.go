@@ -7,16 +7,31 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/outbox/desk"
 	"go.example/saga/pkg/outbox/outboxpg"
 )
 
-// message is an entry of the aggregate k.
-func message(id int64) *entry {
-	return &entry{record: &outbox.Record{Position: id, Message: outbox.Message{AggregateID: "k", Exchange: "x", RoutingKey: "r"}}}
+// entries are messages of the aggregate k.
+func entries(ids ...int64) (list []*entry) {
+	for _, id := range ids {
+		list = append(list, &entry{Message: desk.Message{ID: id, Aggregate: "k", To: desk.Destination{Exchange: "x"}}})
+	}
+	return list
 }
 
-func parking(id int64) outboxpg.Parking {
-	return outboxpg.Parking{Record: message(id).record, State: outboxpg.Retry}
+// parked is what a desk says when messages of the aggregate k are refused.
+func parked(t *testing.T, ids ...int64) []*entry {
+	t.Helper()
+	limits := desk.Limits{Window: 8, InFlight: 8, Bytes: 1, Open: 8}
+	d := desk.New[*outbox.Record](limits, desk.Policy{}, func() float64 { return 0 }, outboxpg.Position{}, nil)
+	for _, id := range ids {
+		r := &outbox.Record{Position: id, Message: outbox.Message{AggregateID: "k"}}
+		d.Admit(message(r), r, outboxpg.Position{})
+	}
+	d.Refused(d.Next(), desk.Nacked, "no")
+	list := d.Take().Parked
+	require.Len(t, list, len(ids))
+	return list
 }
 
 func rung(c <-chan struct{}) bool {
@@ -31,9 +46,9 @@ func rung(c <-chan struct{}) bool {
 func TestLedgerKeepsWhatCameDuringASave(t *testing.T) {
 	t.Parallel()
 	l := newLedger(outboxpg.Position{}, 100)
-	l.put(written{publishedID: 2, passed: 2, parked: []outboxpg.Parking{parking(1)}, unparked: []*entry{message(7)}})
+	l.put(written{PublishedID: 2, Passed: 2, Parked: parked(t, 1), Unparked: entries(7)})
 	saving, _ := l.due()
-	l.put(written{publishedID: 5, passed: 3, parked: []outboxpg.Parking{parking(4)}, unparked: []*entry{message(8)}})
+	l.put(written{PublishedID: 5, Passed: 3, Parked: parked(t, 4), Unparked: entries(8)})
 	require.False(t, l.empty())
 
 	l.settle(saving, outboxpg.Saved{Blocked: []string{"k"}, ParkedVersion: 3})
@@ -42,8 +57,10 @@ func TestLedgerKeepsWhatCameDuringASave(t *testing.T) {
 	require.Empty(t, l.collect(), "once")
 
 	rest, progress := l.due()
-	require.Equal(t, 3, rest.passed)
-	require.Equal(t, []outboxpg.Parking{parking(4)}, progress.Parked)
+	require.Equal(t, 3, rest.Passed)
+	require.Len(t, progress.Parked, 1)
+	require.EqualValues(t, 4, progress.Parked[0].Record.Position)
+	require.Equal(t, desk.Nacked, progress.Parked[0].Reason)
 	require.Equal(t, []int64{8}, progress.Unparked)
 	require.EqualValues(t, 5, progress.PublishedID)
 	l.settle(rest, outboxpg.Saved{})
@@ -55,8 +72,8 @@ func TestLedgerNamesEachAggregateAndDestinationOnce(t *testing.T) {
 	l := newLedger(outboxpg.Position{}, 100)
 	there := outboxpg.Destination{Exchange: "x", RoutingKey: "r"}
 	l.put(written{
-		parked: []outboxpg.Parking{parking(1)}, unparked: []*entry{message(2), message(3)},
-		recovered: []outboxpg.Destination{there, {RoutingKey: "q"}, there},
+		Parked: parked(t, 1), Unparked: entries(2, 3),
+		Recovered: []outboxpg.Destination{there, {RoutingKey: "q"}, there},
 	})
 	_, progress := l.due()
 	require.Equal(t, []string{"k"}, progress.Touched)
@@ -68,10 +85,10 @@ func TestLedgerWakesTheKeeper(t *testing.T) {
 	l := newLedger(outboxpg.Position{}, 8)
 	l.put(written{})
 	require.False(t, rung(l.changed), "a step over an empty stretch can wait")
-	l.put(written{passed: 1})
+	l.put(written{Passed: 1})
 	require.True(t, rung(l.changed))
 	require.False(t, rung(l.hurry))
-	l.put(written{passed: 7})
+	l.put(written{Passed: 7})
 	require.True(t, rung(l.hurry), "the window is full")
 
 	l.fail("why")
@@ -86,7 +103,7 @@ func TestLedgerWakesTheKeeper(t *testing.T) {
 func TestFlushForgetsTheResults(t *testing.T) {
 	t.Parallel()
 	h := &hold{ledger: newLedger(outboxpg.Position{}, 8), ctx: t.Context()}
-	h.ledger.put(written{passed: 3, parked: []outboxpg.Parking{parking(1)}})
+	h.ledger.put(written{Passed: 3, Parked: parked(t, 1)})
 	go func() { // the keeper
 		<-h.ledger.hurry
 		w, _ := h.ledger.due()
@@ -95,7 +112,7 @@ func TestFlushForgetsTheResults(t *testing.T) {
 	require.True(t, h.flush())
 	require.Empty(t, h.ledger.collect())
 
-	h.ledger.put(written{passed: 1})
+	h.ledger.put(written{Passed: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	h.ctx = ctx

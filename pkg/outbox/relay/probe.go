@@ -7,22 +7,22 @@ import (
 	"time"
 
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/outbox/desk"
 )
 
 // suspect remembers, after the broker has ended the session because of a message,
 // those that may have been the one: each will be sent on a session of its own.
-func (s *stream) suspect(unanswered []*entry) {
-	for _, e := range unanswered {
-		if !e.alone {
-			s.suspects[e.record.Position] = true
+func (s *stream) suspect(unanswered []answer) {
+	for _, a := range unanswered {
+		if !a.alone {
+			s.suspects[a.entry.ID] = true
 		}
 	}
 }
 
 // mustBeAlone says whether an entry may end the session that carries it.
 func (s *stream) mustBeAlone(e *entry) bool {
-	e.alone = e.alone || s.suspects[e.record.Position] || s.doubts.about(e.record.Exchange)
-	return e.alone
+	return e.Reason() == desk.Fatal || s.suspects[e.ID] || s.doubts.about(e.To.Exchange)
 }
 
 // probe sends the suspects one after the other on a throw-away session. The one
@@ -38,18 +38,18 @@ func (s *stream) probe() {
 	defer leave()
 	for e := range s.alone {
 		if s.front.Err() != nil {
-			s.answers.add(e, errNotSent)
+			s.answers.add(answer{entry: e, err: errNotSent, alone: true})
 			continue
 		}
-		err := s.doubts.standing(e.record.Exchange, time.Now())
+		err := s.doubts.standing(e.To.Exchange, time.Now())
 		if err == nil {
-			err = s.try(&session, e.record)
-			s.doubts.learn(e.record.Exchange, err, time.Now())
+			err = s.try(&session, e.Record)
+			s.doubts.learn(e.To.Exchange, err, time.Now())
 		}
-		if len(s.alone) == 0 || reasonOf(err) == reasonFatal || reasonOf(err) == "" && err != nil {
+		if len(s.alone) == 0 || reasonOf(err) == desk.Fatal || reasonOf(err) == "" && err != nil {
 			leave()
 		}
-		s.answers.add(e, err)
+		s.answers.add(answer{entry: e, err: err, alone: true})
 	}
 }
 
@@ -111,9 +111,9 @@ func (d *doubts) learn(exchange string, err error, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch reasonOf(err) {
-	case reasonFatal:
+	case desk.Fatal:
 		d.exchanges[exchange] = doubt{err: err, strikes: d.exchanges[exchange].strikes + 1, last: now}
-	case reasonUnroutable, reasonNacked:
+	case desk.Unroutable, desk.Nacked:
 		delete(d.exchanges, exchange)
 	case "":
 		if err == nil {

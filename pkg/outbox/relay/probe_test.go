@@ -49,14 +49,13 @@ func TestDoubts(t *testing.T) {
 func TestSuspectsAreSentAlone(t *testing.T) {
 	t.Parallel()
 	s := &stream{hold: &hold{Engine: &Engine{suspects: map[int64]bool{}, doubts: &doubts{exchanges: map[string]doubt{}}}}}
-	alone := message(2)
-	alone.alone = true
-	s.suspect([]*entry{message(1), alone})
-	require.True(t, s.mustBeAlone(message(1)))
-	require.False(t, s.mustBeAlone(message(2)), "it was alone already, and so is no suspect")
-	require.False(t, s.mustBeAlone(message(3)))
+	entries := entries(1, 2, 3)
+	s.suspect([]answer{{entry: entries[0]}, {entry: entries[1], alone: true}})
+	require.True(t, s.mustBeAlone(entries[0]))
+	require.False(t, s.mustBeAlone(entries[1]), "it was alone already, and so is no suspect")
+	require.False(t, s.mustBeAlone(entries[2]))
 	s.doubts.learn("x", outbox.ErrFatal, time.Now())
-	require.True(t, s.mustBeAlone(message(3)), "its exchange is in doubt")
+	require.True(t, s.mustBeAlone(entries[2]), "its exchange is in doubt")
 }
 
 // Where a suspect's own session cannot be had, its outcome is unknown: the turn ends,

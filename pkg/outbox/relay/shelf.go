@@ -45,18 +45,18 @@ func (f *shelf) ask() {
 	case f.s.front.Err() != nil:
 	case f.busy:
 		f.again = true
-	case !f.s.desk.wantsDue():
+	case !f.s.desk.WantsDue():
 		f.timer.Reset(dueSoon)
 	default:
 		f.busy = true
-		f.asked <- f.s.desk.inWork()
+		f.asked <- f.s.desk.InWork()
 	}
 }
 
 // hurry asks at once after parked messages were written: the next ones of their
 // aggregates may be due by that.
 func (f *shelf) hurry(r result) {
-	if len(r.written.parked) > 0 || len(r.written.unparked) > 0 {
+	if len(r.written.Parked) > 0 || len(r.written.Unparked) > 0 {
 		f.ask()
 	}
 }
@@ -74,7 +74,9 @@ func (f *shelf) take(found shelved) {
 		f.s.fail(errReload)
 		return
 	}
-	f.s.desk.admitDue(found.due)
+	for _, due := range found.due {
+		f.s.desk.AdmitDue(message(due.Record), due)
+	}
 	pause := min(max(found.wait, dueSoon), dueLatest)
 	if f.again {
 		f.again, pause = false, dueSoon

@@ -7,7 +7,14 @@ import (
 	"time"
 
 	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/outbox/desk"
 	"go.example/saga/pkg/outbox/outboxpg"
+)
+
+// What is on the desk of a relay.
+type (
+	entry   = desk.Entry[*outbox.Record, outboxpg.Position]
+	written = desk.Written[*outbox.Record, outboxpg.Position]
 )
 
 // stream is the work of a tenure with one session: it reads, sends, takes the
@@ -16,7 +23,7 @@ import (
 // still answered.
 type stream struct {
 	*hold
-	desk    *desk
+	desk    *desk.Desk[*outbox.Record, outboxpg.Position]
 	version int64 // of what operators did to the parked messages, when the desk was set up
 
 	ctx   context.Context // ends when the session broke: nothing can be answered
@@ -30,7 +37,7 @@ type stream struct {
 	answers answers
 	shelf   *shelf
 	// unanswered are entries whose outcome will not be known.
-	unanswered []*entry
+	unanswered []answer
 
 	mu     sync.Mutex
 	failed error // why the stream ends, the first reason
@@ -39,6 +46,7 @@ type stream struct {
 // sent is a message on its way to be confirmed.
 type sent struct {
 	entry *entry
+	span  span
 	wait  func(context.Context) error
 }
 
@@ -73,7 +81,7 @@ func (h *hold) stream() error {
 // those that have none are suspects.
 func (s *stream) leave() {
 	s.take(s.answers.collect())
-	s.ledger.put(s.desk.take())
+	s.ledger.put(s.desk.Take())
 	if errors.Is(s.reason(), outbox.ErrFatal) {
 		s.suspect(s.unanswered)
 	}
@@ -100,9 +108,9 @@ func (h *hold) newStream() (*stream, error) {
 		alone:   make(chan *entry, inFlight),
 		answers: answers{arrived: make(chan struct{}, 1)},
 	}
-	limits := deskLimits{window: h.cfg.Window, inFlight: inFlight, bytes: maxFlight, open: h.cfg.Window}
-	policy := policy{first: h.limits.retry, longest: h.limits.longestRetry, retryFor: h.cfg.RetryFor}
-	s.desk = newDesk(limits, policy, h.random, h.ledger.position(), blocked)
+	limits := desk.Limits{Window: h.cfg.Window, InFlight: inFlight, Bytes: maxFlight, Open: h.cfg.Window}
+	policy := desk.Policy{First: h.limits.retry, Longest: h.limits.longestRetry, RetryFor: h.cfg.RetryFor}
+	s.desk = desk.New[*outbox.Record](limits, policy, h.random, h.ledger.position(), blocked)
 	s.ctx, s.abort = context.WithCancel(h.ctx)
 	s.front, s.stop = context.WithCancel(h.front)
 	s.shelf = newShelf(s)
@@ -115,19 +123,19 @@ func (s *stream) loop() {
 	defer blockedAgain.Stop()
 	for {
 		s.send()
-		s.ledger.put(s.desk.take())
-		if s.desk.full() {
+		s.ledger.put(s.desk.Take())
+		if s.desk.Full() {
 			wake(s.ledger.hurry)
 		}
-		s.board.progress(s.desk.open.len(), s.desk.oldest())
+		s.board.progress(s.desk.Open(), s.desk.Oldest())
 		if s.broken() {
 			s.fail(brokerFault(s.publisher.Err()))
 		}
-		if s.ctx.Err() != nil || s.broken() || (s.front.Err() != nil && s.desk.inFlight == 0 && !s.maySend()) {
+		if s.ctx.Err() != nil || s.broken() || (s.front.Err() != nil && s.desk.InFlight() == 0 && !s.maySend()) {
 			return
 		}
 		var pages <-chan outboxpg.Page
-		if s.front.Err() == nil && s.desk.wantsPage() {
+		if s.front.Err() == nil && s.desk.WantsPage() {
 			pages = s.pages
 		}
 		var front <-chan struct{}
@@ -139,12 +147,12 @@ func (s *stream) loop() {
 		}
 		select {
 		case page := <-pages:
-			s.desk.admit(page)
+			s.admit(page)
 		case <-s.answers.arrived:
 			s.take(s.answers.collect())
 		case <-s.ledger.saved:
 			for _, r := range s.ledger.collect() {
-				s.desk.saved(r.written, r.blocked)
+				s.desk.Saved(r.written, r.blocked)
 				s.shelf.hurry(r)
 			}
 		case found := <-s.shelf.found:
@@ -161,10 +169,28 @@ func (s *stream) loop() {
 	}
 }
 
+// admit puts a page on the desk.
+func (s *stream) admit(page outboxpg.Page) {
+	if len(page.Records) == 0 {
+		s.desk.AdmitGap(page.End())
+	}
+	for i, r := range page.Records {
+		s.desk.Admit(message(r), r, page.After(i))
+	}
+}
+
+// message is what the desk has to know of a record.
+func message(r *outbox.Record) desk.Message {
+	return desk.Message{
+		ID: r.Position, Aggregate: r.AggregateID, To: desk.Destination{Exchange: r.Exchange, RoutingKey: r.RoutingKey},
+		Size: weight(r), Scheduled: !r.DeliverAt.IsZero(), CreatedAt: r.CreatedAt,
+	}
+}
+
 // send gives the broker what it has room for.
 func (s *stream) send() {
 	for s.maySend() {
-		e := s.desk.next()
+		e := s.desk.Next()
 		if e == nil {
 			return
 		}
@@ -172,15 +198,15 @@ func (s *stream) send() {
 			s.alone <- e
 			continue
 		}
-		e.span = startSpan(s.ctx, e.record)
-		wait, err := s.publisher.Publish(s.ctx, e.record)
+		span := startSpan(s.ctx, e.Record)
+		wait, err := s.publisher.Publish(s.ctx, e.Record)
 		switch {
 		case err == nil:
-			s.flight <- sent{e, wait}
+			s.flight <- sent{e, span, wait}
 		case s.ctx.Err() != nil:
-			s.desk.withdrawn(e)
+			s.desk.Withdrawn(e)
 		default: // in its turn: those before it may still be confirmed
-			s.flight <- sent{e, func(context.Context) error { return err }}
+			s.flight <- sent{e, span, func(context.Context) error { return err }}
 			return
 		}
 	}
@@ -192,38 +218,38 @@ func (s *stream) maySend() bool {
 	if _, blocked := s.publisher.Blocked(); blocked || s.broken() || s.ctx.Err() != nil || len(s.unanswered) > 0 {
 		return false // the position cannot pass what has no answer
 	}
-	return s.front.Err() == nil || s.desk.gaps()
+	return s.front.Err() == nil || s.desk.Gaps()
 }
 
 // take hears the broker's answers.
 func (s *stream) take(answers []answer) {
 	var confirmed, refused, unanswered int
 	for _, a := range answers {
-		a.entry.span.end(a.err)
+		a.span.end(a.err)
 		reason := reasonOf(a.err)
 		switch {
 		case a.err == nil:
 			confirmed++
-			delete(s.suspects, a.entry.record.Position)
-			s.desk.confirmed(a.entry)
-			if a.entry.due == nil { // a parked one's age says nothing of the relay's speed
-				s.board.tell(a.entry.record)
+			delete(s.suspects, a.entry.ID)
+			s.desk.Confirmed(a.entry)
+			if !a.entry.WasParked() { // a parked one's age says nothing of the relay's speed
+				s.board.tell(a.entry.Record)
 			}
 		case errors.Is(a.err, errNotSent):
-			s.desk.withdrawn(a.entry)
-		case reason == "", reason == reasonFatal && !a.entry.alone:
+			s.desk.Withdrawn(a.entry)
+		case reason == "", reason == desk.Fatal && !a.alone:
 			unanswered++
-			s.desk.answered(a.entry) // nothing more will come: the loop need not wait for it
-			s.unanswered = append(s.unanswered, a.entry)
+			s.desk.Unanswered(a.entry) // nothing more will come: the loop need not wait for it
+			s.unanswered = append(s.unanswered, a)
 			s.fail(brokerFault(a.err)) // it says nothing about this message
 		default:
 			refused++
-			delete(s.suspects, a.entry.record.Position)
-			s.desk.refused(a.entry, reason, a.err.Error())
-			s.board.refusal(a.entry.record, reason, a.err)
+			delete(s.suspects, a.entry.ID)
+			s.desk.Refused(a.entry, reason, a.err.Error())
+			s.board.refusal(a.entry.Record, reason, a.err)
 		}
 	}
-	s.board.heard(confirmed, refused, unanswered, s.desk.written.publishedID)
+	s.board.heard(confirmed, refused, unanswered, s.desk.PublishedID())
 }
 
 // fail ends the stream; the first reason counts.

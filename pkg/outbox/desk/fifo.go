@@ -1,4 +1,4 @@
-package relay
+package desk
 
 // fifo is a queue that gives its memory back as it empties.
 type fifo[T any] struct {

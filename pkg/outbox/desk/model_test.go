@@ -1,4 +1,4 @@
-package relay
+package desk
 
 import (
 	"cmp"
@@ -7,13 +7,10 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-
-	"go.example/saga/pkg/outbox"
-	"go.example/saga/pkg/outbox/outboxpg"
 )
 
-// Whatever happens, in whatever order, desk and ledger keep the promises of the
-// package's documentation. More is tried with -rapid.checks=100000.
+// Whatever happens, in whatever order, a desk keeps the promises of the documentation
+// of package relay. More is tried with -rapid.checks=100000.
 func TestDeskKeepsItsPromises(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -29,23 +26,21 @@ func TestDeskKeepsItsPromises(t *testing.T) {
 	})
 }
 
-// sim is a relay's desk and ledger between a database, a broker and an operator.
+// sim is a relay's desk, and what it has not saved yet, between a database, a broker and an operator.
 type sim struct {
 	*rapid.T
 	*simDatabase
-	limits   deskLimits
-	lastID   int64
-	locked   []*simRow    // not committed, and their aggregates' other writers wait
-	unread   []*simRow    // committed, in no window
-	windows  map[int]bool // numbers of rows of the log where a window ends
-	pageEnds map[int]bool // where a page does that this desk was given
+	limits  Limits
+	lastID  int64
+	locked  []*simRow    // not committed, and their aggregates' other writers wait
+	unread  []*simRow    // committed, in no window
+	windows map[int]bool // numbers of rows of the log where a window ends
 
-	desk     *desk
-	ledger   *ledger
-	start    int // rows of the log before the place where this desk began
-	put      int // before the ledger's position
-	read     int // that were read
-	inFlight []*entry
+	desk     *Desk[Message, int]
+	ledger   testWritten // what is done and not saved
+	heard    []simSave   // saved, and the desk has not been told
+	read     int         // rows of the log that were read
+	inFlight []*testEntry
 	saving   *simSave
 	asking   bool
 	inWork   []int64
@@ -60,15 +55,13 @@ type sim struct {
 
 // simSave is a save without an answer.
 type simSave struct {
-	written  written
-	progress outboxpg.Progress
-	position int
-	done     bool
-	saved    outboxpg.Saved
+	written testWritten
+	done    bool
+	blocked []string
 }
 
 type simFound struct {
-	due     []outboxpg.Due
+	due     []Due[Message]
 	version int
 }
 
@@ -77,7 +70,7 @@ func newSim(r *rapid.T) *sim {
 	s := &sim{
 		T:           r,
 		simDatabase: &simDatabase{fatal: r.Fatalf, rows: map[int64]*simRow{}, parked: map[int64]*simParked{}},
-		limits:      deskLimits{window: window, inFlight: max(1, window/2), bytes: 6, open: 2 * window},
+		limits:      Limits{Window: window, InFlight: max(1, window/2), Bytes: 6, Open: 2 * window},
 		windows:     map[int]bool{},
 	}
 	s.restart()
@@ -86,19 +79,19 @@ func newSim(r *rapid.T) *sim {
 
 // restart goes on from what the database says.
 func (s *sim) restart() {
-	s.ledger, s.put, s.saving = newLedger(outboxpg.Position{}, s.limits.window), s.saved, nil
+	s.ledger, s.heard, s.saving = testWritten{Position: s.saved}, nil, nil
 	s.setUp()
 }
 
 // setUp makes a desk that goes on from the ledger's position.
 func (s *sim) setUp() {
-	policy := policy{first: time.Second, longest: 4 * time.Second, retryFor: 10 * time.Second}
-	s.desk = newDesk(s.limits, policy, func() float64 { return 0.5 }, outboxpg.Position{}, s.blocked())
-	s.start, s.read, s.since, s.reloading = s.put, s.put, s.version, false
+	policy := Policy{First: time.Second, Longest: 4 * time.Second, RetryFor: 10 * time.Second}
+	s.desk = New[Message](s.limits, policy, func() float64 { return 0.5 }, s.ledger.Position, s.blocked())
+	s.read, s.since, s.reloading = s.ledger.Position, s.version, false
 	s.inFlight, s.asking, s.found = nil, false, nil
-	s.pageEnds, s.gone = map[int]bool{s.put: true}, map[int64]bool{}
+	s.gone = map[int64]bool{}
 	for id, p := range s.parked {
-		s.gone[id] = p.state == outboxpg.Discarded
+		s.gone[id] = p.state == Discarded
 	}
 }
 
@@ -135,24 +128,23 @@ func (s *sim) readPage(r *rapid.T) {
 
 // readRows gives the desk a page, of a new window at the end of the last one.
 func (s *sim) readRows(limit int) bool {
-	if !s.desk.wantsPage() || s.reloading {
+	if !s.desk.WantsPage() || s.reloading {
 		return false
 	}
 	if s.read == len(s.log) {
 		s.openWindow()
 	}
-	var page outboxpg.Page
-	for s.read < len(s.log) && len(page.Records) < limit && (len(page.Records) == 0 || !s.windows[s.read]) {
+	n := 0
+	for ; s.read < len(s.log) && n < limit && (n == 0 || !s.windows[s.read]); n++ {
 		row := s.log[s.read]
-		record := row.record()
-		if row.deliverAt > s.now {
-			record.DeliverAt = time.Unix(row.deliverAt, 0)
-		}
-		page.Records = append(page.Records, record)
 		s.read++
+		m := row.message()
+		m.Scheduled = row.deliverAt > s.now
+		s.desk.Admit(m, m, s.read)
 	}
-	s.pageEnds[s.read] = true
-	s.desk.admit(page)
+	if n == 0 {
+		s.desk.AdmitGap(s.read)
+	}
 	return true
 }
 
@@ -173,14 +165,14 @@ func (s *sim) send(r *rapid.T) {
 }
 
 func (s *sim) sendNext() bool {
-	e := s.desk.next()
+	e := s.desk.Next()
 	if e == nil {
 		return false
 	}
-	row := s.rows[e.record.Position]
+	row := s.rows[e.ID]
 	for _, other := range s.inFlight {
-		if other.record.AggregateID == row.key {
-			s.Fatalf("messages %d and %d of %s are with the broker at once", other.record.Position, row.id, row.key)
+		if other.Aggregate == row.key {
+			s.Fatalf("messages %d and %d of %s are with the broker at once", other.ID, row.id, row.key)
 		}
 	}
 	if s.gone[row.id] {
@@ -198,7 +190,7 @@ func (s *sim) answer(r *rapid.T) {
 	if len(s.inFlight) == 0 {
 		r.Skip()
 	}
-	reasons := []string{"", "", "", reasonUnroutable, reasonNacked, reasonInvalid, reasonFatal}
+	reasons := []string{"", "", "", Unroutable, Nacked, Invalid, Fatal}
 	s.answered(rapid.IntRange(0, len(s.inFlight)-1).Draw(r, "message"), rapid.SampledFrom(reasons).Draw(r, "reason"))
 }
 
@@ -206,12 +198,12 @@ func (s *sim) answered(i int, reason string) {
 	e := s.inFlight[i]
 	s.inFlight = slices.Delete(s.inFlight, i, i+1)
 	if reason == "" {
-		s.deliver(s.rows[e.record.Position])
-		s.desk.confirmed(e)
+		s.deliver(s.rows[e.ID])
+		s.desk.Confirmed(e)
 		return
 	}
-	s.rows[e.record.Position].sent = false
-	s.desk.refused(e, reason, "no")
+	s.rows[e.ID].sent = false
+	s.desk.Refused(e, reason, "no")
 }
 
 // deliver is the broker's: the message is in a queue.
@@ -230,21 +222,13 @@ func (s *sim) deliver(row *simRow) {
 func (s *sim) enter() {
 	open := 0
 	for _, e := range s.desk.open.items[s.desk.open.head:] {
-		if e.record != nil {
+		if !e.empty {
 			open++
 		}
 	}
-	w := s.desk.take()
-	s.ledger.put(w)
-	if s.put = s.read - open; s.put == s.start {
-		return
-	}
-	want := outboxpg.Position{}
-	if last := s.log[s.put-1].id; !s.pageEnds[s.put] {
-		want = outboxpg.Page{Records: []*outbox.Record{{Position: last}, {}}}.After(0)
-	}
-	if w.position != want {
-		s.Fatalf("the position is %v after %d rows, want %v", w.position, s.put, want)
+	s.ledger.Add(s.desk.Take())
+	if want := s.read - open; s.ledger.Position != want {
+		s.Fatalf("the position is behind %d rows, want %d", s.ledger.Position, want)
 	}
 }
 
@@ -253,22 +237,21 @@ func (s *sim) beginSave(r *rapid.T) {
 		r.Skip()
 	}
 	s.enter()
-	w, progress := s.ledger.due()
-	s.saving = &simSave{written: w, progress: progress, position: s.put}
+	s.saving = &simSave{written: s.ledger}
 }
 
 func (s *sim) commitSave(r *rapid.T) {
 	if s.saving == nil || s.saving.done {
 		r.Skip()
 	}
-	s.saving.saved, s.saving.done = s.save(s.saving.position, s.saving.progress), true
+	s.saving.blocked, s.saving.done = s.save(s.saving.written), true
 }
 
 func (s *sim) answerSave(r *rapid.T) {
 	if s.saving == nil || !s.saving.done {
 		r.Skip()
 	}
-	s.ledger.settle(s.saving.written, s.saving.saved)
+	s.settle(*s.saving)
 	s.saving = nil
 }
 
@@ -280,17 +263,31 @@ func (s *sim) loseSave(r *rapid.T) {
 	s.saving = nil
 }
 
+// settle knows that a save was committed; the desk hears of it later.
+func (s *sim) settle(saved simSave) {
+	s.ledger.Settle(saved.written)
+	s.heard = append(s.heard, saved)
+}
+
+// saveNow saves what there is to save, at once.
+func (s *sim) saveNow() {
+	s.enter()
+	w := s.ledger
+	s.settle(simSave{written: w, blocked: s.save(w)})
+}
+
 func (s *sim) hear(*rapid.T) {
-	for _, result := range s.ledger.collect() {
-		s.desk.saved(result.written, result.blocked)
+	for _, saved := range s.heard {
+		s.desk.Saved(saved.written, saved.blocked)
 	}
+	s.heard = nil
 }
 
 func (s *sim) ask(r *rapid.T) {
-	if s.asking || s.reloading || !s.desk.wantsDue() {
+	if s.asking || s.reloading || !s.desk.WantsDue() {
 		r.Skip()
 	}
-	s.asking, s.inWork = true, s.desk.inWork()
+	s.asking, s.inWork = true, s.desk.InWork()
 }
 
 func (s *sim) look(r *rapid.T) {
@@ -310,7 +307,9 @@ func (s *sim) takeFound(r *rapid.T) {
 		s.reloading = true
 		return
 	}
-	s.desk.admitDue(found.due)
+	for _, due := range found.due {
+		s.desk.AdmitDue(due.Record, due)
+	}
 }
 
 func (s *sim) passTime(r *rapid.T) { s.now += rapid.Int64Range(1, 5).Draw(r, "seconds") }
@@ -318,7 +317,7 @@ func (s *sim) passTime(r *rapid.T) { s.now += rapid.Int64Range(1, 5).Draw(r, "se
 // operator changes any message, but none while a save is without an answer: it may be
 // repeated and then undoes what an operator did in between.
 func (s *sim) operator(r *rapid.T) {
-	if len(s.log) == 0 || !s.ledger.empty() {
+	if len(s.log) == 0 || s.ledger.Size() > 0 {
 		r.Skip()
 	}
 	id := rapid.SampledFrom(s.log).Draw(r, "message").id
@@ -330,11 +329,8 @@ func (s *sim) reload(r *rapid.T) {
 	if !s.reloading || s.desk.open.len() > 0 || s.desk.inFlight > 0 || s.saving != nil {
 		r.Skip()
 	}
-	for s.enter(); !s.ledger.empty(); {
-		w, progress := s.ledger.due()
-		s.ledger.settle(w, s.save(s.put, progress))
-	}
-	s.ledger.collect() // what is known of the old desk means nothing to the new one
+	s.saveNow()
+	s.heard = nil // what is known of the old desk means nothing to the new one
 	s.setUp()
 }
 
@@ -349,7 +345,7 @@ func (s *sim) crash(r *rapid.T) {
 func (s *sim) loseDesk(r *rapid.T) {
 	for _, e := range s.inFlight {
 		if rapid.Bool().Draw(r, "delivered") {
-			s.deliver(s.rows[e.record.Position])
+			s.deliver(s.rows[e.ID])
 		}
 	}
 	for _, row := range s.log {
@@ -368,8 +364,7 @@ func (s *sim) breakSession(r *rapid.T) {
 		r.Skip()
 	}
 	if s.enter(); rapid.Bool().Draw(r, "released") {
-		_, progress := s.ledger.due()
-		s.save(s.put, progress)
+		s.save(s.ledger)
 	}
 	s.loseDesk(r)
 }
@@ -383,18 +378,18 @@ func (s *sim) check(r *rapid.T) {
 		}
 	}
 	for _, e := range s.inFlight {
-		bytes += len(e.record.Payload)
+		bytes += int(e.Size)
 	}
 	switch d := s.desk; {
 	case exposed > d.exposed:
 		r.Fatalf("%d messages are exposed, the desk counts %d", exposed, d.exposed)
-	case d.exposed > s.limits.window:
+	case d.exposed > s.limits.Window:
 		r.Fatalf("%d messages are exposed, more than the window", d.exposed)
 	case s.duplicates > s.excused:
 		r.Fatalf("%d messages came twice, crashes excuse %d", s.duplicates, s.excused)
-	case bytes > int(s.limits.bytes):
+	case bytes > int(s.limits.Bytes):
 		r.Fatalf("%d bytes are in flight", bytes)
-	case len(s.inFlight) > s.limits.inFlight || d.inFlight != len(s.inFlight):
+	case len(s.inFlight) > s.limits.InFlight || d.inFlight != len(s.inFlight):
 		r.Fatalf("%d messages are in flight, the desk counts %d", len(s.inFlight), d.inFlight)
 	}
 }
@@ -423,9 +418,7 @@ func (s *sim) turn() {
 	for len(s.inFlight) > 0 {
 		s.answered(0, "")
 	}
-	s.enter()
-	w, progress := s.ledger.due()
-	s.ledger.settle(w, s.save(s.put, progress))
+	s.saveNow()
 	s.hear(s.T)
 	if s.found == nil && s.asking {
 		s.look(s.T)
@@ -435,7 +428,7 @@ func (s *sim) turn() {
 		s.takeFound(s.T)
 	case s.reloading && s.desk.open.len() == 0 && s.desk.inFlight == 0:
 		s.reload(s.T)
-	case !s.reloading && s.desk.wantsDue():
+	case !s.reloading && s.desk.WantsDue():
 		s.ask(s.T)
 	}
 	s.now++
@@ -445,8 +438,8 @@ func (s *sim) turn() {
 func (s *sim) atRest() bool {
 	for id, p := range s.parked {
 		behind := s.inTheWay(s.rows[id].key)
-		waits := p.state == outboxpg.Waiting && behind[0].state == outboxpg.Dead
-		if p.state != outboxpg.Dead && p.state != outboxpg.Discarded && !waits {
+		waits := p.state == Waiting && behind[0].state == Dead
+		if p.state != Dead && p.state != Discarded && !waits {
 			return false
 		}
 	}

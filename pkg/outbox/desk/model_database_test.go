@@ -1,12 +1,9 @@
-package relay
+package desk
 
 import (
 	"cmp"
 	"slices"
 	"time"
-
-	"go.example/saga/pkg/outbox"
-	"go.example/saga/pkg/outbox/outboxpg"
 )
 
 // simDatabase is the database as a relay sees it: a log, a position and the parked
@@ -38,19 +35,19 @@ type simRow struct {
 
 type simParked struct {
 	id       int64
-	state    outboxpg.ParkState
+	state    State
 	reason   string
 	attempts int
 	nextAt   int64
 	since    int64 // since when it is tried
 }
 
-func (r *simRow) record() *outbox.Record {
-	return &outbox.Record{Position: r.id, Message: outbox.Message{AggregateID: r.key, RoutingKey: "to " + r.key, Payload: make([]byte, r.size)}}
+func (r *simRow) message() Message {
+	return Message{ID: r.id, Aggregate: r.key, To: Destination{RoutingKey: "to " + r.key}, Size: int64(r.size)}
 }
 
 func (p *simParked) blocks() bool {
-	return p.state == outboxpg.Retry || p.state == outboxpg.Waiting || p.state == outboxpg.Dead
+	return p.state == Retry || p.state == Waiting || p.state == Dead
 }
 
 // inTheWay are the parked messages that an aggregate waits for, in order.
@@ -75,39 +72,40 @@ func (db *simDatabase) blocked() (keys []string) {
 	return slices.Compact(keys)
 }
 
-// save is the transaction of Tenure.Save; position is a number of rows of the log.
-func (db *simDatabase) save(position int, p outboxpg.Progress) (saved outboxpg.Saved) {
+// save is the transaction of outboxpg's Tenure.Save; a position is a number of rows of
+// the log.
+func (db *simDatabase) save(w testWritten) (blocked []string) {
 	seen := map[int64]bool{}
-	for _, parking := range p.Parked {
-		if id := parking.Record.Position; seen[id] {
-			db.fatal("message %d is parked twice in one statement, which PostgreSQL refuses", id)
+	for _, e := range w.Parked {
+		if seen[e.ID] {
+			db.fatal("message %d is parked twice in one statement, which PostgreSQL refuses", e.ID)
 		}
-		seen[parking.Record.Position] = true
-		db.park(parking)
+		seen[e.ID] = true
+		db.park(e.Parking())
 	}
-	for _, id := range p.Unparked {
-		if db.rows[id].delivered == 0 {
-			db.fatal("message %d leaves outbox_parked and was never published", id)
+	for _, e := range w.Unparked {
+		if db.rows[e.ID].delivered == 0 {
+			db.fatal("message %d leaves outbox_parked and was never published", e.ID)
 		}
-		db.rows[id].sent = false
-		delete(db.parked, id)
+		db.rows[e.ID].sent = false
+		delete(db.parked, e.ID)
 	}
-	db.recover(p.Recovered)
-	for _, key := range p.Touched {
+	db.recover(w.Recovered)
+	for _, key := range w.Touched() {
 		db.promote(key)
 		if len(db.inTheWay(key)) > 0 {
-			saved.Blocked = append(saved.Blocked, key)
+			blocked = append(blocked, key)
 		}
 	}
-	db.advance(position)
-	return saved
+	db.advance(w.Position)
+	return blocked
 }
 
 // park is park.sql.
-func (db *simDatabase) park(p outboxpg.Parking) {
-	id := p.Record.Position
+func (db *simDatabase) park(p Parking[Message]) {
+	id := p.Record.ID
 	was := db.parked[id]
-	if was != nil && was.state == outboxpg.Discarded {
+	if was != nil && was.state == Discarded {
 		return
 	}
 	now := &simParked{id: id, state: p.State, reason: p.Reason, attempts: p.Attempts, since: db.now}
@@ -115,19 +113,18 @@ func (db *simDatabase) park(p outboxpg.Parking) {
 		now.since = was.since
 	}
 	switch p.State {
-	case outboxpg.Retry:
+	case Retry:
 		now.nextAt = db.now + int64(p.Delay/time.Second)
-	case outboxpg.Scheduled:
-		now.nextAt = p.Record.DeliverAt.Unix()
+	case Scheduled:
+		now.nextAt = db.rows[id].deliverAt
 	default:
 	}
 	db.parked[id] = now
 }
 
-func (db *simDatabase) recover(destinations []outboxpg.Destination) {
+func (db *simDatabase) recover(destinations []Destination) {
 	for id, p := range db.parked {
-		to := outboxpg.Destination{RoutingKey: db.rows[id].record().RoutingKey}
-		if p.state == outboxpg.Retry && slices.Contains(destinations, to) {
+		if p.state == Retry && slices.Contains(destinations, db.rows[id].message().To) {
 			p.nextAt = min(p.nextAt, db.now)
 		}
 	}
@@ -135,8 +132,8 @@ func (db *simDatabase) recover(destinations []outboxpg.Destination) {
 
 // promote is outbox_parked_promote.
 func (db *simDatabase) promote(key string) {
-	if list := db.inTheWay(key); len(list) > 0 && list[0].state == outboxpg.Waiting {
-		list[0].state, list[0].nextAt = outboxpg.Retry, db.now
+	if list := db.inTheWay(key); len(list) > 0 && list[0].state == Waiting {
+		list[0].state, list[0].nextAt = Retry, db.now
 	}
 }
 
@@ -155,11 +152,11 @@ func (db *simDatabase) advance(position int) {
 }
 
 // due is due.sql with small limits.
-func (db *simDatabase) due(inWork []int64) (found []outboxpg.Due) {
+func (db *simDatabase) due(inWork []int64) (found []Due[Message]) {
 	const heads, followers = 3, 2
 	var list []*simParked
 	for _, p := range db.parked {
-		timed := p.state == outboxpg.Retry || p.state == outboxpg.Scheduled
+		timed := p.state == Retry || p.state == Scheduled
 		if timed && p.nextAt <= db.now && !slices.Contains(inWork, p.id) {
 			list = append(list, p)
 		}
@@ -169,7 +166,7 @@ func (db *simDatabase) due(inWork []int64) (found []outboxpg.Due) {
 	})
 	for _, head := range list[:min(heads, len(list))] {
 		found = append(found, db.asDue(head))
-		if head.state == outboxpg.Retry {
+		if head.state == Retry {
 			for _, p := range db.behind(head, inWork, followers) {
 				found = append(found, db.asDue(p))
 			}
@@ -184,7 +181,7 @@ func (db *simDatabase) behind(head *simParked, inWork []int64, limit int) (list 
 		if p.id <= head.id {
 			continue
 		}
-		if p.state != outboxpg.Waiting || slices.Contains(inWork, p.id) || len(list) == limit {
+		if p.state != Waiting || slices.Contains(inWork, p.id) || len(list) == limit {
 			break
 		}
 		list = append(list, p)
@@ -192,24 +189,24 @@ func (db *simDatabase) behind(head *simParked, inWork []int64, limit int) (list 
 	return list
 }
 
-func (db *simDatabase) asDue(p *simParked) outboxpg.Due {
-	return outboxpg.Due{
-		Record: db.rows[p.id].record(), State: p.state, Reason: p.reason, Attempts: p.attempts,
+func (db *simDatabase) asDue(p *simParked) Due[Message] {
+	return Due[Message]{
+		Record: db.rows[p.id].message(), State: p.state, Reason: p.reason, Attempts: p.attempts,
 		Age: time.Duration(db.now-p.since) * time.Second,
 	}
 }
 
 // retry, discard and replay are what an operator does.
 func (db *simDatabase) retry(id int64) {
-	if p := db.parked[id]; p != nil && (p.state == outboxpg.Retry || p.state == outboxpg.Dead) {
-		p.state, p.nextAt, p.since = outboxpg.Retry, db.now, db.now
+	if p := db.parked[id]; p != nil && (p.state == Retry || p.state == Dead) {
+		p.state, p.nextAt, p.since = Retry, db.now, db.now
 	}
 	db.version++
 }
 
 func (db *simDatabase) discard(id int64) {
 	if p := db.parked[id]; p != nil {
-		p.state = outboxpg.Discarded
+		p.state = Discarded
 		db.rows[id].discarded = true
 		db.promote(db.rows[id].key)
 	}
@@ -218,8 +215,8 @@ func (db *simDatabase) discard(id int64) {
 
 func (db *simDatabase) replay(id int64) {
 	r, p := db.rows[id], db.parked[id]
-	if passed := r.place < db.saved; passed && !r.sent && (p == nil || p.state == outboxpg.Discarded) {
-		db.parked[id] = &simParked{id: id, state: outboxpg.Scheduled, nextAt: db.now, since: db.now}
+	if passed := r.place < db.saved; passed && !r.sent && (p == nil || p.state == Discarded) {
+		db.parked[id] = &simParked{id: id, state: Scheduled, nextAt: db.now, since: db.now}
 		r.ordered, r.deliverAt, r.wanted = false, db.now, r.delivered+1
 	}
 	db.version++
