@@ -107,7 +107,7 @@ func Serve(name string) error {
 	if err := json.Unmarshal([]byte(os.Getenv(jobVariable)), &job); err != nil {
 		return fmt.Errorf("read %s: %w", jobVariable, err)
 	}
-	garbage.CollectRarely() // as the reservation service does; all clients alike
+	garbage.Usual.Keep() // as the reservation service does; all clients alike
 	// SIGTERM comes with the end of the input, which ends it in order.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
