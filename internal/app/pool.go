@@ -34,11 +34,18 @@ var sessionLimits = map[string]string{
 	// A frozen process must not hold row locks for ever.
 	"idle_in_transaction_session_timeout": "10s",
 	"lock_timeout":                        "10s",
-	// Every statement here finds its rows by a key. A plan that is made while a table is
-	// empty, and kept, would read all of the table until it is next analysed.
+}
+
+// steadyPlans hold for who carries out the same few statements all day, each of which
+// finds its rows by a key.
+var steadyPlans = map[string]string{
+	// A plan that is made while a table is empty, and kept, would read all of the table
+	// until it is next analysed.
 	"enable_seqscan": "off",
 	// What remains to be read as a whole is small, however dear the planner calls it now.
 	"jit": "off",
+	// Planned anew for each batch, a statement takes as long again.
+	"plan_cache_mode": "force_generic_plan",
 }
 
 // errURL leaves the parser's own text out: it can quote pieces of the password.
@@ -50,13 +57,25 @@ var errURL = errors.New("the database URL cannot be read; it has to look like " 
 // pg_stat_activity. It does not connect: the database need not be up yet. The
 // error never holds the URL, because the URL holds the password.
 func OpenPool(ctx context.Context, url config.Secret, name string, maxConns int32) (*pgxpool.Pool, error) {
+	return openPool(ctx, url, name, maxConns, sessionLimits)
+}
+
+// OpenSteadyPool makes a pool as [OpenPool] does, for statements that find their rows by
+// a key and are made again and again: each is planned once a connection.
+func OpenSteadyPool(ctx context.Context, url config.Secret, name string, maxConns int32) (*pgxpool.Pool, error) {
+	return openPool(ctx, url, name, maxConns, sessionLimits, steadyPlans)
+}
+
+func openPool(ctx context.Context, url config.Secret, name string, maxConns int32, settings ...map[string]string) (*pgxpool.Pool, error) {
 	cfg, err := poolConfig(url, name, maxConns)
 	if err != nil {
 		return nil, err
 	}
-	for key, value := range sessionLimits {
-		if cfg.ConnConfig.RuntimeParams[key] == "" {
-			cfg.ConnConfig.RuntimeParams[key] = value
+	for _, some := range settings {
+		for key, value := range some {
+			if cfg.ConnConfig.RuntimeParams[key] == "" {
+				cfg.ConnConfig.RuntimeParams[key] = value
+			}
 		}
 	}
 	return newPool(ctx, cfg)

@@ -26,6 +26,8 @@ const (
 	// poolSize serves one consumer and one timer loop, with room for a check and for
 	// operators.
 	poolSize = 6
+	// adminPoolSize serves the operators' HTTP interface.
+	adminPoolSize = 4
 	// maxCheckPause is the longest pause while the database is not ready at start.
 	maxCheckPause = 5 * time.Second
 )
@@ -41,14 +43,23 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	garbage.Usual.Keep()
 	log = log.Named(name)
-	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
+	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {
 		return err
 	}
-	defer app.ClosePools(pool)
+	// What operators ask for is planned for what they ask.
+	operators, err := app.OpenPool(ctx, s.DatabaseURL, name+"-admin", adminPoolSize)
+	if err != nil {
+		return err
+	}
+	defer app.ClosePools(pool, operators)
 	store, registry := sagapg.New(s.DatabaseSchema), app.NewRegistry(namespace)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, log)
 	e, err := engine.New(engine.Config{DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Log: log})
+	if err != nil {
+		return err
+	}
+	desk, err := engine.New(engine.Config{DB: operators, Store: store, Observe: m.observe, Log: log})
 	if err != nil {
 		return err
 	}
@@ -76,7 +87,7 @@ func Run(ctx context.Context, s Settings) error {
 		func(ctx context.Context) error {
 			return app.ServeHealth(ctx, s.HealthAddr, ready, log, app.MetricsEndpoint(registry, log))
 		},
-		func(ctx context.Context) error { return serveAdmin(ctx, s, e, log) },
+		func(ctx context.Context) error { return serveAdmin(ctx, s, desk, log) },
 	)
 }
 

@@ -30,7 +30,7 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 	}
 	garbage.Usual.Keep()
 	log = log.Named(name)
-	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, poolSize)
+	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {
 		return err
 	}

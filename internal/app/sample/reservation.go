@@ -36,7 +36,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	}
 	garbage.Usual.Keep()
 	log = log.Named(name)
-	pool, err := app.OpenPool(ctx, s.DatabaseURL, name, requestPoolSize)
+	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, requestPoolSize)
 	if err != nil {
 		return err
 	}

@@ -41,10 +41,13 @@ func (s *stream) read(from outboxpg.Position) {
 		if n := len(page.Records); n > 0 {
 			busy = time.Now()
 			load.Saw(n, busy)
-			if n < s.cfg.Page/2 && page.Last() {
-				s.pause(linger(load.PerSecond()), nil)
+			if !page.Last() {
+				continue
 			}
-			continue
+			if d := linger(load.PerSecond()); d > 0 {
+				s.pause(d, nil)
+				continue
+			}
 		}
 		if !s.pause(pollPause(time.Since(busy), rung != nil), rung) {
 			busy = time.Now() // more is to come: commits close together ring once
@@ -60,9 +63,6 @@ func (s *stream) readPage(from outboxpg.Position) (outboxpg.Page, error) {
 
 // pause waits for the time or the bell, and reports whether it was the time.
 func (s *stream) pause(d time.Duration, rung <-chan struct{}) bool {
-	if d == 0 {
-		return true
-	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

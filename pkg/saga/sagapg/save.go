@@ -75,10 +75,10 @@ func mayGrow(t saga.Transition) bool {
 
 // write writes states, history and messages in one round trip.
 func (s *Store) write(ctx context.Context, tx pgx.Tx, changes []Change, messages []outbox.Message) error {
-	states := make([]sagaRow, len(changes))
+	states, ids := make([]sagaRow, len(changes)), make([][16]byte, len(changes))
 	var history []historyRow
 	for i, change := range changes {
-		states[i] = toSagaRow(change[len(change)-1].Next)
+		states[i], ids[i] = toSagaRow(change[len(change)-1].Next), change[0].Next.ID
 		states[i].OverVersion = change[0].Next.Version - 1
 		for _, transition := range change {
 			history = append(history, toHistoryRow(transition))
@@ -93,7 +93,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, changes []Change, messages
 		return fmt.Errorf("encode the history of %d sagas: %w", len(changes), err)
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(s.query("save"), string(stateText))
+	batch.Queue(s.query("save"), string(stateText), ids)
 	batch.Queue(s.query("history"), string(historyText))
 	if err := s.outbox.Append(ctx, queued{Tx: tx, batch: batch}, messages...); err != nil {
 		return fmt.Errorf("append the messages of %d sagas: %w", len(changes), err)

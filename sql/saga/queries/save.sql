@@ -1,5 +1,7 @@
 -- Writes the new states ($1, a JSON array) over the versions they were made from.
--- A row less than given means that somebody else was there: the caller rolls back.
+-- A row less than given means that somebody else was there: the caller rolls back. $2 are
+-- the ids once more: by an array the planner walks the key for each, whatever it thinks
+-- of the table; joined to the rows alone it may read all of it.
 -- What never changes is not written, so a large payload is not copied.
 --
 -- look_at is left alone unless it would be late or its time has come: what moves it
@@ -19,5 +21,5 @@ FROM jsonb_to_recordset($1::text::jsonb) AS n (
     id uuid, over_version bigint, definition_version integer, status text, paused boolean, current_step text,
     step_status jsonb, waiting jsonb, outputs jsonb, signals jsonb, failure jsonb, park_reason text, version bigint,
     deadline timestamptz, wake_at timestamptz, updated_at timestamptz, ended_at timestamptz)
-WHERE s.id = n.id AND s.version = n.over_version
+WHERE s.id = ANY ($2::uuid[]) AND s.id = n.id AND s.version = n.over_version
 RETURNING s.id

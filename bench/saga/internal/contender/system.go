@@ -27,7 +27,7 @@ type service struct {
 }
 
 func openSystem(ctx context.Context, job Job) (place, func(), error) {
-	pool, err := newPool(ctx, job.Databases.Reservation, poolSize)
+	pool, err := newPool(ctx, job.Databases.Reservation, poolSize, map[string]string{"plan_cache_mode": "force_generic_plan"}) // as the service has it
 	if err != nil {
 		return nil, nil, err
 	}
