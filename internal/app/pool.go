@@ -28,7 +28,8 @@ const (
 
 // sessionLimits hold where the URL does not say otherwise. They are sent at
 // connect, so that they cost no round trip and need no right to ALTER ROLE.
-// PgBouncer accepts them when ignore_startup_parameters names them.
+// PgBouncer accepts them, and those of steadyPlans, when ignore_startup_parameters names
+// them.
 var sessionLimits = map[string]string{
 	"statement_timeout": "30s",
 	// A frozen process must not hold row locks for ever.

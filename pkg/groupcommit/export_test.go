@@ -1,7 +1,7 @@
 package groupcommit
 
 // Waiting is how many callers wait for their turn.
-func (g *Group) Waiting() int {
+func (g *Group[T]) Waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.waiting)

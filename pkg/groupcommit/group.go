@@ -1,20 +1,21 @@
 package groupcommit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
-	// most is how many callers share a transaction: enough for a flush to count little,
-	// few enough to be divided when one fails.
+	// most is how many items share a transaction: enough for what they share to count
+	// little, few enough to be divided when one fails.
 	most = 64
 	// lanes is how many transactions are under way at once: one is carried out while
 	// another one is flushed.
@@ -23,23 +24,18 @@ const (
 	patience = 30 * time.Second
 )
 
-// DB sends batches: a pool of pgx. Outside of a transaction a batch is one by itself.
-type DB interface {
-	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
-}
-
-// Group carries out transactions of one database together. It is safe for concurrent use.
-type Group struct {
-	db DB
+// Group carries out items together. It is safe for concurrent use.
+type Group[T any] struct {
+	carryOut func(context.Context, []T) error
 
 	mu      sync.Mutex
-	waiting []*call
+	waiting []*call[T]
 	running int // transactions under way
 }
 
-// call is one caller's statements and what became of them.
-type call struct {
-	batch *pgx.Batch
+// call is one caller's item and what became of it.
+type call[T any] struct {
+	item T
 	// chosen: this caller is to carry out the next transaction, and lead is closed.
 	chosen bool
 	lead   chan struct{}
@@ -48,18 +44,36 @@ type call struct {
 	err  error
 }
 
-// New makes a group for a database.
-func New(db DB) *Group { return &Group{db: db} }
+// ErrNothingDone wraps an error that came before anything was sent to the database.
+var ErrNothingDone = errors.New("nothing was done")
 
-// Do carries out the statements of the batch in one transaction, which other callers'
-// may share; the batch neither begins nor ends one. Functions that the batch has for its results may be called more than once,
-// and count only when Do returns nil.
+// PanicError is a panic of what carries items out.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("carrying items out panicked: %v", e.Value) }
+
+// New makes a group. carryOut does all the items in one transaction or none of them. An
+// error that is [ErrNothingDone], or a [*pgconn.PgError] of severity ERROR, means none;
+// it is then called again with some of them. It is called from several goroutines.
+func New[T any](carryOut func(context.Context, []T) error) *Group[T] {
+	return &Group[T]{carryOut: carryOut}
+}
+
+// Do carries the item out, together with those of other callers.
 //
-// A [*pgconn.PgError] means that nothing of this batch was done, as does the end of ctx
-// while it waits for its turn. After any other error, and where ctx ends later, the
-// outcome is unknown.
-func (g *Group) Do(ctx context.Context, batch *pgx.Batch) error {
-	c := &call{batch: batch, lead: make(chan struct{}), done: make(chan struct{})}
+// Nothing of it was done where the error is [ErrNothingDone], which the end of ctx is too
+// while the item waits for its turn, or a [*pgconn.PgError] of severity ERROR. After any
+// other error, FATAL among them, which poolers send for what the server may yet commit,
+// and where ctx ends later, the outcome is unknown. Who carries out a group looks at his
+// ctx when that is done.
+func (g *Group[T]) Do(ctx context.Context, item T) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrNothingDone, context.Cause(ctx))
+	}
+	c := &call[T]{item: item, lead: make(chan struct{}), done: make(chan struct{})}
 	if g.join(c) {
 		g.lead(ctx)
 	}
@@ -73,8 +87,14 @@ func (g *Group) Do(ctx context.Context, batch *pgx.Batch) error {
 			lead = nil
 			g.lead(ctx)
 		case <-ctx.Done():
-			if g.leave(c, lead != nil) {
-				return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
+			waited := g.leave(c, lead != nil)
+			select {
+			case <-c.done:
+				return c.err
+			default:
+			}
+			if waited {
+				return fmt.Errorf("%w: %w", ErrNothingDone, context.Cause(ctx))
 			}
 			return fmt.Errorf("the outcome is unknown: %w", context.Cause(ctx))
 		}
@@ -82,7 +102,7 @@ func (g *Group) Do(ctx context.Context, batch *pgx.Batch) error {
 }
 
 // join reports whether the caller is to carry out a transaction at once.
-func (g *Group) join(c *call) (leads bool) {
+func (g *Group[T]) join(c *call[T]) (leads bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waiting = append(g.waiting, c)
@@ -95,7 +115,7 @@ func (g *Group) join(c *call) (leads bool) {
 
 // leave takes the caller out of those who wait, if he still does. If he was chosen and
 // has not led, somebody else has to.
-func (g *Group) leave(c *call, hasNotLed bool) (waited bool) {
+func (g *Group[T]) leave(c *call[T], hasNotLed bool) (waited bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i := slices.Index(g.waiting, c)
@@ -109,16 +129,14 @@ func (g *Group) leave(c *call, hasNotLed bool) (waited bool) {
 }
 
 // lead carries out one transaction, of those who wait, and passes the lead on.
-func (g *Group) lead(ctx context.Context) {
+func (g *Group[T]) lead(ctx context.Context) {
 	g.mu.Lock()
 	n := min(len(g.waiting), most)
 	calls := slices.Clone(g.waiting[:n])
 	g.waiting = slices.Delete(g.waiting, 0, n)
 	g.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
-	g.carryOut(ctx, calls)
+	g.settle(context.WithoutCancel(ctx), calls)
 
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -126,7 +144,7 @@ func (g *Group) lead(ctx context.Context) {
 }
 
 // passOn has the first who waits lead next. The lock is held.
-func (g *Group) passOn() {
+func (g *Group[T]) passOn() {
 	for _, c := range g.waiting {
 		if !c.chosen {
 			c.chosen = true
@@ -137,27 +155,42 @@ func (g *Group) passOn() {
 	g.running--
 }
 
-// carryOut does all or, where the database refuses something, each half by itself.
-func (g *Group) carryOut(ctx context.Context, calls []*call) {
+// settle does all or, where the database refuses something, each half by itself.
+func (g *Group[T]) settle(ctx context.Context, calls []*call[T]) {
 	if len(calls) == 0 {
 		return
 	}
-	all := &pgx.Batch{}
-	for _, c := range calls {
-		for _, q := range c.batch.QueuedQueries {
-			// A copy: pgx ties what is sent to the connection, and this may be sent again.
-			all.QueuedQueries = append(all.QueuedQueries, &pgx.QueuedQuery{SQL: q.SQL, Arguments: q.Arguments, Fn: q.Fn})
-		}
+	items := make([]T, len(calls))
+	for i, c := range calls {
+		items[i] = c.item
 	}
-	err := g.db.SendBatch(ctx, all).Close()
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && len(calls) > 1 {
-		g.carryOut(ctx, calls[:len(calls)/2])
-		g.carryOut(ctx, calls[len(calls)/2:])
+	err := g.try(ctx, items)
+	if len(calls) > 1 && refused(err) {
+		g.settle(ctx, calls[:len(calls)/2])
+		g.settle(ctx, calls[len(calls)/2:])
 		return
 	}
 	for _, c := range calls {
 		c.err = err
 		close(c.done)
 	}
+}
+
+// refused says that certainly nothing was done, so that it can be done in parts.
+func refused(err error) bool {
+	var said *pgconn.PgError
+	return errors.Is(err, ErrNothingDone) ||
+		errors.As(err, &said) && cmp.Or(said.SeverityUnlocalized, said.Severity) == "ERROR"
+}
+
+// try turns a panic into an error: who shares the transaction is not to wait for ever.
+func (g *Group[T]) try(ctx context.Context, items []T) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return g.carryOut(ctx, items)
 }

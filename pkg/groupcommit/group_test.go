@@ -3,6 +3,9 @@ package groupcommit_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/testenv"
@@ -27,12 +31,14 @@ func table(t *testing.T) *pgxpool.Pool {
 	return db
 }
 
-// insert writes two rows, which belong together.
-func insert(id int) *pgx.Batch {
-	b := &pgx.Batch{}
-	b.Queue(`INSERT INTO half VALUES ($1)`, id)
-	b.Queue(`INSERT INTO item VALUES ($1)`, id)
-	return b
+// insert writes two rows for each id, which belong together.
+func insert(db *pgxpool.Pool) func(context.Context, []int) error {
+	return func(ctx context.Context, ids []int) error {
+		b := &pgx.Batch{}
+		b.Queue(`INSERT INTO half SELECT unnest($1::int[])`, ids)
+		b.Queue(`INSERT INTO item SELECT unnest($1::int[])`, ids)
+		return db.SendBatch(ctx, b).Close()
+	}
 }
 
 func count(t *testing.T, db *pgxpool.Pool, query string) (n int) {
@@ -45,7 +51,7 @@ func count(t *testing.T, db *pgxpool.Pool, query string) (n int) {
 // take effect exactly once or not at all.
 func TestManyShareFewTransactions(t *testing.T) {
 	db := table(t)
-	g := groupcommit.New(db)
+	g := groupcommit.New(insert(db))
 	const callers, each, twice = 50, 20, 7
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -57,7 +63,7 @@ func TestManyShareFewTransactions(t *testing.T) {
 				if n%twice == 0 {
 					id = 0 // of these the first alone can be
 				}
-				err := g.Do(t.Context(), insert(id))
+				err := g.Do(t.Context(), id)
 				var violated *pgconn.PgError
 				if errors.As(err, &violated) && violated.ConstraintName == "item_pkey" {
 					mu.Lock()
@@ -80,65 +86,47 @@ func TestManyShareFewTransactions(t *testing.T) {
 	require.Less(t, count(t, db, `SELECT count(DISTINCT xact::text) FROM item`), rows*3/4)
 }
 
-// blocked is a database whose batches wait until they are let go.
-type blocked struct {
-	*pgxpool.Pool
-
-	begun chan int // statements of a batch
-	goOn  chan struct{}
-}
-
-func (b blocked) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
-	b.begun <- batch.Len()
-	<-b.goOn
-	return b.Pool.SendBatch(ctx, batch)
-}
-
 // Who gives up while he waits has done nothing; who gives up later does not know, and
 // the others are served in either case.
 func TestGivingUp(t *testing.T) {
 	db := table(t)
-	b := blocked{db, make(chan int), make(chan struct{})}
-	g := groupcommit.New(b)
+	begun, goOn := make(chan int), make(chan struct{})
+	g := groupcommit.New(func(ctx context.Context, ids []int) error {
+		begun <- len(ids)
+		<-goOn
+		return insert(db)(ctx, ids)
+	})
 	do := func(ctx context.Context, id int) chan error {
 		result := make(chan error, 1)
-		go func() { result <- g.Do(ctx, insert(id)) }()
+		go func() { result <- g.Do(ctx, id) }()
 		return result
 	}
 	one := do(t.Context(), 1)
-	require.Equal(t, 2, <-b.begun)
+	require.Equal(t, 1, <-begun)
 	two := do(t.Context(), 2)
-	require.Equal(t, 2, <-b.begun)
+	require.Equal(t, 1, <-begun)
 
 	soon, giveUp := context.WithCancel(t.Context())
 	three := do(soon, 3)
 	require.Eventually(t, func() bool { return g.Waiting() == 1 }, 10*time.Second, time.Millisecond)
 	giveUp()
-	require.ErrorContains(t, <-three, "nothing was done")
-	require.ErrorIs(t, g.Do(soon, insert(3)), context.Canceled)
+	require.ErrorIs(t, <-three, groupcommit.ErrNothingDone)
+	require.ErrorIs(t, g.Do(soon, 3), context.Canceled)
 
+	// The first who waits will lead, and so does not look at his context.
+	four := do(t.Context(), 4)
+	require.Eventually(t, func() bool { return g.Waiting() == 1 }, 10*time.Second, time.Millisecond)
 	taken, giveUp := context.WithCancel(t.Context())
-	four, five := do(taken, 4), do(t.Context(), 5)
-	b.goOn <- struct{}{}
+	five := do(taken, 5)
+	require.Eventually(t, func() bool { return g.Waiting() == 2 }, 10*time.Second, time.Millisecond)
+	goOn <- struct{}{}
 	require.NoError(t, <-either(one, two))
-	for served := 0; served < 4; { // 4 and 5, together or not
-		served += <-b.begun
-		if served < 4 {
-			b.goOn <- struct{}{}
-		}
-	}
+	require.Equal(t, 2, <-begun)
 	giveUp()
-	close(b.goOn)
-	go func() {
-		for range b.begun {
-		}
-	}()
-	require.NoError(t, <-five)
-	if err := <-four; err != nil {
-		require.ErrorContains(t, err, "the outcome is unknown")
-	}
+	require.ErrorContains(t, <-five, "the outcome is unknown")
+	close(goOn)
+	require.NoError(t, <-four)
 	require.Eventually(t, func() bool { return count(t, db, `SELECT count(*) FROM item`) == 4 }, 10*time.Second, 5*time.Millisecond)
-	close(b.begun)
 }
 
 func either(one, two chan error) chan error {
@@ -156,7 +144,74 @@ func either(one, two chan error) chan error {
 
 func TestNobodyWaitsAlone(t *testing.T) {
 	db := table(t)
-	require.NoError(t, groupcommit.New(db).Do(t.Context(), insert(1)))
-	require.NoError(t, groupcommit.New(db).Do(t.Context(), insert(2)))
+	g := groupcommit.New(insert(db))
+	require.NoError(t, g.Do(t.Context(), 1))
+	require.NoError(t, g.Do(t.Context(), 2))
 	require.Equal(t, 2, count(t, db, `SELECT count(*) FROM item`))
+}
+
+func TestAPanicIsAnError(t *testing.T) {
+	t.Parallel()
+	g := groupcommit.New(func(context.Context, []int) error { panic("planted") })
+	for range 5 { // more than there are lanes
+		require.ErrorContains(t, g.Do(t.Context(), 1), "planted")
+	}
+}
+
+// What certainly was not done is divided, what may have been is not done again.
+func TestOnlyWhatWasNotDoneIsDivided(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err     error
+		divided bool
+	}{
+		"refused":  {&pgconn.PgError{Severity: "FEHLER", SeverityUnlocalized: "ERROR"}, true},
+		"not sent": {fmt.Errorf("%w: too large", groupcommit.ErrNothingDone), true},
+		"cut off":  {&pgconn.PgError{Severity: "FATAL", SeverityUnlocalized: "FATAL"}, false},
+		"a pooler": {&pgconn.PgError{Severity: "FATAL"}, false},
+		"lost":     {io.ErrUnexpectedEOF, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first, goOn := make(chan struct{}, 2), make(chan struct{})
+			var mu sync.Mutex
+			var sizes []int
+			g := groupcommit.New(func(_ context.Context, items []int) error {
+				if items[0] == 0 { // two of these fill the lanes
+					first <- struct{}{}
+					<-goOn
+					return nil
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				sizes = append(sizes, len(items))
+				if slices.Contains(items, 1) {
+					return c.err
+				}
+				return nil
+			})
+			var all sync.WaitGroup
+			for range 2 {
+				all.Go(func() { assert.NoError(t, g.Do(t.Context(), 0)) })
+				<-first
+			}
+			errs := make([]error, 5)
+			for i := 1; i < len(errs); i++ {
+				all.Go(func() { errs[i] = g.Do(t.Context(), i) })
+			}
+			require.Eventually(t, func() bool { return g.Waiting() == 4 }, 10*time.Second, time.Millisecond)
+			close(goOn)
+			all.Wait()
+			require.ErrorIs(t, errs[1], c.err)
+			for _, err := range errs[2:] {
+				if c.divided {
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, c.err)
+				}
+			}
+			require.Equal(t, 4, sizes[0])
+			require.Equal(t, c.divided, len(sizes) > 1)
+		})
+	}
 }

@@ -20,7 +20,8 @@
 // # Wake-up
 //
 // Append announces its commit by a NOTIFY on [Channel], at most once in 5 ms for each
-// process and database: a NOTIFY takes a lock of the whole cluster at commit. A commit
+// process and database (for each process where no connection is known yet, as in a
+// batch): a NOTIFY takes a lock of the whole cluster at commit. A commit
 // that is not announced, or was made by outbox_append, a plain INSERT or another
 // language, is found by polling. Such a writer may run NOTIFY itself. A transaction
 // that has announced cannot be prepared for two-phase commit: use outbox_append there.

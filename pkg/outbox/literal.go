@@ -26,15 +26,6 @@ func (a *array) add(value string) {
 
 func (a *array) literal() string { return "{" + a.text.String() + "}" }
 
-// TextArray is a PostgreSQL array of the values, as text.
-func TextArray(values ...string) string {
-	var a array
-	for _, v := range values {
-		a.add(v)
-	}
-	return a.literal()
-}
-
 // idText is empty where the database is to draw the id.
 func idText(m Message) string {
 	if m.ID == uuid.Nil {

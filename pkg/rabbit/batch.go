@@ -47,6 +47,7 @@ func (c *Consumer) Receive(ctx context.Context, max int) (inbox.Batch, error) {
 	b := &batch{consumer: c, first: one.tag, deliveries: make([]inbox.Delivery, 0, min(full, 1+len(c.arrived)))}
 	b.add(one)
 	b.fill(full)
+	c.load.Saw(0, time.Now()) // what came long ago is no load
 	if c.lingers() {
 		b.wait(ctx, full)
 	}

@@ -10,8 +10,8 @@
 -- The usual look at a log that is all but published: the end of a new window and its
 -- rows, in one go, unless there are more than max_rows of them. Then there are max_rows + 1
 -- rows, which are any of the window's, and outbox_window is the way to begin. A window
--- without rows is one row of nulls but for its end. Both branches are those of
--- outbox_window; that a row is visible is this statement's own snapshot's doing.
+-- without rows is one row of nulls but for its end. What belongs to the window is as in
+-- outbox_window.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_news(s1 pg_snapshot, max_rows integer, of_shard integer, shards integer)
     RETURNS TABLE (window_end pg_snapshot, id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text,
@@ -39,7 +39,8 @@ BEGIN
                 SELECT b.* FROM public.outbox AS b
                  WHERE b.xact = ANY (ARRAY(SELECT pg_snapshot_xip(s1)))
             ) AS n
-            WHERE shards = 1 OR public.outbox_shard(n.aggregate_id, shards) = of_shard
+            WHERE pg_visible_in_snapshot(n.xact, w.ends)
+              AND (shards = 1 OR public.outbox_shard(n.aggregate_id, shards) = of_shard)
             LIMIT max_rows + 1
       ) AS o ON true
      ORDER BY o.id;

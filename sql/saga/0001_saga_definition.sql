@@ -37,3 +37,16 @@ COMMENT ON FUNCTION public.saga_definition_refuse_change() IS 'Refuses every UPD
 
 CREATE TRIGGER saga_definition_immutable BEFORE UPDATE OR DELETE ON public.saga_definition
     FOR EACH ROW EXECUTE FUNCTION public.saga_definition_refuse_change();
+
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_definition_refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'saga definitions are stored and stay: sagas follow them'
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'saga_definition_immutable';
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.saga_definition_refuse_truncate() IS 'Refuses to empty the table of definitions.';
+
+CREATE TRIGGER saga_definition_not_emptied BEFORE TRUNCATE ON public.saga_definition
+    FOR EACH STATEMENT EXECUTE FUNCTION public.saga_definition_refuse_truncate();

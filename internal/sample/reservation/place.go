@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"go.example/saga/pkg/groupcommit"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
@@ -32,7 +33,7 @@ func (s *Service) Place(ctx context.Context, req Request, idempotencyKey string)
 	}
 	placed, before, err := s.admit(ctx, req, idempotencyKey)
 	if err == nil && !before {
-		placed, err = s.place(ctx, *def, req, idempotencyKey)
+		placed, err = s.place(ctx, def, req, idempotencyKey)
 	}
 	if errors.Is(err, ErrKeyReused) {
 		return Reservation{}, ErrKeyReused
@@ -64,23 +65,30 @@ func (s *Service) admit(ctx context.Context, req Request, key string) (placed Re
 	return placed, true, err
 }
 
+// placing is a reservation to be stored with its saga.
+type placing struct {
+	id, saga uuid.UUID
+	request  Request
+	token    string
+	key      *string // idempotency key
+	asked    []byte  // fingerprint of the request where it has a key
+	plan     *saga.Definition
+}
+
 // place writes the reservation, its saga and the first command in one transaction, which
 // reservations that are placed at the same time share.
-func (s *Service) place(ctx context.Context, def saga.Definition, req Request, key string) (Reservation, error) {
+func (s *Service) place(ctx context.Context, def *saga.Definition, req Request, key string) (Reservation, error) {
 	id, errID := uuid.NewV7()
 	sagaID, errSaga := uuid.NewV7()
 	asked, err := fingerprint(req)
 	if err := errors.Join(errID, errSaga, err); err != nil {
 		return Reservation{}, err
 	}
-	token := newToken()
-	batch := &pgx.Batch{}
-	insert(batch, id, sagaID, req, token, key, asked)
-	start := sagapg.StartRequest{ID: saga.ID(sagaID), BusinessKey: id.String(), Payload: payload(id, req, token)}
-	if _, err := s.sagas.Queue(ctx, batch, def, start); err != nil {
-		return Reservation{}, err
+	p := placing{id: id, saga: sagaID, request: req, token: newToken(), plan: def}
+	if key != "" {
+		p.key, p.asked = &key, asked
 	}
-	err = s.commits.Do(ctx, batch)
+	err = s.commits.Do(ctx, p)
 	var violated *pgconn.PgError
 	if errors.As(err, &violated) && violated.ConstraintName == "reservation_idempotency_key_once" {
 		return placedBefore(ctx, s.db, key, asked)
@@ -91,15 +99,39 @@ func (s *Service) place(ctx context.Context, def saga.Definition, req Request, k
 	return Reservation{ID: id, HotelID: req.HotelID, RoomID: req.RoomID, GuestID: req.GuestID, Status: Pending}, nil
 }
 
-func insert(batch *pgx.Batch, id, sagaID uuid.UUID, req Request, token, key string, asked []byte) {
-	var keyOrNull *string
-	if key != "" {
-		keyOrNull = &key
-	} else {
-		asked = nil
+// store is one transaction and one round trip: a batch that is sent outside of a
+// transaction is one. The plan is the same for all, or two where it was just replaced.
+func (s *Service) store(ctx context.Context, placings []placing) error {
+	batch := &pgx.Batch{}
+	insert(batch, placings)
+	starts := map[*saga.Definition][]sagapg.StartRequest{}
+	for _, p := range placings {
+		starts[p.plan] = append(starts[p.plan], sagapg.StartRequest{
+			ID: saga.ID(p.saga), BusinessKey: p.id.String(), Payload: payload(p.id, p.request, p.token),
+		})
 	}
-	batch.Queue(queries.insert, id, req.HotelID, req.RoomID, req.GuestID, req.Start, req.End,
-		req.PaymentDue, token, req.Card.LastFour(), keyOrNull, asked, sagaID)
+	for plan, requests := range starts {
+		if _, err := s.sagas.Queue(ctx, batch, *plan, requests...); err != nil {
+			return fmt.Errorf("%w: %w", groupcommit.ErrNothingDone, err)
+		}
+	}
+	return s.db.SendBatch(ctx, batch).Close()
+}
+
+// insert puts the reservations into the batch, an array a column.
+func insert(batch *pgx.Batch, placings []placing) {
+	n := len(placings)
+	ids, sagas, hotels, rooms, dues := make([][16]byte, n), make([][16]byte, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	guests, tokens, cards := make([]string, n), make([]string, n), make([]string, n)
+	starts, ends := make([]time.Time, n), make([]time.Time, n)
+	keys, asked := make([]*string, n), make([][]byte, n)
+	for i, p := range placings {
+		r := p.request
+		ids[i], sagas[i], hotels[i], rooms[i], guests[i] = p.id, p.saga, r.HotelID, r.RoomID, r.GuestID
+		starts[i], ends[i], dues[i], tokens[i], cards[i] = r.Start, r.End, r.PaymentDue, p.token, r.Card.LastFour()
+		keys[i], asked[i] = p.key, p.asked
+	}
+	batch.Queue(queries.insert, ids, hotels, rooms, guests, starts, ends, dues, tokens, cards, keys, asked, sagas)
 }
 
 func placedBefore(ctx context.Context, db sagapg.DB, key string, asked []byte) (Reservation, error) {

@@ -21,7 +21,7 @@ import (
 type Service struct {
 	db         *pgxpool.Pool
 	sagas      *sagapg.Store
-	commits    *groupcommit.Group
+	commits    *groupcommit.Group[placing]
 	definition atomic.Pointer[saga.Definition]
 	gate       *sagapg.Gate // nil lets all in
 }
@@ -29,7 +29,9 @@ type Service struct {
 // NewService is the service on a migrated database. It takes no reservation
 // before [Service.LoadDefinition] has found the saga's definition.
 func NewService(db *pgxpool.Pool) *Service {
-	return &Service{db: db, sagas: sagapg.New(""), commits: groupcommit.New(db)}
+	s := &Service{db: db, sagas: sagapg.New("")}
+	s.commits = groupcommit.New(s.store)
+	return s
 }
 
 // Bound makes the service refuse reservations with [sagapg.ErrOverloaded] while more

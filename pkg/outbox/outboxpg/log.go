@@ -21,8 +21,8 @@ type Log struct {
 // New makes the log of the pool's database; the empty schema is public. It does
 // not connect. Three connections for each shard that is held are enough.
 //
-// Give the pool the mode [pgx.QueryExecModeCacheDescribe]: it works behind a pooler
-// in transaction mode, and it lets the planner see the bounds of each page.
+// Where a pooler in transaction mode may be in between, give the pool the mode
+// [pgx.QueryExecModeCacheDescribe], which keeps nothing in a session.
 func New(pool *pgxpool.Pool, schema string) *Log {
 	return &Log{pool: pool, schema: schema}
 }

@@ -30,7 +30,8 @@ func (t *Tenure) Read(ctx context.Context, from Position, max int) (Page, error)
 // there are more.
 func (t *Tenure) readNews(ctx context.Context, from Position, asked int) (page Page, whole bool, err error) {
 	fail := func(err error) (Page, bool, error) {
-		t.ask = (asked + 1) / 2 // it may have been too much for the time there was
+		// It may have been too much for the time there was.
+		t.ask, t.many = (asked+1)/2, true
 		return Page{}, false, fmt.Errorf("look for news in the outbox: %w", explain(err))
 	}
 	rows, err := t.log.pool.Query(ctx, t.log.query("news"), from.settled, asked, t.shard, t.shards)

@@ -18,9 +18,9 @@ func (b *bench) send(def saga.Definition, r sagapg.StartRequest) (saga.ID, error
 	b.Helper()
 	batch := &pgx.Batch{}
 	batch.Queue(`INSERT INTO reservation VALUES ($1)`, r.BusinessKey)
-	id, err := b.store.Queue(b.ctx, batch, def, r)
+	ids, err := b.store.Queue(b.ctx, batch, def, r)
 	require.NoError(b, err)
-	return id, b.db.SendBatch(b.ctx, batch).Close()
+	return ids[0], b.db.SendBatch(b.ctx, batch).Close()
 }
 
 func TestABatchIsOneTransaction(t *testing.T) {
@@ -51,6 +51,10 @@ func TestABatchIsOneTransaction(t *testing.T) {
 		require.ErrorAs(t, err, &refused)
 		require.Equal(t, constraint, refused.ConstraintName)
 	}
+	batch := &pgx.Batch{}
+	_, err = b.store.Queue(b.ctx, batch, b.def, request("K-4"), request("K-1"))
+	require.NoError(t, err)
+	require.ErrorContains(t, b.db.SendBatch(b.ctx, batch).Close(), "the same business key")
 	_, err = b.send(other, request("K-3"))
 	require.ErrorContains(t, err, "is another one")
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM reservation`), "nothing of a refused batch stays")
@@ -82,4 +86,21 @@ func TestTimesOfAStart(t *testing.T) {
 		WHERE s.id = $1 AND s.updated_at = s.started_at AND h.at = s.started_at
 		  AND s.wake_at = (SELECT min((w.value ->> 'wake_at')::timestamptz) FROM jsonb_each(s.waiting) w)
 		  AND abs(extract(epoch FROM s.look_at - s.started_at - (s.wake_at - s.started_at) / 2)) < 0.00001`, uuid.UUID(id)))
+}
+
+func TestManyStartsAreOneStatement(t *testing.T) {
+	b := setup(t)
+	batch := &pgx.Batch{}
+	ids, err := b.store.Queue(b.ctx, batch, b.def, request("K-1"), request("K-2"), request(""))
+	require.NoError(t, err)
+	require.Equal(t, 1, batch.Len())
+	require.NoError(t, b.db.SendBatch(b.ctx, batch).Close())
+	require.Len(t, ids, 3)
+	for i, key := range []string{"K-1", "K-2", ""} {
+		state := b.load(ids[i])
+		require.Equal(t, key, state.BusinessKey)
+		require.Equal(t, saga.StatusStarted, state.Status)
+		require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox o JOIN saga_history h ON h.saga_id::text = o.aggregate_id
+			WHERE o.aggregate_id = $1 AND h.sent = '{REQUEST room-booking #1}'`, uuid.UUID(ids[i]).String()))
+	}
 }

@@ -3,6 +3,7 @@ package sagapg
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -44,26 +45,26 @@ func (s *Store) Start(ctx context.Context, tx pgx.Tx, def saga.Definition, r Sta
 	return s.start(ctx, pgxTx{s, tx}, def, r)
 }
 
-// Queue puts the start of a saga into a batch, behind the statements of the caller's own
-// rows. Sent outside of a transaction, a batch is one by itself, so that all of it costs
-// one round trip:
+// Queue puts the start of any number of sagas into a batch, behind the statements of the
+// caller's own rows. Sent outside of a transaction, a batch is one by itself, so that
+// all of it costs one round trip:
 //
 //	batch := &pgx.Batch{}
 //	batch.Queue(`INSERT INTO orders …`, …)
-//	id, err := store.Queue(ctx, batch, trip, request)
+//	ids, err := store.Queue(ctx, batch, trip, request)
 //	err = pool.SendBatch(ctx, batch).Close() // nil: all is committed
 //
 // An error of the batch means that nothing of it was done, unless it is about a lost
 // connection. What [Store.Start] would return as not started fails the batch: SQLSTATE
-// 23505 of the constraint saga_business_key_unique, where the key was used before, and
-// 23503 of saga_definition_stored.
-func (s *Store) Queue(ctx context.Context, batch *pgx.Batch, def saga.Definition, r StartRequest) (saga.ID, error) {
-	id, args, err := s.prepare(ctx, pgxTx{s, nil}, def, r)
+// 23505 of the constraint saga_business_key_unique, where a key was used before, and
+// 23503 of saga_definition_stored. The ids are in the order of the requests.
+func (s *Store) Queue(ctx context.Context, batch *pgx.Batch, def saga.Definition, requests ...StartRequest) ([]saga.ID, error) {
+	ids, args, err := s.prepare(ctx, pgxTx{s, nil}, def, requests)
 	if err != nil {
-		return saga.ID{}, fmt.Errorf("start saga %s, business key %q: %w", def.Name, r.BusinessKey, err)
+		return nil, fmt.Errorf("start %d sagas %s: %w", len(requests), def.Name, err)
 	}
 	batch.Queue(s.query("start"), append(args, true)...)
-	return id, nil
+	return ids, nil
 }
 
 // StartSQL is [Store.Start] for database/sql and any driver that uses PostgreSQL's
@@ -84,64 +85,72 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 	fail := func(err error) (saga.ID, bool, error) {
 		return saga.ID{}, false, fmt.Errorf("start saga %s, business key %q: %w", def.Name, r.BusinessKey, err)
 	}
-	id, args, err := s.prepare(ctx, tx, def, r)
+	ids, args, err := s.prepare(ctx, tx, def, []StartRequest{r})
 	if err != nil {
 		return fail(err)
 	}
-	var stored *string
-	_, err = tx.row(ctx, s.query("start"), append(args, false), &stored)
-	if err == nil && stored == nil {
+	id, stored := ids[0], false
+	if _, err = tx.row(ctx, s.query("start"), append(args, false), &stored); err == nil && !stored {
 		id, err = s.notStored(ctx, tx, def, r.BusinessKey)
 	}
 	if err != nil {
 		return fail(err)
 	}
-	return id, stored != nil, nil
+	return id, stored, nil
 }
 
-// prepare decides all that a start decides, and returns the parameters of start.sql but
+// prepare decides all that the starts decide, and returns the parameters of start.sql but
 // for the last.
-func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, r StartRequest) (saga.ID, []any, error) {
-	fail := func(err error) (saga.ID, []any, error) { return saga.ID{}, nil, err }
+func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, requests []StartRequest) (ids []saga.ID, args []any, err error) {
+	ids, rows := make([]saga.ID, len(requests)), make([]startRow, len(requests))
+	changes := make([]Change, len(requests))
+	for i, r := range requests {
+		first, err := decide(def, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		ids[i], rows[i], changes[i] = first.Next.ID, toStartRow(first), Change{first}
+	}
+	hash, err := s.hash(def)
+	if err != nil {
+		return nil, nil, err
+	}
+	sagas, err := json.Marshal(rows)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode the sagas: %w", err)
+	}
+	messages, err := messagesOf(changes)
+	if err != nil {
+		return nil, nil, err
+	}
+	appended, err := tx.parameters(ctx, messages)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ids, append([]any{def.Name, def.Version, hash, string(sagas)}, appended...), nil
+}
+
+// decide is a saga's first transition, as of [startedAt].
+func decide(def saga.Definition, r StartRequest) (saga.Transition, error) {
 	if n := len(r.BusinessKey); n > protocol.MaxText {
 		// It travels with the events of the saga's end.
-		return fail(fmt.Errorf("the business key has %d bytes, at most %d are allowed", n, protocol.MaxText))
+		return saga.Transition{}, fmt.Errorf("the business key has %d bytes, at most %d are allowed", n, protocol.MaxText)
 	}
 	if r.ID == (saga.ID{}) {
 		drawn, err := uuid.NewV7()
 		if err != nil {
-			return fail(err)
+			return saga.Transition{}, err
 		}
 		r.ID = saga.ID(drawn)
 	}
 	first, err := saga.Start(def, saga.StartParams{ID: r.ID, BusinessKey: r.BusinessKey, Payload: r.Payload}, startedAt)
 	if err != nil {
-		return fail(err)
+		return saga.Transition{}, err
 	}
 	if _, err := protocol.Content(first.Next.Payload, nil); err != nil {
-		return fail(err)
+		return saga.Transition{}, err
 	}
-	payload, err := object(r.Payload).MarshalJSON()
-	if err != nil {
-		return fail(fmt.Errorf("payload: %w", err))
-	}
-	hash, err := s.hash(def)
-	if err != nil {
-		return fail(err)
-	}
-	args, err := startParameters(first, payload, hash)
-	if err != nil {
-		return fail(err)
-	}
-	messages, err := messagesOf([]Change{{first}})
-	if err != nil {
-		return fail(err)
-	}
-	appended, err := tx.parameters(ctx, messages)
-	if err != nil {
-		return fail(err)
-	}
-	return r.ID, append(args, appended...), nil
+	return first, nil
 }
 
 // hashed is a definition that sagas were started with, and its hash.

@@ -2,7 +2,7 @@
 -- REQUEST is not known yet, and one INSERT says so for all of them, which costs about
 -- half of as many calls of the function that participants in other languages use. The
 -- function answers the rest: what found a row, and every CONFIRM. MATERIALIZED keeps it
--- from being asked about others. The answers come in the order of the commands.
+-- from being asked about others, and twice about one. The answers come in the order of the commands.
 --
 -- A CANCEL before its REQUEST is inserted along with them, so that batches cannot lock
 -- each other out. The INSERT waits for rows that others have just inserted or updated,
@@ -28,14 +28,14 @@ WITH c AS MATERIALIZED (
     FROM c
     WHERE NOT EXISTS (SELECT FROM entered e WHERE e.saga_id = c.saga AND e.step = c.step)
     ORDER BY c.saga, c.step COLLATE "C"
+), known AS MATERIALIZED (
+    SELECT met.place, e.run, e.answer, e.body
+    FROM met
+    CROSS JOIN LATERAL public.saga_barrier_enter(met.saga, met.step, met.op) AS e
 )
 SELECT coalesce(known.run, c.op = 'REQUEST') AS run,
        CASE WHEN known.run IS NULL AND c.op = 'CANCEL' THEN 'compensated' ELSE coalesce(known.answer, '') END AS answer,
        coalesce(known.body, '{}') AS body
 FROM c
-LEFT JOIN (
-    SELECT met.place, e.run, e.answer, e.body
-    FROM met
-    CROSS JOIN LATERAL public.saga_barrier_enter(met.saga, met.step, met.op) AS e
-) AS known ON known.place = c.place
+LEFT JOIN known ON known.place = c.place
 ORDER BY c.place

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"go.example/saga/internal/sample/reservation"
-	sagasql "go.example/saga/sql"
 )
 
 // Exec runs a statement in the transaction of a step, whatever it is made of.
@@ -101,6 +100,8 @@ func (j Job) Finish(ctx context.Context, do Exec) error {
 
 // What the sample does for all commands of a batch, for one order.
 var (
+	//go:embed insert.sql
+	insertSQL string
 	//go:embed room.sql
 	roomSQL string
 	//go:embed book.sql
@@ -112,5 +113,3 @@ var (
 	//go:embed finish.sql
 	finishSQL string
 )
-
-var insertSQL = sagasql.Query("", "reservation/insert.sql")
