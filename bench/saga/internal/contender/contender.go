@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -124,14 +125,14 @@ type pools struct{ reservation, hotel, payment *pgxpool.Pool }
 
 func connect(ctx context.Context, d booking.Databases) (p pools, err error) {
 	for url, pool := range map[string]**pgxpool.Pool{d.Reservation: &p.reservation, d.Hotel: &p.hotel, d.Payment: &p.payment} {
-		if *pool, err = newPool(ctx, url, poolSize); err != nil {
+		if *pool, err = newPool(ctx, url, poolSize, nil); err != nil {
 			return p, err
 		}
 	}
 	return p, nil
 }
 
-func newPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
+func newPool(ctx context.Context, url string, size int32, settings map[string]string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("the URL of a service's database: %w", err)
@@ -141,6 +142,7 @@ func newPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error)
 	// the table was empty when its statement was planned.
 	config.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
 	config.ConnConfig.RuntimeParams["jit"] = "off"
+	maps.Copy(config.ConnConfig.RuntimeParams, settings)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to a service's database: %w", err)
