@@ -17,9 +17,6 @@ const (
 	// most is how many items share a transaction: enough for what they share to count
 	// little, few enough to be divided when one fails.
 	most = 64
-	// lanes is how many transactions are under way at once: one is carried out while
-	// another one is flushed.
-	lanes = 2
 	// patience bounds one transaction; it belongs to nobody's context.
 	patience = 30 * time.Second
 )
@@ -30,7 +27,9 @@ type Group[T any] struct {
 
 	mu      sync.Mutex
 	waiting []*call[T]
-	running int // transactions under way
+	// led: a transaction is under way. One at a time: what two could do at once, one
+	// does with fewer statements.
+	led bool
 }
 
 // call is one caller's item and what became of it.
@@ -106,11 +105,9 @@ func (g *Group[T]) join(c *call[T]) (leads bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waiting = append(g.waiting, c)
-	if g.running == lanes {
-		return false
-	}
-	g.running++
-	return true
+	leads = !g.led
+	g.led = true
+	return leads
 }
 
 // leave takes the caller out of those who wait, if he still does. If he was chosen and
@@ -152,7 +149,7 @@ func (g *Group[T]) passOn() {
 			return
 		}
 	}
-	g.running--
+	g.led = false
 }
 
 // settle does all or, where the database refuses something, each half by itself.

@@ -48,6 +48,7 @@ func FuzzCheck(f *testing.F) {
 		again, err := jsonmap.Size(written)
 		require.NoError(t, err)
 		require.Equal(t, size+len(`{"v": }`), again)
+		require.LessOrEqual(t, again, jsonmap.AtMost(first))
 	})
 }
 

@@ -42,6 +42,16 @@ func contentOf(payload, outputs jsonmap.JSONMap) ([]byte, error) {
 	return slices.Concat([]byte(`{"payload":`), first, []byte(`,"outputs":`), second, []byte(`}`)), nil
 }
 
+// Fits is the error of [Content], which it finds out without writing the body where
+// payload and outputs are so small that no way of printing them could be too long.
+func Fits(payload, outputs jsonmap.JSONMap) error {
+	if jsonmap.AtMost(payload)+jsonmap.AtMost(outputs) < MaxContent-64 {
+		return nil
+	}
+	_, err := Content(payload, outputs)
+	return err
+}
+
 // tellable makes a problem's texts fit to be stored and sent on: without what
 // jsonb cannot hold, and cut at MaxProblemText. A refusal often quotes what
 // somebody typed; that must not keep it from being told.

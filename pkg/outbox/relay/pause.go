@@ -52,9 +52,9 @@ const (
 	// lingerFor is how long at most what is committed is left to gather under load: a look
 	// and all that it sets off downstream, a delivery, a transaction and a flush, cost much
 	// the same for one message as for twenty.
-	lingerFor = 20 * time.Millisecond
+	lingerFor = 30 * time.Millisecond
 	// gather is how many messages are waited for.
-	gather = 32
+	gather = 64
 	// lingerFrom is the load, in messages a second: from there on a wait brings enough.
 	lingerFrom = 800
 )

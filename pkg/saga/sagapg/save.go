@@ -60,7 +60,7 @@ func carriable(changes []Change) error {
 			}
 			outputs[step] = map[string]any(signal.Output)
 		}
-		if _, err := protocol.Content(s.Payload, outputs); err != nil {
+		if err := protocol.Fits(s.Payload, outputs); err != nil {
 			return &SagaError{s.ID, err}
 		}
 	}

@@ -147,7 +147,7 @@ func decide(def saga.Definition, r StartRequest) (saga.Transition, error) {
 	if err != nil {
 		return saga.Transition{}, err
 	}
-	if _, err := protocol.Content(first.Next.Payload, nil); err != nil {
+	if err := protocol.Fits(first.Next.Payload, nil); err != nil {
 		return saga.Transition{}, err
 	}
 	return first, nil
