@@ -179,7 +179,7 @@ var rank = []struct {
 	{"pkg/condition", 2},
 	{"sql", 0},
 	{"internal/config", 6},
-	{"internal/garbage", 6},
+	{"internal/footprint", 6},
 	{"internal/httpapi", 6},
 	{"internal/sample", 6},
 	{"internal/app", 7},

@@ -13,7 +13,7 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
-	"go.example/saga/internal/garbage"
+	"go.example/saga/internal/footprint"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
@@ -41,7 +41,8 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	garbage.Usual.Keep()
+	footprint.Usual.Keep()
+	footprint.OneProcessor()
 	log = log.Named(name)
 	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {

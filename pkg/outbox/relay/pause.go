@@ -27,25 +27,27 @@ func newBackOff() *backoff.ExponentialBackOff {
 const (
 	minPoll = 2 * time.Millisecond
 	maxPoll = 200 * time.Millisecond
-	// idleShare: wait an eighth of the time that the log has been quiet, or half of it
-	// where commits announce themselves.
-	idleShare, idleShareRung = 8, 2
+	// idleShare: wait an eighth of the time that the log has been quiet.
+	idleShare = 8
+	// minPollRung is a little more than writers let pass between two announcements.
+	minPollRung = 3 * time.Millisecond
 )
 
 // pollPause is the wait before the next look at a log that has brought nothing
 // for idle. A step of a saga follows the one before it after some milliseconds,
 // so a log that was busy just now is looked at again soon: a message waits at
 // most an eighth of the quiet before it. So are messages found that were committed
-// close behind one that rang the bell and did not ring it themselves; where the bell is
-// heard, that is what the looks are for, and they become rarer sooner. A log that is
+// close behind one that rang the bell and did not ring it themselves. Where the bell is
+// heard, that is all the looks are for: they come after the time in which writers do not
+// ring twice, and then a quarter as often each time, because they keep others from the
+// processor just when a saga is on its way. A log that is
 // quiet for long costs five looks a second, measured at less than a hundredth of a
 // core; without a bell its first message waits a tenth of a second on average.
 func pollPause(idle time.Duration, rung bool) time.Duration {
-	share := time.Duration(idleShare)
 	if rung {
-		share = idleShareRung
+		return min(max(3*idle, minPollRung), maxPoll)
 	}
-	return min(max(idle/share, minPoll), maxPoll)
+	return min(max(idle/idleShare, minPoll), maxPoll)
 }
 
 const (

@@ -19,7 +19,7 @@ import (
 
 	"go.example/saga/bench/internal/lab"
 	"go.example/saga/bench/saga/internal/booking"
-	"go.example/saga/internal/garbage"
+	"go.example/saga/internal/footprint"
 )
 
 // The names of the contenders.
@@ -108,7 +108,7 @@ func Serve(name string) error {
 	if err := json.Unmarshal([]byte(os.Getenv(jobVariable)), &job); err != nil {
 		return fmt.Errorf("read %s: %w", jobVariable, err)
 	}
-	garbage.Usual.Keep() // as the reservation service does; all clients alike
+	footprint.Usual.Keep() // as the reservation service does; all clients alike
 	// SIGTERM comes with the end of the input, which ends it in order.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
