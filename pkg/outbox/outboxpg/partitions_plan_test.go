@@ -71,6 +71,7 @@ func TestReadingCostsWhatItReads(t *testing.T) {
 	b.pages(conn, "page", "1:1:", empty, 0, 100, 100, 0, 1)
 	b.pages(conn, "page_sparse", "1:1:", empty, 0, 100, 100, 0, 1)
 	b.pages(conn, "window", "1:1:", empty, 0)
+	b.pages(conn, "news", empty, 100, 0, 1)
 	now := divided(b)
 	const rows = 1024
 	for _, after := range []int64{0, 19_000, 39_500, 79_000 - rows} {
@@ -81,6 +82,7 @@ func TestReadingCostsWhatItReads(t *testing.T) {
 	for _, settled := range []string{now, value[string](b, `SELECT '3:' || pg_snapshot_xmax($1::pg_snapshot) || ':3,7,9'`, now)} {
 		running := value[int](b, `SELECT count(*) FROM pg_snapshot_xip($1::pg_snapshot)`, settled)
 		require.Less(t, b.pages(conn, "window", settled, "", 0), 53*3*(3+running), "a look into each index, and for each transaction that ran")
+		require.Less(t, b.pages(conn, "news", settled, 1024, 0, 1), 53*3*(3+running), "the same")
 	}
 	b.change(`INSERT INTO public.outbox (id, aggregate_type, aggregate_id, type, exchange, routing_key, payload) OVERRIDING SYSTEM VALUE
 		SELECT i * 7000 + 500000, 'test', i::text, 'far apart', '', 'queue', '{}' FROM generate_series(1, 20) AS i`)
