@@ -19,7 +19,7 @@ type Tx interface {
 // Append inserts messages into public.outbox within the caller's transaction, all in
 // one statement. They are published in the order of the arguments, once the
 // transaction has committed. The relay is told by a NOTIFY on [Channel]; of commits
-// that follow one another within 2 ms the first alone says so, because the relay looks
+// that follow one another within 3 ms the first alone says so, because the relay looks
 // again by itself for a while after that.
 //
 // A [*ValidationError] means that nothing was sent to the database. Any other error

@@ -19,7 +19,7 @@
 //
 // # Wake-up
 //
-// Append announces its commit by a NOTIFY on [Channel], at most once in 2 ms for each
+// Append announces its commit by a NOTIFY on [Channel], at most once in 3 ms for each
 // process and database (for each process where no connection is known yet, as in a
 // batch): a NOTIFY takes a lock of the whole cluster at commit. A commit
 // that is not announced, or was made by outbox_append, a plain INSERT or another

@@ -13,7 +13,7 @@ import (
 // the whole cluster until its transaction has committed, so commits that all announce
 // themselves go one by one. Rare ones cost nothing that can be measured
 // (BenchmarkAppend16).
-const announceEvery = 2 * time.Millisecond
+const announceEvery = 3 * time.Millisecond
 
 // Channel is the NOTIFY channel on which an outbox announces new messages: outbox_
 // and the name of the schema; the empty one is public. PostgreSQL takes 63 bytes.

@@ -101,7 +101,7 @@ func TestAnnouncementsKeepTheirDistance(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
 	require.Equal(t, []bool{true, false, false, true, false, true},
-		outbox.Due(0, 1*ms, 2*ms-1, 2*ms, 3*ms, 30*ms))
+		outbox.Due(0, 1*ms, 3*ms-1, 3*ms, 5*ms, 30*ms))
 }
 
 // So that a busy database of a process does not use up the announcements of another.

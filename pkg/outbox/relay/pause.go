@@ -30,7 +30,7 @@ const (
 	// idleShare: wait an eighth of the time that the log has been quiet.
 	idleShare = 8
 	// minPollRung is a little more than writers let pass between two announcements.
-	minPollRung = 3 * time.Millisecond
+	minPollRung = 4 * time.Millisecond
 )
 
 // pollPause is the wait before the next look at a log that has brought nothing

@@ -11,7 +11,7 @@ func TestLooksBecomeRarer(t *testing.T) {
 	t.Parallel()
 	for idle, want := range map[time.Duration][2]time.Duration{
 		0:                      {minPoll, minPollRung},
-		3 * time.Millisecond:   {minPoll, 9 * time.Millisecond},
+		4 * time.Millisecond:   {minPoll, 12 * time.Millisecond},
 		80 * time.Millisecond:  {10 * time.Millisecond, maxPoll},
 		400 * time.Millisecond: {50 * time.Millisecond, maxPoll},
 		time.Hour:              {maxPoll, maxPoll},
