@@ -45,6 +45,8 @@ var steadyPlans = map[string]string{
 	"enable_seqscan": "off",
 	// What remains to be read as a whole is small, however dear the planner calls it now.
 	"jit": "off",
+	// However much a table holds: a few rows are not worth another process.
+	"max_parallel_workers_per_gather": "0",
 	// Planned anew for each batch, a statement takes as long again.
 	"plan_cache_mode": "force_generic_plan",
 }

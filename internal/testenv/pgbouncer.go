@@ -69,7 +69,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = 4
-ignore_startup_parameters = statement_timeout, lock_timeout, idle_in_transaction_session_timeout, enable_seqscan, jit, plan_cache_mode
+ignore_startup_parameters = statement_timeout, lock_timeout, idle_in_transaction_session_timeout, enable_seqscan, jit, max_parallel_workers_per_gather, plan_cache_mode
 `, target.Database, server, port)
 }
 

@@ -2,8 +2,8 @@
 -- looks at every partition, which for a poll that finds nothing would be most of the
 -- work, so a plan is made once a session; and because it is made when the partitions
 -- may be empty, it must not depend on their sizes: only walks along the indexes are
--- left to choose from. Behind a pooler this holds too, where prepared statements would
--- not. S1 and S2 are the snapshots between which a window lies.
+-- left to choose from, by the session alone: starting another process takes longer than
+-- reading. Behind a pooler this holds too, where prepared statements would not. S1 and S2 are the snapshots between which a window lies.
 
 -- +goose Up
 
@@ -19,6 +19,7 @@ CREATE FUNCTION public.outbox_news(s1 pg_snapshot, max_rows integer, of_shard in
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
+    SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
     SET enable_bitmapscan = off
     SET jit = off AS
@@ -64,6 +65,7 @@ CREATE FUNCTION public.outbox_window(s1 pg_snapshot, s2 pg_snapshot, after_id bi
                                      OUT window_end pg_snapshot, OUT first_id bigint, OUT last_id bigint, OUT sparse boolean)
     LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
+    SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
     SET enable_bitmapscan = off
     SET jit = off AS
@@ -106,6 +108,7 @@ COMMENT ON FUNCTION public.outbox_window(pg_snapshot, pg_snapshot, bigint) IS
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_window_bounds(s1 pg_snapshot, s2 pg_snapshot, after_id bigint, OUT first_id bigint, OUT last_id bigint)
     LANGUAGE plpgsql STABLE
+    SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
     SET enable_bitmapscan = off
     SET jit = off AS
@@ -165,6 +168,7 @@ CREATE FUNCTION public.outbox_page(s1 pg_snapshot, s2 pg_snapshot, after_id bigi
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
+    SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
     SET enable_bitmapscan = off
     SET enable_sort = off
@@ -201,6 +205,7 @@ CREATE FUNCTION public.outbox_page_sparse(s1 pg_snapshot, s2 pg_snapshot, after_
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
+    SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
     SET enable_bitmapscan = off
     SET enable_hashjoin = off

@@ -90,6 +90,14 @@ func TestReadingCostsWhatItReads(t *testing.T) {
 	require.Less(t, b.pages(conn, "page_sparse", now, later, 0, 999_999, rows, 0, 1), 53*3*20+20*60)
 }
 
+// No plan of the log starts a process to help it: that takes longer than to read.
+func TestReadingHasNoHelpers(t *testing.T) {
+	b := setup(t)
+	require.Equal(t, 5, value[int](b, `SELECT count(*) FROM pg_proc
+		WHERE proname IN ('outbox_window', 'outbox_window_bounds', 'outbox_page', 'outbox_page_sparse', 'outbox_news')
+		  AND 'max_parallel_workers_per_gather=0' = ANY (proconfig)`))
+}
+
 // A window of more rows than are worth counting is bounded by its partitions, and read
 // the same: in the order of ids, what its snapshots say and nothing else.
 func TestAWindowTooLargeToCount(t *testing.T) {

@@ -27,7 +27,9 @@ type service struct {
 }
 
 func openSystem(ctx context.Context, job Job) (place, func(), error) {
-	pool, err := newPool(ctx, job.Databases.Reservation, poolSize, map[string]string{"plan_cache_mode": "force_generic_plan"}) // as the service has it
+	pool, err := newPool(ctx, job.Databases.Reservation, poolSize, map[string]string{ // as the service has it
+		"plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0",
+	})
 	if err != nil {
 		return nil, nil, err
 	}
