@@ -19,7 +19,7 @@ func TestNewsOfAnyNumber(t *testing.T) {
 		}
 		var got []string
 		got, place = b.drain(tenure, place, firstAsk)
-		require.Equal(t, len(want), len(got), n)
+		require.Len(t, got, len(want), n)
 		if n > 0 {
 			require.Equal(t, want, got)
 		}
