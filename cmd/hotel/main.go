@@ -4,6 +4,11 @@ package main
 import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/hotelcmd"
+	"go.example/saga/internal/footprint"
 )
 
-func main() { cli.Main(hotelcmd.New()) }
+func main() {
+	footprint.Usual.Keep()
+	footprint.OneProcessor()
+	cli.Main(hotelcmd.New())
+}

@@ -5,6 +5,11 @@ package main
 import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/orchestratorcmd"
+	"go.example/saga/internal/footprint"
 )
 
-func main() { cli.Main(orchestratorcmd.New()) }
+func main() {
+	footprint.Usual.Keep()
+	footprint.OneProcessor()
+	cli.Main(orchestratorcmd.New())
+}

@@ -4,6 +4,11 @@ package main
 import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/paymentcmd"
+	"go.example/saga/internal/footprint"
 )
 
-func main() { cli.Main(paymentcmd.New()) }
+func main() {
+	footprint.Usual.Keep()
+	footprint.OneProcessor()
+	cli.Main(paymentcmd.New())
+}

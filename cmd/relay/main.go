@@ -4,6 +4,11 @@ package main
 import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/relaycmd"
+	"go.example/saga/internal/footprint"
 )
 
-func main() { cli.Main(relaycmd.New()) }
+func main() {
+	footprint.Low.Keep()
+	footprint.OneProcessor()
+	cli.Main(relaycmd.New())
+}

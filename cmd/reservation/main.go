@@ -4,6 +4,10 @@ package main
 import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/reservationcmd"
+	"go.example/saga/internal/footprint"
 )
 
-func main() { cli.Main(reservationcmd.New()) }
+func main() {
+	footprint.Usual.Keep()
+	cli.Main(reservationcmd.New())
+}

@@ -19,11 +19,15 @@ type Pace struct {
 // Usual is 16 MiB of garbage, and as much as is live.
 var Usual = Pace{Percent: 100, Ballast: 16 << 20}
 
+// Low is 4 MiB of garbage, and a fifth of what is live: what piles up beside a backlog of
+// messages comes and goes with each page.
+var Low = Pace{Percent: 18, Ballast: 20 << 20}
+
 // ballast counts as live memory for the collector. It is never touched, so that the
 // operating system gives it no page.
 var ballast []byte
 
-// Keep sets the pace for the rest of the process. GOGC in the environment says otherwise.
+// Keep sets the pace for the rest of the process; it is for main to call. GOGC in the environment says otherwise.
 func (p Pace) Keep() {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -36,7 +40,7 @@ func (p Pace) Keep() {
 // the next, and a daemon does little else, is then handed on in place, where otherwise a
 // thread is woken on another processor for a few microseconds of work: beside a database
 // and a broker on two cores that was a fifth of the daemons' time. GOMAXPROCS in the
-// environment says otherwise.
+// environment says otherwise. It is for main to call.
 func OneProcessor() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)

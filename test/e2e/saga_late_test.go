@@ -86,7 +86,7 @@ func TestSagaCancelMeetsRequest(t *testing.T) {
 	s.post.release("payment.CANCEL")
 	until(t, "the CANCEL at the barrier", func() bool {
 		return stacktest.Count(t, s.deeds, `SELECT count(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%saga_barrier_enter%'`) == 1
+			WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%Enters with all commands%'`) == 1
 	})
 	close(work.opened)
 	s.tells("hotel answered CANCEL: compensated → ABORTED")

@@ -13,7 +13,6 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
-	"go.example/saga/internal/footprint"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
@@ -41,8 +40,6 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	footprint.Usual.Keep()
-	footprint.OneProcessor()
 	log = log.Named(name)
 	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {

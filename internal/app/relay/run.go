@@ -13,17 +13,12 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
-	"go.example/saga/internal/footprint"
 	"go.example/saga/pkg/outbox/outboxpg"
 	engine "go.example/saga/pkg/outbox/relay"
 	"go.example/saga/pkg/rabbit"
 )
 
 const name = "relay"
-
-// collecting keeps down the garbage that piles up beside the messages in work: a few
-// megabytes, which come and go with each page, for little of the processor's time.
-var collecting = footprint.Pace{Percent: 18, Ballast: 20 << 20}
 
 // Run relays every database's outbox until ctx is done. Databases and broker may
 // be absent at the start and go away at any time, one by one or together: each
@@ -45,8 +40,6 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer closeAll()
-	collecting.Keep()
-	footprint.OneProcessor()
 	process := newHolder()
 	registry := app.NewRegistry(namespace)
 	var crews []*engine.Crew

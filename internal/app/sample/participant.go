@@ -7,7 +7,6 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
-	"go.example/saga/internal/footprint"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/participant"
 	"go.example/saga/pkg/protocol"
@@ -28,8 +27,6 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 	if err != nil {
 		return err
 	}
-	footprint.Usual.Keep()
-	footprint.OneProcessor()
 	log = log.Named(name)
 	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, poolSize)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
-	"go.example/saga/internal/footprint"
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/internal/sample/reservation/api"
@@ -34,7 +33,6 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	if err != nil {
 		return err
 	}
-	footprint.Usual.Keep()
 	log = log.Named(name)
 	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, requestPoolSize)
 	if err != nil {

@@ -98,7 +98,7 @@ func TestWaitSeesTheEnd(t *testing.T) {
 	db, url := server(t)
 	_, err := db.Exec(context.Background(), `CREATE FUNCTION done() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN UPDATE reservation SET status = 'SUCCEED' WHERE id = NEW.id; RETURN NULL; END $$;
-		CREATE TRIGGER done AFTER UPDATE OF saga_id ON reservation FOR EACH ROW EXECUTE FUNCTION done()`)
+		CREATE TRIGGER done AFTER INSERT ON reservation FOR EACH ROW EXECUTE FUNCTION done()`)
 	require.NoError(t, err)
 	code, out, errs := run("", place(url, "--card-last4", "7999", "--wait")...)
 	require.Equal(t, cli.ExitOK, code, errs)
