@@ -59,7 +59,7 @@ model: ## Search every state of the protocol's model, and refute the wrong rules
 bench-relay: services ## Measure the relay beside its peers, 20 minutes alone on the machine
 	cd bench && go run . -page ../docs/benchmarks.md $(BENCHFLAGS)
 
-bench-saga: services ## Measure sagas beside their peers, 15 minutes alone on the machine
+bench-saga: services ## Measure sagas beside their peers, 13 minutes alone on the machine
 	cd bench && go run ./saga -page ../docs/benchmarks-saga.md $(BENCHFLAGS)
 
 down: ## Stop the services that make started, and no others
