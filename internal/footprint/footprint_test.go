@@ -27,10 +27,9 @@ func TestGarbagePilesUpAsHighAsTheBallast(t *testing.T) {
 		}
 		most = max(most, objects())
 	}
-	held := uint64(footprint.Held())
-	require.Greater(t, most-held, held/2)
-	require.Less(t, most-held, 2*held)
-	require.Less(t, collections()-before, uint64(40), "300 MB passed through")
+	// With a few megabytes live and the usual pace, a hundred collections and more.
+	require.Greater(t, most, uint64(3*footprint.Held()/2), "the ballast counts as live")
+	require.Less(t, collections()-before, uint64(60), "300 MB passed through")
 }
 
 func objects() uint64 {
