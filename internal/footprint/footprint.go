@@ -39,7 +39,7 @@ func (p Pace) Keep() {
 // OneProcessor has all goroutines run on one processor at a time. What passes from one to
 // the next, and a daemon does little else, is then handed on in place, where otherwise a
 // thread is woken on another processor for a few microseconds of work: beside a database
-// and a broker on two cores that was a fifth of the daemons' time. GOMAXPROCS in the
+// and a broker on two cores that was a tenth of the daemons' time. GOMAXPROCS in the
 // environment says otherwise. It is for main to call.
 func OneProcessor() {
 	if os.Getenv("GOMAXPROCS") == "" {

@@ -56,7 +56,8 @@ func (e *PanicError) Error() string { return fmt.Sprintf("carrying items out pan
 
 // New makes a group. carryOut does all the items in one transaction or none of them. An
 // error that is [ErrNothingDone], or a [*pgconn.PgError] of severity ERROR, means none;
-// it is then called again with some of them. It is called from several goroutines.
+// it is then called again with some of them. It is called from several goroutines,
+// one after the other.
 func New[T any](carryOut func(context.Context, []T) error) *Group[T] {
 	return &Group[T]{carryOut: carryOut}
 }

@@ -54,8 +54,9 @@ func (s *Store) Start(ctx context.Context, tx pgx.Tx, def saga.Definition, r Sta
 //	ids, err := store.Queue(ctx, batch, trip, request)
 //	err = pool.SendBatch(ctx, batch).Close() // nil: all is committed
 //
-// An error of the batch means that nothing of it was done, unless it is about a lost
-// connection. What [Store.Start] would return as not started fails the batch: SQLSTATE
+// A [github.com/jackc/pgx/v5/pgconn.PgError] of severity ERROR means that nothing of the batch was done. After
+// another error of the batch the outcome may be unknown: the connection was lost, or a
+// pooler has given up (FATAL) on what the server may yet commit. What [Store.Start] would return as not started fails the batch: SQLSTATE
 // 23505 of the constraint saga_business_key_unique, where a key was used before, and
 // 23503 of saga_definition_stored. The ids are in the order of the requests.
 func (s *Store) Queue(ctx context.Context, batch *pgx.Batch, def saga.Definition, requests ...StartRequest) ([]saga.ID, error) {
