@@ -14,7 +14,7 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-// poolSize keeps many parallel packages below the server's max_connections.
+// poolSize is how many connections a test's own statements may take.
 const poolSize = 6
 
 // Database is a fresh database with the migration lines applied, dropped when
@@ -22,6 +22,12 @@ const poolSize = 6
 func Database(t testing.TB, lines ...sagasql.Line) *pgxpool.Pool {
 	t.Helper()
 	server := servers(t).Postgres
+	if !room.database(t) {
+		if err := room.enter(t, server.URL, databaseNeeds); err != nil {
+			t.Fatalf("wait for room for a test database: %v", err)
+		}
+		room.database(t)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
 	defer cancel()
 	template, err := templates.of(ctx, server, lines)

@@ -78,6 +78,9 @@ func removeAll() error {
 	if err := templates.drop(ctx); err != nil {
 		return err
 	}
+	if err := room.close(ctx); err != nil {
+		return err
+	}
 	return vhosts.delete(ctx)
 }
 

@@ -41,6 +41,7 @@ func set(t *testing.T, definition string) *stage {
 	t.Helper()
 	def, err := sagayaml.Parse([]byte(definition))
 	require.NoError(t, err)
+	testenv.Connections(t, 28) // the two pools', and the daemons' in both databases
 	s := &stage{
 		T: t, def: def, store: sagapg.New(""), url: testenv.Vhost(t), actors: map[string]*actor{},
 		sagas: testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox),

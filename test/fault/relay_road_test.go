@@ -33,6 +33,7 @@ type road struct {
 
 func newRoad(t *testing.T) *road {
 	t.Helper()
+	testenv.Connections(t, 40) // sixteen writers', two relays' and the pool's
 	db := testenv.Database(t, sagasql.Outbox)
 	return &road{T: t, db: db, database: db.Config().ConnString(), broker: testenv.Vhost(t)}
 }

@@ -34,26 +34,37 @@ func (p *private) ports() (ports, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return chosen, fmt.Errorf("the ports of the private instances: %w", err)
 	}
-	before, next := chosen, firstPort
-	for _, entry := range []struct {
-		port   *int
-		server string
-	}{{&chosen.Postgres, "postgres"}, {&chosen.AMQP, "rabbitmq"}, {&chosen.Distribution, "rabbitmq"}, {&chosen.PortMapper, "epmd"}} {
-		record, err := readProcess(p.path(entry.server + ".json"))
-		running := err == nil && record.alive()
-		if *entry.port != 0 && (running || free(*entry.port)) {
-			continue
-		}
-		for !free(next) {
-			next++
-		}
-		*entry.port = next
-		next++
-	}
+	before := chosen
+	chosen = before.fill(func(server string) bool {
+		record, err := readProcess(p.path(server + ".json"))
+		return err == nil && record.alive()
+	}, free)
 	if chosen == before {
 		return chosen, nil
 	}
 	return chosen, writeJSON(path, chosen)
+}
+
+// fill chooses the ports that are not chosen, and anew those that a server that does not
+// run has lost to somebody.
+func (p ports) fill(running func(server string) bool, free func(port int) bool) ports {
+	next := firstPort
+	given := func(port int) bool {
+		return port == p.Postgres || port == p.AMQP || port == p.Distribution || port == p.PortMapper
+	}
+	for _, entry := range []struct {
+		port   *int
+		server string
+	}{{&p.Postgres, "postgres"}, {&p.AMQP, "rabbitmq"}, {&p.Distribution, "rabbitmq"}, {&p.PortMapper, "epmd"}} {
+		if *entry.port != 0 && (running(entry.server) || free(*entry.port)) {
+			continue
+		}
+		for given(next) || !free(next) {
+			next++
+		}
+		*entry.port = next
+	}
+	return p
 }
 
 func free(port int) bool {

@@ -61,20 +61,3 @@ func TestStopLeavesNothingWhenTheSignalIsIgnored(t *testing.T) {
 	require.NoError(t, record.stop(ctx))
 	require.Eventually(t, func() bool { return !record.alive() }, 10*time.Second, 20*time.Millisecond)
 }
-
-func TestPortsStayUntilTaken(t *testing.T) {
-	t.Parallel()
-	p := &private{dir: t.TempDir()}
-	chosen, err := p.ports()
-	require.NoError(t, err)
-	again, err := p.ports()
-	require.NoError(t, err)
-	require.Equal(t, chosen, again)
-
-	listener := listen(t, chosen.AMQP)
-	moved, err := p.ports()
-	require.NoError(t, err)
-	require.NotEqual(t, chosen.AMQP, moved.AMQP)
-	require.Equal(t, chosen.Postgres, moved.Postgres)
-	require.NoError(t, listener.Close())
-}

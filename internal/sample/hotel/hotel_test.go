@@ -258,6 +258,7 @@ func TestBatchesDoNotDeadlock(t *testing.T) {
 
 func TestManyClientsOneRoom(t *testing.T) {
 	t.Parallel()
+	testenv.Connections(t, 24)
 	small := testenv.Database(t, sagasql.Hotel)
 	config := small.Config().Copy()
 	config.MaxConns = 16

@@ -93,6 +93,7 @@ func TestNothingIsLostWhilePartitionsComeAndGo(t *testing.T) {
 	const writers, rows = 8, 400
 	config := b.pool.Config().Copy()
 	config.MaxConns = writers + 4
+	testenv.Connections(t, writers+4)
 	pool, err := pgxpool.NewWithConfig(b.ctx, config)
 	require.NoError(t, err)
 	defer pool.Close()

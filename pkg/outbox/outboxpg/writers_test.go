@@ -31,6 +31,7 @@ func TestEachCommittedRowIsReadOnceAndInOrder(t *testing.T) {
 	require.NoError(t, err)
 	config := b.pool.Config().Copy()
 	config.MaxConns = writers
+	testenv.Connections(t, writers)
 	pool, err := pgxpool.NewWithConfig(b.ctx, config)
 	require.NoError(t, err)
 	defer pool.Close()

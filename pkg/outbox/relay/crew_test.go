@@ -61,6 +61,7 @@ func (b *bundle) poolOf(url string, size int32) *pgxpool.Pool {
 	config, err := pgxpool.ParseConfig(url)
 	require.NoError(b, err)
 	config.MaxConns = size
+	testenv.Connections(b, int(size))
 	pool, err := pgxpool.NewWithConfig(b.Context(), config)
 	require.NoError(b, err)
 	b.Cleanup(pool.Close)

@@ -46,6 +46,7 @@ func prepare(t *testing.T) (*Stack, stack.Settings) {
 	require.NoError(t, err)
 	root, err := services.Root()
 	require.NoError(t, err)
+	testenv.Connections(t, 40) // five daemons' and the three pools'
 	s := &Stack{
 		Reservation: testenv.Database(t),
 		Hotel:       testenv.Database(t),
