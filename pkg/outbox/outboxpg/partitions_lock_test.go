@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"go.example/saga/internal/testenv"
 )
 
 // A dump, a report: whoever reads for long. Partitions wait for it and writers do not.
