@@ -3,23 +3,14 @@ package services
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
-
-func listen(t *testing.T, port int) net.Listener {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-	require.NoError(t, err)
-	return listener
-}
 
 // TestPrivateInstances starts both servers in a directory that only its owner
 // may enter, kills PostgreSQL, starts it again on the same data and stops both.
