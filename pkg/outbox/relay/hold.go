@@ -117,9 +117,9 @@ func (h *hold) flush() bool {
 
 // work streams until it is told to stop or something breaks.
 func (h *hold) work() error {
-	h.guards.Go(h.heedAlarms)
 	h.ledger.fail("")
-	h.board.set(Active, "")
+	h.board.set(Active, "") // before an alarm is seen, or it would be hidden
+	h.guards.Go(h.heedAlarms)
 	for h.front.Err() == nil {
 		err := h.stream()
 		if !errors.Is(err, errReload) {
