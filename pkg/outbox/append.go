@@ -18,9 +18,9 @@ type Tx interface {
 
 // Append inserts messages into public.outbox within the caller's transaction, all in
 // one statement. They are published in the order of the arguments, once the
-// transaction has committed. The relay is told by a NOTIFY on [Channel]; of commits
-// that follow one another within 3 ms the first alone says so, because the relay looks
-// again by itself for a while after that.
+// transaction has committed. The relay is told by a NOTIFY on [Channel]; of many
+// commits only some say so, because the relay looks again by itself after those, see
+// [AnnounceEvery].
 //
 // A [*ValidationError] means that nothing was sent to the database. Any other error
 // has ended the transaction: roll back, and repeat the whole transaction, not the call.

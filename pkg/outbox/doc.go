@@ -19,10 +19,10 @@
 //
 // # Wake-up
 //
-// Append announces its commit by a NOTIFY on [Channel], at most once in 3 ms for each
-// process and database (for each process where no connection is known yet, as in a
-// batch): a NOTIFY takes a lock of the whole cluster at commit. A commit
-// that is not announced, or was made by outbox_append, a plain INSERT or another
+// Append announces its commit by a NOTIFY on [Channel]. Of many commits only some are
+// announced, see [AnnounceEvery], by each process for each database (for all together
+// where no connection is known yet, as in a batch): a NOTIFY takes a lock of the whole
+// cluster at commit. A commit that is not announced, or was made by outbox_append, a plain INSERT or another
 // language, is found by polling. Such a writer may run NOTIFY itself. A transaction
 // that has announced cannot be prepared for two-phase commit: use outbox_append there.
 //

@@ -17,10 +17,10 @@ func AppendOn(ctx context.Context, tx Tx, channel string, messages ...Message) e
 
 // Due asks a new ringer for an announcement at each of the times.
 func Due(times ...time.Duration) []bool {
-	var r ringer
+	r, began := newRinger(), time.Now()
 	due := make([]bool, len(times))
 	for i, now := range times {
-		due[i] = r.due(now)
+		due[i] = r.AllowN(began.Add(now), 1)
 	}
 	return due
 }

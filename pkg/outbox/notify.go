@@ -3,17 +3,22 @@ package outbox
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/time/rate"
 )
 
-// announceEvery is the least time between two announcements. A NOTIFY takes a lock of
-// the whole cluster until its transaction has committed, so commits that all announce
-// themselves go one by one. Rare ones cost nothing that can be measured
-// (BenchmarkAppend16).
-const announceEvery = 3 * time.Millisecond
+// A process announces at most [AnnounceBurst] commits in [AnnounceBurst] times
+// [AnnounceEvery], and one in AnnounceEvery as long as there are more. A NOTIFY takes a
+// lock of the whole cluster until its transaction has committed, so commits that all
+// announce themselves go one by one. Rare ones cost nothing that can be measured
+// (BenchmarkAppend16). So whoever hears fewer than AnnounceBurst announcements in that
+// time knows that nobody has kept one to himself.
+const (
+	AnnounceEvery = 3 * time.Millisecond
+	AnnounceBurst = 4
+)
 
 // Channel is the NOTIFY channel on which an outbox announces new messages: outbox_
 // and the name of the schema; the empty one is public. PostgreSQL takes 63 bytes.
@@ -28,18 +33,15 @@ func Channel(schema string) string {
 }
 
 // ringer bounds the announcements of this process on one channel of one database.
-type ringer struct {
-	next atomic.Int64 // nanoseconds since began; an announcement is due from then on
-}
+type ringer = rate.Limiter
 
-var (
-	began   = time.Now()
-	ringers sync.Map // database and channel → *ringer
-)
+func newRinger() *ringer { return rate.NewLimiter(rate.Every(AnnounceEvery), AnnounceBurst) }
+
+var ringers sync.Map // database and channel → *ringer
 
 // announce returns the channel if the transaction is to announce itself, or nothing.
 func (s Schema) announce(tx any) string {
-	if !ringerOf(tx, s.channel).due(time.Since(began)) {
+	if !ringerOf(tx, s.channel).Allow() {
 		return ""
 	}
 	return s.channel
@@ -69,14 +71,7 @@ func shared(database, channel string) *ringer {
 	key := database + " " + channel
 	known, ok := ringers.Load(key)
 	if !ok {
-		known, _ = ringers.LoadOrStore(key, new(ringer))
+		known, _ = ringers.LoadOrStore(key, newRinger())
 	}
 	return known.(*ringer)
-}
-
-// due takes the announcement at a time, unless another caller has taken one shortly
-// before.
-func (r *ringer) due(now time.Duration) bool {
-	next := r.next.Load()
-	return int64(now) >= next && r.next.CompareAndSwap(next, int64(now+announceEvery))
 }

@@ -100,8 +100,10 @@ func TestRefusalAnnouncesNothing(t *testing.T) {
 func TestAnnouncementsKeepTheirDistance(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
-	require.Equal(t, []bool{true, false, false, true, false, true},
-		outbox.Due(0, 1*ms, 3*ms-1, 3*ms, 5*ms, 30*ms))
+	require.Equal(t, []bool{true, true, true, true, false, true, false, true},
+		outbox.Due(0, 0, 0, 1*ms, 2*ms, 3*ms, 5*ms, 6*ms), "four together, then one in three milliseconds")
+	require.Equal(t, []bool{true, true, true, true, false, true, true, true, true, false},
+		outbox.Due(0, 0, 0, 0, 0, 30*ms, 30*ms, 30*ms, 30*ms, 30*ms), "four again after a pause")
 }
 
 // So that a busy database of a process does not use up the announcements of another.

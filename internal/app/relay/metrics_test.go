@@ -60,7 +60,7 @@ func measure(t *testing.T) measured {
 	crew, err := engine.NewCrew(engine.Config{
 		Name: "shop", Log: m.database.log, Holder: "metrics", Lease: time.Second, Logger: log,
 		Open:      open(Settings{AMQPURL: config.Secret(m.broker.URL), Window: 100}),
-		Confirmed: m.confirmed, Rung: bell.Next,
+		Confirmed: m.confirmed, Rung: func() (<-chan struct{}, bool) { return bell.Next(), bell.Often() },
 	})
 	require.NoError(t, err)
 	require.NoError(t, m.register(m.registry, crew, bell))

@@ -56,11 +56,11 @@ func Run(ctx context.Context, s Settings) error {
 		var bell *outboxpg.Bell
 		if !s.PollOnly {
 			bell = outboxpg.NewBell(d.pool, s.DatabaseSchema, log.With(zap.String("database", d.name)))
-			cfg.Rung = func() <-chan struct{} {
+			cfg.Rung = func() (<-chan struct{}, bool) {
 				if !bell.State().Listening {
-					return nil
+					return nil, false
 				}
-				return bell.Next()
+				return bell.Next(), bell.Often()
 			}
 			tasks = append(tasks, bell.Run)
 		}

@@ -27,8 +27,13 @@ type Bell struct {
 
 	mu    sync.Mutex
 	next  chan struct{}
+	rings [often]time.Time // of late, the oldest first
 	state BellState
 }
+
+// often is how many rings in the time of [outbox.AnnounceBurst] say that a writer may
+// have kept a commit to itself; one less than it takes, as they arrive unevenly.
+const often = outbox.AnnounceBurst - 1
 
 // BellState says whether the Bell can be relied on to ring soon after an announced commit.
 type BellState struct {
@@ -99,6 +104,16 @@ func (b *Bell) Next() <-chan struct{} {
 	return b.next
 }
 
+// Often says whether the last rings came so fast one after the other that writers may
+// have committed something without one, see [outbox.AnnounceEvery]. The log is then to
+// be looked at again soon.
+func (b *Bell) Often() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	first, last := b.rings[0], b.rings[len(b.rings)-1]
+	return !first.IsZero() && last.Sub(first) <= outbox.AnnounceBurst*outbox.AnnounceEvery
+}
+
 // State is for people, metrics and the pace of polling.
 func (b *Bell) State() BellState {
 	b.mu.Lock()
@@ -106,9 +121,11 @@ func (b *Bell) State() BellState {
 	return b.state
 }
 
-func (b *Bell) ring() {
+func (b *Bell) ring(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	copy(b.rings[:], b.rings[1:])
+	b.rings[len(b.rings)-1] = now
 	close(b.next)
 	b.next = make(chan struct{})
 }

@@ -30,7 +30,7 @@ func (b *Bell) listen(ctx context.Context) error {
 	if err := b.subscribe(ctx, conn); err != nil {
 		return err
 	}
-	b.ring()
+	b.ring(time.Now())
 	return b.attend(ctx, conn)
 }
 
@@ -129,7 +129,7 @@ func (b *Bell) hear(ctx context.Context, conn *pgx.Conn, token string, echo chan
 		case said.Payload == token:
 			echo <- struct{}{}
 		default:
-			b.ring()
+			b.ring(time.Now())
 		}
 	}
 }

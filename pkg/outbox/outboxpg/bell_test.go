@@ -251,3 +251,27 @@ func TestBellBelievesOnlyWhatItHears(t *testing.T) {
 	bell.awaitRing(next) // it has tried to listen
 	require.Eventually(t, func() bool { return bell.State().Reason == errPooled.Error() }, patience, time.Millisecond)
 }
+
+// A writer keeps a commit to itself only after so many announcements.
+func TestBellSaysWhenItRingsOften(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		rings []time.Duration
+		often bool
+	}{
+		{nil, false},
+		{[]time.Duration{0, 0}, false},
+		{[]time.Duration{0, 0, 0}, true},
+		{[]time.Duration{0, 5 * ms, 12 * ms}, true},
+		{[]time.Duration{0, 5 * ms, 13 * ms}, false},
+		{[]time.Duration{0, 0, 0, 50 * ms}, false},
+		{[]time.Duration{0, 50 * ms, 53 * ms, 56 * ms}, true},
+	} {
+		bell, now := NewBell(nil, "", zap.NewNop()), time.Now()
+		for _, after := range c.rings {
+			bell.ring(now.Add(after))
+		}
+		require.Equal(t, c.often, bell.Often(), c.rings)
+	}
+}

@@ -38,9 +38,10 @@ type Config struct {
 	// RetryFor is how long a message is tried that the broker refuses, before it is
 	// dead; default 24 h.
 	RetryFor time.Duration
-	// Rung gives a channel that is closed when something is committed. Where nobody tells,
+	// Rung gives a channel that is closed when something is committed, and says whether that
+	// was so often of late that more may be committed without telling. Where nobody tells,
 	// it is nil, or gives nil as long as that is so, and the log is polled more often.
-	Rung func() <-chan struct{}
+	Rung func() (rung <-chan struct{}, often bool)
 	// Confirmed is told of each message when the broker has confirmed it; may be nil.
 	// It must not block.
 	Confirmed func(*outbox.Record)

@@ -29,7 +29,7 @@ type limits struct {
 	read    time.Duration // a page, or measuring a window of many millions of rows
 	confirm time.Duration // the wait for one confirm
 	grace   time.Duration // the confirms in flight when told to stop
-	save    time.Duration // least time between two writes of the position
+	save    time.Duration // longest time from what was done to the write of the position
 	rebase  time.Duration // rewriting a log that came by a dump
 	// A refused message is tried again after retry, then twice that and so on up to
 	// longestRetry.
@@ -41,7 +41,7 @@ var defaultLimits = limits{
 	read:    2 * time.Minute,
 	confirm: 30 * time.Second,
 	grace:   10 * time.Second,
-	save:    50 * time.Millisecond,
+	save:    100 * time.Millisecond,
 	rebase:  time.Hour,
 
 	retry:        time.Second,

@@ -68,6 +68,9 @@ func (h *hold) keep(asked time.Time) {
 			return
 		case <-renew.C:
 		case <-h.ledger.changed:
+			if !h.gather() {
+				return
+			}
 		}
 		asked = time.Now()
 		switch err := h.save(); {
@@ -79,13 +82,22 @@ func (h *hold) keep(asked time.Time) {
 		default:
 			wake(h.ledger.changed)
 		}
-		select {
-		case <-h.ctx.Done():
-			return
-		case <-h.ledger.hurry:
-		case <-time.After(h.limits.save):
-		}
 	}
+}
+
+// gather waits until there is enough to write down, or long enough: a write at once would
+// be a transaction for each message, just when whoever has got it wants the processor.
+// False means that there is nobody to write for.
+func (h *hold) gather() bool {
+	over := time.NewTimer(h.limits.save)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-h.ledger.hurry:
+	case <-h.ctx.Done():
+		return false
+	}
+	return true
 }
 
 func (h *hold) save() error {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"go.example/saga/pkg/outbox"
 )
 
 const (
@@ -30,22 +32,46 @@ const (
 	// idleShare: wait an eighth of the time that the log has been quiet.
 	idleShare = 8
 	// minPollRung is a little more than writers let pass between two announcements.
-	minPollRung = 4 * time.Millisecond
+	minPollRung = outbox.AnnounceEvery + time.Millisecond
 )
+
+// hearing is what the bell tells of commits.
+type hearing int
+
+const (
+	hearsNone hearing = iota
+	hearsSome         // others were, or may be, committed without a ring
+	hearsAll
+)
+
+func hears(listening, some bool) hearing {
+	switch {
+	case !listening:
+		return hearsNone
+	case some:
+		return hearsSome
+	}
+	return hearsAll
+}
 
 // pollPause is the wait before the next look at a log that has brought nothing
 // for idle. A step of a saga follows the one before it after some milliseconds,
 // so a log that was busy just now is looked at again soon: a message waits at
-// most an eighth of the quiet before it. So are messages found that were committed
-// close behind one that rang the bell and did not ring it themselves. Where the bell is
-// heard, that is all the looks are for: they come after the time in which writers do not
-// ring twice, and then a quarter as often each time, because they keep others from the
-// processor just when a saga is on its way. A log that is
+// most an eighth of the quiet before it.
+//
+// Where the bell is heard, looks are for what was committed without ringing it: they come
+// after the time in which writers do not ring twice, and then a quarter as often each
+// time. Looks keep others from the processor just when a saga is on its way, so there are
+// none where each commit rings. A log that is
 // quiet for long costs five looks a second, measured at less than a hundredth of a
 // core; without a bell its first message waits a tenth of a second on average.
-func pollPause(idle time.Duration, rung bool) time.Duration {
-	if rung {
+func pollPause(idle time.Duration, h hearing) time.Duration {
+	switch h {
+	case hearsAll:
+		return maxPoll
+	case hearsSome:
 		return min(max(3*idle, minPollRung), maxPoll)
+	case hearsNone:
 	}
 	return min(max(idle/idleShare, minPoll), maxPoll)
 }

@@ -17,12 +17,15 @@ func weight(r *outbox.Record) int64 { return min(int64(len(r.Payload)), maxFligh
 
 // read fetches page after page, one ahead of the desk.
 func (s *stream) read(from outboxpg.Position) {
-	busy := time.Now() // when the log last brought something
+	busy := time.Now()   // when the log last brought something
+	called := false      // the last look followed a ring
+	unannounced := false // what it last brought was found without one
 	var load flow.Meter
 	for s.front.Err() == nil {
 		var rung <-chan struct{}
+		var often bool
 		if s.cfg.Rung != nil {
-			rung = s.cfg.Rung() // before reading, so that no ring is missed
+			rung, often = s.cfg.Rung() // before reading, so that no ring is missed
 		}
 		page, err := s.readPage(from)
 		if s.front.Err() != nil {
@@ -41,6 +44,7 @@ func (s *stream) read(from outboxpg.Position) {
 		if n := len(page.Records); n > 0 {
 			busy = time.Now()
 			load.Saw(n, busy)
+			unannounced = !called
 			if !page.Last() {
 				continue
 			}
@@ -49,7 +53,8 @@ func (s *stream) read(from outboxpg.Position) {
 				continue
 			}
 		}
-		if !s.pause(pollPause(time.Since(busy), rung != nil), rung) {
+		heard := hears(rung != nil, often || unannounced)
+		if called = !s.pause(pollPause(time.Since(busy), heard), rung); called {
 			busy = time.Now() // more is to come: commits close together ring once
 		}
 	}
