@@ -2,6 +2,7 @@ package outboxpg
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -67,6 +68,35 @@ func TestLateCommitIsPublished(t *testing.T) {
 	tenure := b.acquire("one")
 	got, place := b.drain(tenure, tenure.Position(), 10)
 	require.Equal(t, []string{"later id"}, got, "the open transaction delays only its own row")
+
+	require.NoError(t, late.Commit(b.ctx))
+	got, place = b.drain(tenure, place, 10)
+	require.Equal(t, []string{"late"}, got)
+	got, _ = b.drain(tenure, place, 10)
+	require.Empty(t, got)
+}
+
+// The usual look has another way to find the rows of a transaction that has been open for
+// very many others.
+func TestVeryLateCommitIsPublished(t *testing.T) {
+	b := setup(t)
+	late, undone := b.begin(), b.begin()
+	b.insert(late, "a", "late")
+	b.insert(undone, "a", "never was")
+	tenure := b.acquire("one")
+	got, place := b.drain(tenure, tenure.Position(), 10)
+	require.Empty(t, got)
+	const others = 250
+	for i := range others {
+		b.insert(b.pool, "b", fmt.Sprint(i))
+	}
+	got, place = b.drain(tenure, place, 2*others)
+	require.Len(t, got, others)
+	require.NoError(t, undone.Rollback(b.ctx))
+	b.insert(b.pool, "b", "after it")
+	got, place = b.drain(tenure, place, 10)
+	require.Equal(t, []string{"after it"}, got)
+	require.Greater(t, value[int](b, `SELECT pg_snapshot_xmax($1)::text::bigint - pg_snapshot_xmin($1)::text::bigint`, place.settled), 2*100)
 
 	require.NoError(t, late.Commit(b.ctx))
 	got, place = b.drain(tenure, place, 10)
