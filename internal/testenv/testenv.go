@@ -2,7 +2,8 @@
 // virtual host each, so that they run in parallel and see only their own rows
 // and messages.
 //
-// The servers are those of package services: tests start none. Every name says
+// The servers are those of package services: tests start none. They have room for so
+// many connections, which all packages' tests share: see [Connections]. Every name says
 // when it was made: what a killed run left behind is removed by a later one.
 package testenv
 
