@@ -19,9 +19,9 @@ type Pace struct {
 // Usual is 16 MiB of garbage, and as much as is live.
 var Usual = Pace{Percent: 100, Ballast: 16 << 20}
 
-// Low is 4 MiB of garbage, and a fifth of what is live: what piles up beside a backlog of
+// Low is 1.5 MiB of garbage, and a fifth of what is live: what piles up beside a backlog of
 // messages comes and goes with each page.
-var Low = Pace{Percent: 18, Ballast: 20 << 20}
+var Low = Pace{Percent: 18, Ballast: 8 << 20}
 
 // ballast counts as live memory for the collector. It is never touched, so that the
 // operating system gives it no page.

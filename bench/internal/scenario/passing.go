@@ -96,6 +96,30 @@ func (p *passing) rows(ctx context.Context, count int) error {
 	return p.arrived(ctx, end)
 }
 
+// half writes on until so many rows are in the partition in use: more than a whole one,
+// if it has more. How the partitions lie depends on how fast the rows passed: ids leap over
+// those of the reserve when that was used.
+func (p *passing) half(ctx context.Context, rows int) error {
+	var more int
+	err := p.until(ctx, func() (bool, error) {
+		var first, last, drawn int64
+		err := p.conn.QueryRow(ctx, `SELECT first_id, last_id, public.outbox_last_id() FROM public.outbox_partitions
+			WHERE public.outbox_last_id() BETWEEN first_id AND last_id`).Scan(&first, &last, &drawn)
+		if err != nil {
+			return false, fmt.Errorf("look at the partition in use: %w", err)
+		}
+		more = int(first - 1 + int64(rows) - drawn)
+		if more < 0 {
+			more += int(last - first + 1)
+		}
+		return last-first < 1_000_000, nil // the reserve is left as soon as there are others
+	})
+	if err != nil {
+		return err
+	}
+	return p.rows(ctx, more)
+}
+
 // arrived waits until so many messages have come.
 func (p *passing) arrived(ctx context.Context, count int) error {
 	return p.until(ctx, func() (bool, error) {

@@ -21,8 +21,8 @@ const (
 )
 
 // Retention lets rows pass through an outbox of small partitions that are kept for
-// a second. At the start and at the end half a partition has been written, so that
-// the partition in use weighs the same.
+// a second. At the start and at the end as many rows are in the partition in use, so that
+// it weighs the same.
 func (e Env) Retention(ctx context.Context) (result Result, err error) {
 	size := max(e.Rows/5, 2)
 	queue, err := e.Lab.Queue(lab.Classic)
@@ -43,6 +43,9 @@ func (e Env) Retention(ctx context.Context) (result Result, err error) {
 		return result, err
 	}
 	if err := passing.rows(ctx, partitions*size); err != nil {
+		return result, err
+	}
+	if err := passing.half(ctx, size/2); err != nil {
 		return result, err
 	}
 	e.Say("%-10s waiting for the last partition to be dropped", "retention")
