@@ -22,11 +22,8 @@ const poolSize = 6
 func Database(t testing.TB, lines ...sagasql.Line) *pgxpool.Pool {
 	t.Helper()
 	server := servers(t).Postgres
-	if !room.database(t) {
-		if err := room.enter(t, server.URL, databaseNeeds); err != nil {
-			t.Fatalf("wait for room for a test database: %v", err)
-		}
-		room.database(t)
+	if err := room.database(t, server.URL); err != nil {
+		t.Fatalf("wait for room for a test database: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
 	defer cancel()

@@ -28,6 +28,8 @@ const (
 	databaseNeeds = poolSize + 1
 	// spare are the connections that nobody counts: those that make and drop databases.
 	spare = 12
+	// overdraft is what the further needs of all tests may come to.
+	overdraft = 10_000
 	// roomPoll is how often a test that waits looks.
 	roomPoll = 50 * time.Millisecond
 )
@@ -87,8 +89,7 @@ func (r *roomKeeper) more(t testing.TB, n int) (bool, error) {
 	if r.byTest[rootOf(t)] == nil {
 		return false, nil
 	}
-	const boundless = 1 << 20
-	return true, r.add(t, n, boundless)
+	return true, r.add(t, n, r.size+overdraft)
 }
 
 // first gives a test its share if there is room. Whose turn it is waits before all
@@ -131,9 +132,21 @@ func (r *roomKeeper) add(t testing.TB, n, size int) error {
 	return nil
 }
 
-// database takes from the test's share what a database needs, and reports whether it
+// database takes what a database needs from the test's share, or enters it for so much.
+func (r *roomKeeper) database(t testing.TB, url string) error {
+	if r.spend(t) {
+		return nil
+	}
+	if err := r.enter(t, url, databaseNeeds); err != nil {
+		return err
+	}
+	r.spend(t)
+	return nil
+}
+
+// spend takes what a database needs from the test's share, and reports whether it
 // sufficed.
-func (r *roomKeeper) database(t testing.TB) bool {
+func (r *roomKeeper) spend(t testing.TB) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	held := r.byTest[rootOf(t)]

@@ -99,9 +99,9 @@ func TestDatabasesOfAShareAreNotCountedTwice(t *testing.T) {
 	t.Parallel()
 	one := keeper(t, 100)
 	large := &asTest{T: t, name: "Large/sub"}
-	require.False(t, one.database(large), "it has said nothing yet")
+	require.False(t, one.spend(large), "it has said nothing yet")
 	require.NoError(t, one.enter(large, one.conn.Config().ConnString(), 2*databaseNeeds))
-	require.True(t, one.database(&asTest{T: t, name: "Large/other"}))
-	require.True(t, one.database(large))
-	require.False(t, one.database(large))
+	require.True(t, one.spend(&asTest{T: t, name: "Large/other"}))
+	require.True(t, one.spend(large))
+	require.False(t, one.spend(large))
 }

@@ -11,8 +11,8 @@
 -- rows, in one go, unless there are more than max_rows of them. Then there are max_rows + 1
 -- rows, which are any of the window's, and outbox_window is the way to begin. A window
 -- without rows is one row of nulls but for its end. What belongs to the window is as in
--- outbox_window, unless all transactions that ran at S1 are young: then what is behind the
--- oldest is looked through.
+-- outbox_window; where no transaction that ran at S1 was old then, it is found by looking
+-- through all that is behind the oldest. The two queries differ in that alone.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_news(s1 pg_snapshot, max_rows integer, of_shard integer, shards integer)
     RETURNS TABLE (window_end pg_snapshot, id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text,

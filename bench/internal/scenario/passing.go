@@ -96,10 +96,10 @@ func (p *passing) rows(ctx context.Context, count int) error {
 	return p.arrived(ctx, end)
 }
 
-// half writes on until so many rows are in the partition in use: more than a whole one,
+// fillInUse writes on until so many rows are in the partition in use: more than a whole one,
 // if it has more. How the partitions lie depends on how fast the rows passed: ids leap over
 // those of the reserve when that was used.
-func (p *passing) half(ctx context.Context, rows int) error {
+func (p *passing) fillInUse(ctx context.Context, rows int) error {
 	var more int
 	err := p.until(ctx, func() (bool, error) {
 		var first, last, drawn int64

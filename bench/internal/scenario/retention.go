@@ -45,7 +45,7 @@ func (e Env) Retention(ctx context.Context) (result Result, err error) {
 	if err := passing.rows(ctx, partitions*size); err != nil {
 		return result, err
 	}
-	if err := passing.half(ctx, size/2); err != nil {
+	if err := passing.fillInUse(ctx, size/2); err != nil {
 		return result, err
 	}
 	e.Say("%-10s waiting for the last partition to be dropped", "retention")
