@@ -53,4 +53,7 @@ type Record struct {
 	// CreatedAt is the start of the transaction that appended the message,
 	// by the database's clock.
 	CreatedAt time.Time
+	// Unreadable says why the row is no message; nil for nearly all. What could be read
+	// of it is there.
+	Unreadable error
 }

@@ -1,13 +1,17 @@
 -- The transactional outbox: an insert-only log. A business transaction inserts
 -- its events here; the relay reads the log by snapshot difference, publishes,
--- and keeps its place in outbox_position. No row is ever updated, so that a long
+-- and keeps its place in outbox_position. No row is updated in use, so that a long
 -- transaction somewhere in the cluster bloats nothing, and old rows leave by the
 -- partition.
+--
+-- The relay finds rows by xact, so a wrong number there would be a message that is
+-- passed over. Nobody is trusted with it: the trigger stamps each row, whoever inserts
+-- it and in which way, and a CHECK refuses what the trigger has not seen.
 
 -- +goose Up
 CREATE TABLE public.outbox (
     id             bigint      GENERATED ALWAYS AS IDENTITY,
-    xact           xid8        NOT NULL DEFAULT pg_current_xact_id(),
+    xact           xid8        NOT NULL DEFAULT '0',
     event_id       uuid        NOT NULL DEFAULT gen_random_uuid(),
     aggregate_type text        NOT NULL,
     aggregate_id   text        NOT NULL,
@@ -36,8 +40,8 @@ COMMENT ON TABLE public.outbox IS
     'Messages to publish, one row each, inserted in the same transaction as the change they tell of. Never updated. The relay publishes committed rows; outbox_overview shows which are published. Partitions by id are made ahead of need and dropped when published and old.';
 COMMENT ON TABLE public.outbox_default IS
     'Partition of outbox for rows that no other partition takes.';
-COMMENT ON COLUMN public.outbox.id IS 'Order of insertion. Rows of one aggregate_id are published in this order. Gaps are rolled back transactions.';
-COMMENT ON COLUMN public.outbox.xact IS 'The inserting transaction. The relay finds new rows by it. Never give it a value.';
+COMMENT ON COLUMN public.outbox.id IS 'Order of insertion, from 1. Rows of one aggregate_id are published in this order. Gaps are rolled back transactions.';
+COMMENT ON COLUMN public.outbox.xact IS 'The inserting transaction. The relay finds new rows by it. A trigger sets it; a value that is given counts only in a log that no relay has served in this database, where a dump or a copy is being restored.';
 COMMENT ON COLUMN public.outbox.event_id IS 'The event''s id: AMQP message_id and CloudEvents id, the same however often the row is published.';
 COMMENT ON COLUMN public.outbox.aggregate_type IS 'Kind of thing the event is about, for example reservation.';
 COMMENT ON COLUMN public.outbox.aggregate_id IS 'The thing the event is about: messages of one aggregate_id keep the order of their commits.';
@@ -63,18 +67,56 @@ $$
 BEGIN
     RETURN CASE
         WHEN json_typeof(headers) <> 'object' THEN false
-        ELSE NOT EXISTS (
-            SELECT FROM pg_catalog.json_each(headers) AS h
-            WHERE json_typeof(h.value) <> 'string'
-               OR octet_length(h.value #>> '{}') > 255
-               OR octet_length(h.key) NOT BETWEEN 1 AND 255
-               OR h.key IN ('CC', 'BCC'))
+        ELSE (
+            SELECT coalesce(sum(octet_length(h.key) + octet_length(h.value #>> '{}')) <= 65536
+                            AND bool_and(json_typeof(h.value) = 'string'
+                                         AND octet_length(h.value #>> '{}') <= 255
+                                         AND octet_length(h.key) BETWEEN 1 AND 255
+                                         AND h.key NOT IN ('CC', 'BCC')), true)
+            FROM pg_catalog.json_each(headers) AS h)
         END;
 END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_headers_fit(json) IS
-    'True for an object of strings, names and values of at most 255 bytes, without CC and BCC: what an outbox row may carry as headers.';
+    'True for an object of strings, names and values of at most 255 bytes and of 64 KiB together, without CC and BCC: what an outbox row may carry as headers.';
+
+-- A number that a row brings along is kept in a log that is not in service: while a dump
+-- is restored or a copy is made, outbox_rebase still has to know what was published. The log
+-- enters service behind a lock that those who keep numbers share, so that each of them sees
+-- what holds, if it looks with a snapshot of its own. The setting is for those who move rows,
+-- or change one in place. As the owner, because a writer need not see the relay's position.
+CREATE FUNCTION public.outbox_service_lock() RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp AS
+$$ SELECT hashtextextended('outbox', 'public.outbox'::regclass::oid::bigint) $$;
+COMMENT ON FUNCTION public.outbox_service_lock() IS
+    'Key of the advisory lock that the log enters service under, and that rows share while they keep numbers of their own.';
+
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_keeps_number(xact xid8) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS
+$$
+DECLARE
+    in_service boolean := false;
+BEGIN
+    IF current_setting('outbox.kept_number', true) IN ('any', xact::text) THEN
+        RETURN true;
+    END IF;
+    IF xact < '3' OR current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN false;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(public.outbox_service_lock());
+    IF to_regprocedure('public.outbox_in_service()') IS NOT NULL THEN
+        EXECUTE 'SELECT public.outbox_in_service()' INTO in_service;
+    END IF;
+    RETURN NOT in_service;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_keeps_number(xid8) IS
+    'Whether a row may have another number than that of the inserting transaction: in a log that no relay has served in this database.';
 
 -- The table's CHECK constraints, in all but form. PostgreSQL parses and compiles the
 -- expression of each CHECK anew in every statement, which of one small row cost more
@@ -82,12 +124,16 @@ COMMENT ON FUNCTION public.outbox_headers_fit(json) IS
 -- invariant that does not hold is reported as PostgreSQL reports a CHECK: code 23514
 -- and the constraint's name. As with a CHECK, null violates nothing. Partitions get the
 -- trigger when they are attached.
+--
+-- What passes is stamped with the inserting transaction. A row that is changed keeps its
+-- number, and says so to the CHECK that is left.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_check() RETURNS trigger
     LANGUAGE plpgsql AS
 $$
 DECLARE
     violated CONSTANT text := CASE
+        WHEN NEW.id NOT BETWEEN 1 AND 4000000000000000000           THEN 'outbox_id_counts'
         WHEN octet_length(NEW.aggregate_type) NOT BETWEEN 1 AND 255 THEN 'outbox_aggregate_type_fits'
         WHEN octet_length(NEW.aggregate_id)   NOT BETWEEN 1 AND 255 THEN 'outbox_aggregate_id_fits'
         WHEN octet_length(NEW.type)           NOT BETWEEN 1 AND 255 THEN 'outbox_type_fits'
@@ -107,9 +153,15 @@ DECLARE
         -- Go as well.
         WHEN (NEW.payload IS NOT NULL) <> (NEW.content_type = 'application/json'
                 OR NEW.content_type COLLATE "C" ~ '^[^;]*[/+][Jj][Ss][Oo][Nn] *(;|$)') THEN 'outbox_payload_as_typed'
-        -- Infinity is no time that the relay can wait for.
+        -- A small value is not printed to be measured; compressed, it is not small by much.
+        WHEN octet_length(NEW.payload_bytes) > 1048576
+          OR pg_column_size(NEW.payload) > 8192 AND octet_length(NEW.payload::text) > 1048576
+                                                                    THEN 'outbox_payload_fits'
+        -- Infinity is no time that the relay can wait for, or count from.
         WHEN NEW.deliver_at < '2000-01-01 00:00+00'
           OR NEW.deliver_at >= '10000-01-01 00:00+00'               THEN 'outbox_deliver_at_fits'
+        WHEN NEW.created_at < '2000-01-01 00:00+00'
+          OR NEW.created_at >= '10000-01-01 00:00+00'               THEN 'outbox_created_at_fits'
         -- Nearly all headers are seen to fit by their text, in half the time: printable
         -- ASCII without a backslash stands for itself, and valid JSON it is. A string of
         -- 256 bytes in fewer than 384 would fill the bytes 129 to 256.
@@ -121,14 +173,76 @@ DECLARE
          AND NOT public.outbox_headers_fit(NEW.headers)             THEN 'outbox_headers_fit'
         END;
 BEGIN
-    IF violated IS NULL THEN RETURN NEW; END IF;
-    RAISE EXCEPTION 'new row for relation "%" violates check constraint "%"', TG_TABLE_NAME, violated
-        USING ERRCODE = 'check_violation', CONSTRAINT = violated, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
+    IF violated IS NOT NULL THEN
+        RAISE EXCEPTION 'new row for relation "%" violates check constraint "%"', TG_TABLE_NAME, violated
+            USING ERRCODE = 'check_violation', CONSTRAINT = violated, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
+    END IF;
+    IF NEW.xact = '0' THEN
+        NEW.xact := pg_current_xact_id();
+    ELSIF TG_OP = 'INSERT' THEN
+        IF NOT public.outbox_keeps_number(NEW.xact) THEN
+            NEW.xact := pg_current_xact_id();
+        END IF;
+    ELSIF NEW.xact = OLD.xact AND current_setting('outbox.kept_number', true) IS DISTINCT FROM 'any' THEN
+        PERFORM set_config('outbox.kept_number', NEW.xact::text, true);
+    END IF;
+    RETURN NEW;
 END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_check() IS
-    'Refuses a row of the outbox that could not be published: error 23514, with the name of what it violates.';
+    'Refuses a row of the outbox that could not be published: error 23514, with the name of what it violates. Sets xact to the inserting transaction.';
 
 CREATE TRIGGER outbox_checked BEFORE INSERT OR UPDATE ON public.outbox
     FOR EACH ROW EXECUTE FUNCTION public.outbox_check();
+-- Also for what logical replication applies, and with session_replication_role = replica.
+ALTER TABLE public.outbox ENABLE ALWAYS TRIGGER outbox_checked;
+
+-- The one CHECK in form too, because it has to hold where triggers are disabled. A row that
+-- the trigger has not seen has the number 0, or one that it brought along: it is refused, with
+-- whatever else is in it.
+ALTER TABLE public.outbox ADD CONSTRAINT outbox_xact_is_stamped
+    CHECK (xact = pg_current_xact_id() OR public.outbox_keeps_number(xact));
+
+-- TRUNCATE asks no row trigger. It may not take messages that nobody has published, and not
+-- leave behind what is known of the others: their ids may be given again. The lock that it
+-- has by now keeps writers out; a snapshot of its own shows what they committed before.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_truncate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
+$$
+DECLARE
+    served      CONSTANT boolean := to_regprocedure('public.outbox_unpublished()') IS NOT NULL;
+    unpublished bigint;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'truncate %: the transaction is %, want read committed', TG_TABLE_NAME, current_setting('transaction_isolation')
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    EXECUTE CASE WHEN served THEN 'SELECT public.outbox_unpublished()'
+                 ELSE 'SELECT o.id FROM public.outbox AS o LIMIT 1' END INTO unpublished;
+    IF unpublished IS NOT NULL THEN
+        RAISE EXCEPTION 'truncate %: message % is not published', TG_TABLE_NAME, unpublished
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Let the relay publish what is pending, and retry or discard what is parked (relay status, relay parked).';
+    END IF;
+    IF served THEN
+        EXECUTE 'SELECT public.outbox_parked_changed()';
+        EXECUTE format('DELETE FROM public.outbox_parked AS k USING %s AS o WHERE k.id = o.id', TG_RELID::regclass);
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_truncate() IS
+    'Refuses to empty the outbox while a message is neither published nor discarded: error 55000. Takes what outbox_parked knows of its rows along.';
+
+-- A statement trigger is not handed on to partitions: each has its own.
+CREATE TRIGGER outbox_truncated BEFORE TRUNCATE ON public.outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION public.outbox_truncate();
+ALTER TABLE public.outbox ENABLE ALWAYS TRIGGER outbox_truncated;
+CREATE TRIGGER outbox_truncated BEFORE TRUNCATE ON public.outbox_default
+    FOR EACH STATEMENT EXECUTE FUNCTION public.outbox_truncate();
+ALTER TABLE public.outbox_default ENABLE ALWAYS TRIGGER outbox_truncated;

@@ -37,6 +37,32 @@ CREATE FUNCTION public.outbox_last_id() RETURNS bigint
 $$ SELECT s.last_value - (NOT s.is_called)::integer FROM public.outbox_id_seq AS s $$;
 COMMENT ON FUNCTION public.outbox_last_id() IS 'The id of the outbox that was drawn last, 0 before the first.';
 
+-- Rows that were copied in under ids of their own, by COPY or by logical replication, leave
+-- the sequence behind: it would draw their ids again, and each append would fail. The lock
+-- keeps ids from being drawn meanwhile. As the owner, for whoever notices first.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_sequence_mend() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
+$$
+DECLARE
+    highest bigint := (SELECT max(o.id) FROM public.outbox AS o);
+    behind  bigint := highest - public.outbox_last_id();
+BEGIN
+    IF behind IS NULL OR behind <= 0 THEN RETURN 0; END IF;
+    LOCK TABLE ONLY public.outbox IN SHARE ROW EXCLUSIVE MODE;
+    highest := (SELECT max(o.id) FROM public.outbox AS o);
+    behind := highest - public.outbox_last_id();
+    IF behind <= 0 THEN RETURN 0; END IF;
+    PERFORM setval('public.outbox_id_seq', highest);
+    RETURN behind;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_sequence_mend() IS
+    'Sets the sequence of ids behind the highest id, where rows were copied in under ids of their own. Returns by how much it was behind, 0 where it was not.';
+
 -- VACUUM and ANALYZE take this lock too: waiting for them would be in vain.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_partitions_claim() RETURNS boolean
@@ -67,6 +93,8 @@ BEGIN
       FROM pg_class AS c WHERE c.oid = 'public.outbox'::regclass;
     name := format('%s.%I', parent.schema, 'outbox_p' || first_id);
     EXECUTE format('CREATE TABLE %s (LIKE public.outbox INCLUDING ALL EXCLUDING IDENTITY)', name);
+    EXECUTE format('CREATE TRIGGER outbox_truncated BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION public.outbox_truncate()', name);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER outbox_truncated', name);
     EXECUTE format('ALTER TABLE %s OWNER TO %s', name, parent.owner);
     EXECUTE format('ALTER TABLE public.outbox ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)',
                    name, first_id, first_id + width);
@@ -94,6 +122,7 @@ CREATE FUNCTION public.outbox_partitions_ahead(width bigint, ahead integer, pati
     RETURNS integer
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off
     SET lock_timeout = 0 AS -- so that what is set below ends with the function
 $$
 DECLARE
@@ -161,6 +190,7 @@ COMMENT ON FUNCTION public.outbox_partitions_ahead(bigint, integer, interval) IS
 CREATE FUNCTION public.outbox_partition_settled(partition regclass) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off -- what is hidden from the role is an error, not settled
     SET jit = off
     SET enable_seqscan = off AS -- a partition that was never analysed must not be read through
 $$
@@ -187,7 +217,8 @@ COMMENT ON FUNCTION public.outbox_partition_settled(regclass) IS
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_partition_expired(keep interval) RETURNS regclass
     LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp AS
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS -- what is hidden from the role is an error, and not settled
 $$
 DECLARE
     movable CONSTANT integer := 1000;
@@ -219,6 +250,7 @@ COMMENT ON FUNCTION public.outbox_partition_expired(interval) IS
 CREATE FUNCTION public.outbox_partition_drop(keep interval, patience interval DEFAULT '100 ms') RETURNS text
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off
     SET lock_timeout = 0 AS -- so that what is set below ends with the function
 $$
 DECLARE
@@ -244,10 +276,12 @@ BEGIN
     IF NOT public.outbox_partition_settled(expired) THEN RETURN NULL; END IF; -- somebody was late
 
     EXECUTE format('ALTER TABLE public.outbox DETACH PARTITION %s', expired);
-    -- No longer in any other partition's range, so it goes to outbox_default.
+    -- No longer in any other partition's range, so it goes to outbox_default, under its number.
+    PERFORM set_config('outbox.kept_number', 'any', true);
     EXECUTE format('
         INSERT INTO public.outbox OVERRIDING SYSTEM VALUE
         SELECT o.* FROM public.outbox_parked AS k JOIN %s AS o USING (id) WHERE k.state <> ''discarded''', expired);
+    PERFORM set_config('outbox.kept_number', '', true);
     EXECUTE format('
         DELETE FROM public.outbox_parked AS k USING %s AS o WHERE o.id = k.id AND k.state = ''discarded''', expired);
     SELECT c.relname INTO name FROM pg_class AS c WHERE c.oid = expired;
@@ -264,6 +298,7 @@ COMMENT ON FUNCTION public.outbox_partition_drop(interval, interval) IS
 CREATE FUNCTION public.outbox_default_trim(keep interval, batch integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off
     SET jit = off
     SET enable_seqscan = off AS -- whatever the statistics say of a table that swells and shrinks
 $$

@@ -28,7 +28,9 @@ CREATE TABLE public.outbox_position (
     last_error     text,
     parked_version bigint      NOT NULL DEFAULT 0,
     written_by     xid8        NOT NULL DEFAULT pg_current_xact_id(),
-    written_in     bigint      NOT NULL,
+    written_in     bigint      NOT NULL DEFAULT 0,
+    timeline       bigint,
+    timeline_changed_at timestamptz,
     updated_at     timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT outbox_position_pkey PRIMARY KEY (shard),
     CONSTRAINT outbox_position_shard_counts CHECK (shard BETWEEN 0 AND 1023),
@@ -56,8 +58,7 @@ CREATE TRIGGER outbox_position_sign BEFORE UPDATE ON public.outbox_position
     FOR EACH ROW EXECUTE FUNCTION public.outbox_position_sign();
 
 -- The empty past: everything ever inserted gets published.
-INSERT INTO public.outbox_position (shard, written_in)
-SELECT 0, c.system_identifier FROM pg_control_system() AS c;
+INSERT INTO public.outbox_position (shard) VALUES (0);
 
 COMMENT ON TABLE public.outbox_position IS
     'The relay''s place in the outbox and its lease: one row a shard, as many rows as there are shards. Change their number with outbox_reshard. outbox_lag shows it for people.';
@@ -72,7 +73,9 @@ COMMENT ON COLUMN public.outbox_position.lease_until IS 'When another relay may 
 COMMENT ON COLUMN public.outbox_position.last_error IS 'Why the relay does not get on; null while it does.';
 COMMENT ON COLUMN public.outbox_position.parked_version IS 'Counts what operators did to outbox_parked, so that the relay notices.';
 COMMENT ON COLUMN public.outbox_position.written_by IS 'The transaction that wrote this row. Where it is not the row''s own xmin, the row came by a dump, or was written within a savepoint.';
-COMMENT ON COLUMN public.outbox_position.written_in IS 'The cluster in which the lease was last taken. A row that came by a dump from another cluster speaks of numbers of transactions that mean nothing here.';
+COMMENT ON COLUMN public.outbox_position.written_in IS 'The database in which the lease was last taken, see outbox_database; 0 before the first lease. A row that came by a dump from another one speaks of numbers of transactions that mean nothing here.';
+COMMENT ON COLUMN public.outbox_position.timeline IS 'The timeline of the server''s log when the lease was last taken. A promoted standby and a recovery to a point in time begin a new one.';
+COMMENT ON COLUMN public.outbox_position.timeline_changed_at IS 'When a lease met another timeline than the one before; null where none has. Commits may have been lost then, in this database alone.';
 COMMENT ON COLUMN public.outbox_position.updated_at IS 'When the position or the lease was last written.';
 
 -- The holders lose their leases by the new epochs. Where the shards stood at different
@@ -118,28 +121,113 @@ $$;
 COMMENT ON FUNCTION public.outbox_reshard(integer) IS
     'Sets the number of shards and returns the former one. May be called while relays run: they lose their leases and go on with the new shards. Messages that some shards had published ahead of the slowest are published again.';
 
--- Numbers of transactions that another cluster gave: the position came by a dump, or
--- lies in the future, or the rows do. A base backup and a promoted standby keep the
--- cluster's identifier, and an upgrade in place, which does not, keeps the rows' xmin.
-CREATE FUNCTION public.outbox_is_foreign() RETURNS boolean
+-- One name for a database of one cluster. A dump that is restored has another.
+CREATE FUNCTION public.outbox_database() RETURNS bigint
     LANGUAGE sql STABLE AS
+$$
+    SELECT c.system_identifier # d.oid::bigint
+      FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database()
+$$;
+COMMENT ON FUNCTION public.outbox_database() IS 'Identifies this database of this cluster.';
+
+-- A base backup and a promoted standby keep the cluster's identifier, and an upgrade in
+-- place, which does not, keeps the rows' xmin. In a restored dump neither is as it was.
+CREATE FUNCTION public.outbox_position_is_foreign() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
 $$
     SELECT NOT EXISTS (SELECT FROM public.outbox_position)
         OR EXISTS (SELECT FROM public.outbox_position AS p
-                   WHERE p.written_in <> (SELECT c.system_identifier FROM pg_control_system() AS c)
+                   WHERE p.written_in <> (SELECT public.outbox_database())
                          AND p.xmin::text::bigint <> (p.written_by::text::bigint & 4294967295)
                       OR pg_snapshot_xmax(coalesce(p.window_end, p.settled)) > pg_snapshot_xmax(pg_current_snapshot()))
+$$;
+COMMENT ON FUNCTION public.outbox_position_is_foreign() IS
+    'True where the position speaks of numbers of transactions that this database has not given: it came by a dump, or lies in the future.';
+
+CREATE FUNCTION public.outbox_in_service() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
+$$
+    SELECT NOT public.outbox_position_is_foreign()
+       AND NOT EXISTS (SELECT FROM public.outbox_position AS p WHERE p.written_in = 0)
+$$;
+COMMENT ON FUNCTION public.outbox_in_service() IS
+    'True where a relay serves the outbox, or did, in this very database: the numbers of transactions in it mean what they say. outbox_rebase puts a log into service.';
+
+CREATE FUNCTION public.outbox_is_foreign() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET row_security = off AS
+$$
+    SELECT public.outbox_position_is_foreign()
         OR EXISTS (SELECT FROM public.outbox AS o WHERE o.xact >= pg_snapshot_xmax(pg_current_snapshot()))
 $$;
 COMMENT ON FUNCTION public.outbox_is_foreign() IS
     'True where the outbox was restored from a dump, so that the numbers of transactions in it mean nothing here. outbox_rebase is the cure.';
 
--- Transaction numbers mean nothing in another cluster, but what a dump says of itself
+-- A position that was read goes stale when the server is not the one any more that it was
+-- read from: a standby was promoted, or an older state was restored. The server's new
+-- transactions soon have the numbers that the position counts as seen. Each statement that
+-- reads or writes by a position therefore says at which present it was loaded. The
+-- functions of the write-ahead log may be denied to a role; a restart alone is seen then.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_timeline() RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp AS
+$$
+BEGIN
+    IF has_function_privilege('pg_walfile_name(pg_lsn)'::regprocedure, 'EXECUTE')
+       AND has_function_privilege('pg_current_wal_insert_lsn()'::regprocedure, 'EXECUTE') THEN
+        RETURN ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_timeline() IS
+    'The timeline of the server''s write-ahead log; null where the role may not ask for it.';
+
+CREATE FUNCTION public.outbox_present() RETURNS text
+    LANGUAGE sql VOLATILE AS
+$$ SELECT coalesce(public.outbox_timeline()::text, 'unknown') || '/' || extract(epoch FROM pg_postmaster_start_time()) $$;
+COMMENT ON FUNCTION public.outbox_present() IS
+    'Tells the server''s present from that before a failover or a restart: its timeline, and when it was started.';
+
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_expect(present text, seen pg_snapshot) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE AS
+$$
+BEGIN
+    IF present = public.outbox_present() AND pg_snapshot_xmax(seen) <= pg_snapshot_xmax(pg_current_snapshot()) THEN
+        RETURN true;
+    END IF;
+    RAISE EXCEPTION 'outbox: the position was loaded at another present of the server (%), which now is %', present, public.outbox_present()
+        USING ERRCODE = 'SG001', HINT = 'Load the position again.';
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_expect(text, pg_snapshot) IS
+    'True, or error SG001 where the server was restarted or failed over since a position was loaded, or where the position lies in its future.';
+
+-- Transaction numbers mean nothing in another database, but what a dump says of itself
 -- still holds: which rows were published is arithmetic on the numbers that came along.
 -- An insert-only table is rewritten this once, because the numbers stand in its rows.
+--
+-- Rows that were inserted here since are none of the dump's, however their numbers compare
+-- with its position. A restored table gets its primary key after its rows, so what is older
+-- came by the dump. What is younger was inserted here if its transaction brought no other
+-- number than one that can be its own; a copy brings many. In doubt a row is published again.
+--
+-- This is also how a new log enters service, which keeps no writer waiting but those who
+-- bring numbers along. As the owner, because the rewriting takes rights that nothing else in
+-- a relay needs.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_rebase() RETURNS bigint
-    LANGUAGE plpgsql AS
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
 $$
 DECLARE
     me      xid8 := pg_current_xact_id();
@@ -148,20 +236,55 @@ DECLARE
     pending bigint;
     shards  integer;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'outbox_rebase: the transaction is %, want read committed', current_setting('transaction_isolation')
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    IF to_regprocedure('public.outbox_service_lock()') IS NOT NULL THEN
+        EXECUTE 'SELECT pg_advisory_xact_lock(public.outbox_service_lock())';
+    END IF;
+    IF NOT public.outbox_is_foreign() THEN
+        UPDATE public.outbox_position AS p SET written_in = public.outbox_database() WHERE p.written_in = 0;
+        IF to_regprocedure('public.outbox_sequence_mend()') IS NOT NULL THEN
+            EXECUTE 'SELECT public.outbox_sequence_mend()';
+        END IF;
+        RETURN 0;
+    END IF;
     -- No writer in between: a row is either rewritten here or inserted after.
     LOCK TABLE public.outbox, public.outbox_position IN SHARE ROW EXCLUSIVE MODE;
     IF NOT public.outbox_is_foreign() THEN RETURN 0; END IF; -- another relay has done it
-    INSERT INTO public.outbox_position (shard, written_in)
-    SELECT 0, 0 WHERE NOT EXISTS (SELECT FROM public.outbox_position);
+    INSERT INTO public.outbox_position (shard) SELECT 0 WHERE NOT EXISTS (SELECT FROM public.outbox_position);
     SELECT count(*) INTO shards FROM public.outbox_position;
+    PERFORM set_config('outbox.kept_number', 'any', true);
     -- 3 is the first transaction of any cluster: older than every snapshot.
-    UPDATE public.outbox AS o
-       SET xact = CASE WHEN pg_visible_in_snapshot(o.xact, p.settled)
-                         OR (p.window_end IS NOT NULL AND o.id <= p.last_id
-                             AND pg_visible_in_snapshot(o.xact, p.window_end)) THEN '3' ELSE me END
-      FROM public.outbox_position AS p
-     WHERE p.shard = public.outbox_shard(o.aggregate_id, shards);
+    EXECUTE format($sql$
+        WITH inserter AS MATERIALIZED (
+            SELECT o.inserted_by, min(o.xact::text::bigint) = max(o.xact::text::bigint)
+                   AND max(o.xact::text::bigint) < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+                   AND (max(o.xact::text::bigint) & 4294967295) <= o.inserted_by::text::bigint
+                   AND age(o.inserted_by) < coalesce(
+                       (SELECT age(c.xmin) FROM pg_constraint AS c
+                         WHERE c.conrelid = 'public.outbox'::regclass AND c.contype = 'p'), 2147483647) AS was_here
+              FROM (SELECT o.xact, %1$s AS inserted_by FROM public.outbox AS o) AS o
+             GROUP BY o.inserted_by
+        )
+        UPDATE public.outbox AS o
+           SET xact = CASE WHEN NOT i.was_here
+                            AND (pg_visible_in_snapshot(o.xact, p.settled)
+                                 OR p.window_end IS NOT NULL AND o.id <= p.last_id
+                                    AND pg_visible_in_snapshot(o.xact, p.window_end)) THEN '3' ELSE $1 END
+          FROM public.outbox_position AS p, inserter AS i
+         WHERE p.shard = public.outbox_shard(o.aggregate_id, $2) AND i.inserted_by = %1$s $sql$,
+        CASE WHEN (SELECT c.relkind FROM pg_class AS c WHERE c.oid = 'public.outbox'::regclass) = 'v'
+             THEN 'o.inserted_by' ELSE 'o.xmin' END) USING me, shards;
+    PERFORM set_config('outbox.kept_number', '', true);
     SELECT count(*) INTO pending FROM public.outbox AS o WHERE o.xact = me;
+    -- What the log brings anyway must not come a second time from the parked messages.
+    DELETE FROM public.outbox_parked AS k USING public.outbox AS o
+     WHERE o.id = k.id AND o.xact = me AND k.state <> 'discarded';
+    IF to_regprocedure('public.outbox_sequence_mend()') IS NOT NULL THEN
+        EXECUTE 'SELECT public.outbox_sequence_mend()';
+    END IF;
     -- The snapshot before this transaction: others that still run are in it as
     -- running, because they may insert later under a number that is lower than
     -- this one's. A transaction's own snapshot leaves itself out, so it is added.
@@ -171,7 +294,7 @@ BEGIN
        SET settled = format('%s:%s:%s', LEAST(pg_snapshot_xmin(now_), me), pg_snapshot_xmax(now_),
                             array_to_string(running, ','))::pg_snapshot,
            window_end = NULL, last_id = NULL,
-           written_in = (SELECT c.system_identifier FROM pg_control_system() AS c),
+           written_in = public.outbox_database(),
            epoch = p.epoch + 1, holder = NULL, lease_until = NULL, last_error = NULL,
            updated_at = clock_timestamp();
     RETURN pending;
@@ -179,4 +302,4 @@ END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_rebase() IS
-    'Makes the log whole after it was restored from a dump: what the dump counts as published stays so, the rest is published. The relay calls it by itself. Does nothing to a log that is whole. Returns the number of rows to publish.';
+    'Makes the log whole after it was restored from a dump: what the dump counts as published stays so, the rest is published. Puts a new log into service. The relay calls it by itself. Does nothing to a log that is whole and in service. Returns the number of rows to publish.';

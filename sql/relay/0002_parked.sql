@@ -7,6 +7,7 @@
 
 CREATE TABLE public.outbox_parked (
     id           bigint      NOT NULL,
+    event_id     uuid,
     aggregate_id text        NOT NULL,
     exchange     text        NOT NULL,
     routing_key  text        NOT NULL,
@@ -22,7 +23,7 @@ CREATE TABLE public.outbox_parked (
     CONSTRAINT outbox_parked_state_known
         CHECK (state IN ('scheduled', 'retry', 'waiting', 'dead', 'discarded')),
     CONSTRAINT outbox_parked_reason_known
-        CHECK (reason IN ('unroutable', 'nacked', 'invalid', 'fatal')),
+        CHECK (reason IN ('unroutable', 'nacked', 'invalid', 'fatal', 'unreadable')),
     CONSTRAINT outbox_parked_time_where_needed
         CHECK ((next_at IS NOT NULL) = (state IN ('scheduled', 'retry'))),
     CONSTRAINT outbox_parked_dead_has_reason CHECK (state <> 'dead' OR reason IS NOT NULL),
@@ -41,11 +42,12 @@ CREATE INDEX outbox_parked_destination_idx ON public.outbox_parked (exchange, ro
 COMMENT ON TABLE public.outbox_parked IS
     'Messages that could not be published in their turn, and why. Each is tried again, waits for one of its aggregate, is due later, or is dead and needs an operator: see `relay parked`. No message is ever dropped from here without being published.';
 COMMENT ON COLUMN public.outbox_parked.id IS 'outbox.id of the message.';
-COMMENT ON COLUMN public.outbox_parked.aggregate_id IS 'outbox.aggregate_id of the message, whose later messages wait.';
+COMMENT ON COLUMN public.outbox_parked.event_id IS 'outbox.event_id of the message. An id may be given again, after a TRUNCATE for example: what stands here is of the row with both. Null where the row''s could not be read; then the id alone says it.';
+COMMENT ON COLUMN public.outbox_parked.aggregate_id IS 'outbox.aggregate_id of the message, whose later messages wait; a name made of the id where it could not be read, and then none waits.';
 COMMENT ON COLUMN public.outbox_parked.exchange IS 'outbox.exchange of the message.';
 COMMENT ON COLUMN public.outbox_parked.routing_key IS 'outbox.routing_key of the message.';
 COMMENT ON COLUMN public.outbox_parked.state IS 'retry: will be tried at next_at. waiting: behind an earlier message of its aggregate. dead: not tried any more, needs an operator, and its aggregate waits. scheduled: will be published at next_at for the first time, or once more. discarded: an operator gave it up.';
-COMMENT ON COLUMN public.outbox_parked.reason IS 'Why the last attempt failed. unroutable: no queue is bound. nacked: the broker refused it, for example a full queue. invalid: the protocol cannot carry it. fatal: the broker ended the session because of it, for example because there is no such exchange. Null before the first attempt.';
+COMMENT ON COLUMN public.outbox_parked.reason IS 'Why the last attempt failed. unroutable: no queue is bound. nacked: the broker refused it, for example a full queue. invalid: the protocol cannot carry it. fatal: the broker ended the session because of it, for example because there is no such exchange. unreadable: its row cannot be read, or holds what no message can. Null before the first attempt.';
 COMMENT ON COLUMN public.outbox_parked.error IS 'The last attempt''s error in words.';
 COMMENT ON COLUMN public.outbox_parked.attempts IS 'Attempts that failed.';
 COMMENT ON COLUMN public.outbox_parked.next_at IS 'When it is due, by the database''s clock.';
@@ -148,14 +150,16 @@ DECLARE
     changed bigint;
 BEGIN
     PERFORM public.outbox_parked_changed();
-    INSERT INTO public.outbox_parked AS p (id, aggregate_id, exchange, routing_key, state, next_at, note)
-    SELECT o.id, o.aggregate_id, o.exchange, o.routing_key, 'scheduled', now(), nullif(note, '')
+    INSERT INTO public.outbox_parked AS p (id, event_id, aggregate_id, exchange, routing_key, state, next_at, note)
+    SELECT o.id, o.event_id, o.aggregate_id, o.exchange, o.routing_key, 'scheduled', now(), nullif(note, '')
     FROM public.outbox_overview AS v JOIN public.outbox AS o ON o.id = v.id
     WHERE v.id = ANY (ids) AND v.state IN ('published', 'discarded')
     ON CONFLICT (id) DO UPDATE
-       SET state = 'scheduled', reason = NULL, error = NULL, attempts = 0, next_at = excluded.next_at,
+       SET event_id = excluded.event_id, aggregate_id = excluded.aggregate_id,
+           exchange = excluded.exchange, routing_key = excluded.routing_key,
+           state = 'scheduled', reason = NULL, error = NULL, attempts = 0, next_at = excluded.next_at,
            parked_at = excluded.parked_at, tried_at = NULL, note = excluded.note
-     WHERE p.state = 'discarded';
+     WHERE p.state = 'discarded' OR p.event_id <> excluded.event_id;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END
@@ -163,3 +167,37 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_replay(bigint[], text) IS
     'Publishes messages once more that were published, or discarded, and are still kept; others are left alone. Returns the number of messages.';
+
+-- Each branch walks an index from its start and stops at the first that counts; published
+-- rows are not visited, but for those of transactions that ran when the position was taken.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_unpublished() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
+$$
+    SELECT min(u.id) FROM (
+        (SELECT o.id FROM public.outbox AS o WHERE NOT public.outbox_in_service() LIMIT 1)
+        UNION ALL
+        (SELECT r.id
+           FROM public.outbox_position AS p
+          CROSS JOIN (SELECT count(*)::integer AS shards FROM public.outbox_position) AS n
+          CROSS JOIN LATERAL (
+                SELECT o.id, o.xact, o.aggregate_id FROM public.outbox AS o
+                 WHERE o.xact >= pg_snapshot_xmax(p.settled)
+                UNION ALL
+                SELECT o.id, o.xact, o.aggregate_id FROM public.outbox AS o
+                 WHERE o.xact = ANY (ARRAY(SELECT pg_snapshot_xip(p.settled)))) AS r
+          WHERE public.outbox_shard(r.aggregate_id, n.shards) = p.shard
+            AND (p.window_end IS NULL OR r.id > p.last_id OR NOT pg_visible_in_snapshot(r.xact, p.window_end))
+          LIMIT 1)
+        UNION ALL
+        (SELECT k.id FROM public.outbox_parked AS k
+          WHERE k.state <> 'discarded'
+            AND EXISTS (SELECT FROM public.outbox AS o WHERE o.id = k.id AND (k.event_id IS NULL OR k.event_id = o.event_id))
+          LIMIT 1)
+    ) AS u
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_unpublished() IS
+    'The id of a message that is neither published nor discarded; null where there is none.';

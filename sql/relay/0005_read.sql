@@ -4,6 +4,11 @@
 -- may be empty, it must not depend on their sizes: only walks along the indexes are
 -- left to choose from, by the session alone: starting another process takes longer than
 -- reading. Behind a pooler this holds too, where prepared statements would not. S1 and S2 are the snapshots between which a window lies.
+--
+-- What row security hides from the role is an error here (42501), also where the policy came
+-- later: it would be passed over as if it were not there. And each says at which present of
+-- the server its position was loaded, see outbox_present. A null where the relay wants a text
+-- is the empty one: a view over somebody else's table may have it.
 
 -- +goose Up
 
@@ -14,11 +19,12 @@
 -- outbox_window; where no transaction that ran at S1 was old then, it is found by looking
 -- through all that is behind the oldest. The two queries differ in that alone.
 -- +goose StatementBegin
-CREATE FUNCTION public.outbox_news(s1 pg_snapshot, max_rows integer, of_shard integer, shards integer)
+CREATE FUNCTION public.outbox_news(present text, s1 pg_snapshot, max_rows integer, of_shard integer, shards integer)
     RETURNS TABLE (window_end pg_snapshot, id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text,
                    exchange text, routing_key text, correlation_id text, reply_to text, content_type text, headers text,
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
+    SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
@@ -31,12 +37,14 @@ DECLARE
     -- opens every partition's index once more, which is half of a look that finds little.
     few CONSTANT bigint := 100;
 BEGIN
+    PERFORM public.outbox_expect(present, s1);
     IF pg_snapshot_xmax(s1)::text::bigint - pg_snapshot_xmin(s1)::text::bigint <= few THEN
         RETURN QUERY
-        SELECT w.ends, o.id, o.event_id, o.aggregate_type, o.aggregate_id, o.type, o.exchange, o.routing_key,
-               coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), o.content_type,
-               o.headers::text, o.payload, o.payload_bytes, o.created_at,
-               CASE WHEN o.deliver_at > clock_timestamp() AND isfinite(o.deliver_at) THEN o.deliver_at END
+        SELECT w.ends, o.id, o.event_id, coalesce(o.aggregate_type, ''), coalesce(o.aggregate_id, ''),
+               coalesce(o.type, ''), coalesce(o.exchange, ''), coalesce(o.routing_key, ''),
+               coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), coalesce(o.content_type, ''),
+               coalesce(o.headers::text, '{}'), o.payload, o.payload_bytes, o.created_at,
+               CASE WHEN o.deliver_at > clock_timestamp() THEN o.deliver_at END
           FROM (SELECT pg_current_snapshot() AS ends) AS w
           LEFT JOIN LATERAL (
                 SELECT a.* FROM public.outbox AS a
@@ -49,10 +57,11 @@ BEGIN
          ORDER BY o.id;
     ELSE
         RETURN QUERY
-        SELECT w.ends, o.id, o.event_id, o.aggregate_type, o.aggregate_id, o.type, o.exchange, o.routing_key,
-               coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), o.content_type,
-               o.headers::text, o.payload, o.payload_bytes, o.created_at,
-               CASE WHEN o.deliver_at > clock_timestamp() AND isfinite(o.deliver_at) THEN o.deliver_at END
+        SELECT w.ends, o.id, o.event_id, coalesce(o.aggregate_type, ''), coalesce(o.aggregate_id, ''),
+               coalesce(o.type, ''), coalesce(o.exchange, ''), coalesce(o.routing_key, ''),
+               coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), coalesce(o.content_type, ''),
+               coalesce(o.headers::text, '{}'), o.payload, o.payload_bytes, o.created_at,
+               CASE WHEN o.deliver_at > clock_timestamp() THEN o.deliver_at END
           FROM (SELECT pg_current_snapshot() AS ends) AS w
           LEFT JOIN LATERAL (
                 SELECT n.* FROM (
@@ -71,7 +80,7 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION public.outbox_news(pg_snapshot, integer, integer, integer) IS
+COMMENT ON FUNCTION public.outbox_news(text, pg_snapshot, integer, integer, integer) IS
     'The end of a new window and its rows in the order of their ids, or more rows than asked for where outbox_window has to measure it first.';
 
 -- Opens a window and measures it: the rows that the later snapshot sees and the
@@ -84,9 +93,10 @@ COMMENT ON FUNCTION public.outbox_news(pg_snapshot, integer, integer, integer) I
 -- hours. One of more rows than are worth counting is bounded by its partitions, so that
 -- the first of ten million is published as soon as that of a million.
 -- +goose StatementBegin
-CREATE FUNCTION public.outbox_window(s1 pg_snapshot, s2 pg_snapshot, after_id bigint,
+CREATE FUNCTION public.outbox_window(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint,
                                      OUT window_end pg_snapshot, OUT first_id bigint, OUT last_id bigint, OUT sparse boolean)
     LANGUAGE plpgsql STABLE
+    SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
@@ -100,6 +110,7 @@ DECLARE
     counted    bigint;
     n          bigint;
 BEGIN
+    PERFORM public.outbox_expect(present, coalesce(s2, s1));
     window_end := coalesce(s2, pg_current_snapshot());
     SELECT min(r.id) FILTER (WHERE r.id > after_id), max(r.id) FILTER (WHERE r.id > after_id),
            count(*) FILTER (WHERE r.id > after_id), count(*)
@@ -121,7 +132,7 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION public.outbox_window(pg_snapshot, pg_snapshot, bigint) IS
+COMMENT ON FUNCTION public.outbox_window(text, pg_snapshot, pg_snapshot, bigint) IS
     'What is left of a window behind an id: its end, which is now where s2 is null, its lowest id, an id that none of it is above, and whether its rows lie far apart. No ids: nothing is left.';
 
 -- The lowest id is exact, that of the first partition that has any; the highest is the
@@ -131,6 +142,7 @@ COMMENT ON FUNCTION public.outbox_window(pg_snapshot, pg_snapshot, bigint) IS
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_window_bounds(s1 pg_snapshot, s2 pg_snapshot, after_id bigint, OUT first_id bigint, OUT last_id bigint)
     LANGUAGE plpgsql STABLE
+    SET row_security = off
     SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
     SET enable_bitmapscan = off
@@ -184,12 +196,13 @@ COMMENT ON FUNCTION public.outbox_window_bounds(pg_snapshot, pg_snapshot, bigint
 -- A page of a window whose rows lie close together, which is nearly always: one walk
 -- along the primary key, which costs the same for each page of a long backlog.
 -- +goose StatementBegin
-CREATE FUNCTION public.outbox_page(s1 pg_snapshot, s2 pg_snapshot, after_id bigint, up_to_id bigint, max_rows integer,
+CREATE FUNCTION public.outbox_page(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint, up_to_id bigint, max_rows integer,
                                    of_shard integer, shards integer)
     RETURNS TABLE (id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text, exchange text,
                    routing_key text, correlation_id text, reply_to text, content_type text, headers text,
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
+    SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
@@ -199,11 +212,13 @@ CREATE FUNCTION public.outbox_page(s1 pg_snapshot, s2 pg_snapshot, after_id bigi
 $$
 #variable_conflict use_column
 BEGIN
+    PERFORM public.outbox_expect(present, s2);
     RETURN QUERY
-    SELECT o.id, o.event_id, o.aggregate_type, o.aggregate_id, o.type, o.exchange, o.routing_key,
-           coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), o.content_type,
-           o.headers::text, o.payload, o.payload_bytes, o.created_at,
-           CASE WHEN o.deliver_at > clock_timestamp() AND isfinite(o.deliver_at) THEN o.deliver_at END
+    SELECT o.id, o.event_id, coalesce(o.aggregate_type, ''), coalesce(o.aggregate_id, ''),
+           coalesce(o.type, ''), coalesce(o.exchange, ''), coalesce(o.routing_key, ''),
+           coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), coalesce(o.content_type, ''),
+           coalesce(o.headers::text, '{}'), o.payload, o.payload_bytes, o.created_at,
+           CASE WHEN o.deliver_at > clock_timestamp() THEN o.deliver_at END
       FROM public.outbox AS o
      WHERE o.id > after_id AND o.id <= up_to_id
        AND (shards = 1 OR public.outbox_shard(o.aggregate_id, shards) = of_shard)
@@ -214,19 +229,20 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION public.outbox_page(pg_snapshot, pg_snapshot, bigint, bigint, integer, integer, integer) IS
+COMMENT ON FUNCTION public.outbox_page(text, pg_snapshot, pg_snapshot, bigint, bigint, integer, integer, integer) IS
     'The next rows of a window, by a walk along the primary key.';
 
 -- A page of a window with few rows that lie far apart: a transaction that ran for hours
 -- has committed and its rows are strewn among millions of published ones, which a walk
 -- along the primary key would all visit. The ids come from the index on xact.
 -- +goose StatementBegin
-CREATE FUNCTION public.outbox_page_sparse(s1 pg_snapshot, s2 pg_snapshot, after_id bigint, up_to_id bigint, max_rows integer,
+CREATE FUNCTION public.outbox_page_sparse(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint, up_to_id bigint, max_rows integer,
                                           of_shard integer, shards integer)
     RETURNS TABLE (id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text, exchange text,
                    routing_key text, correlation_id text, reply_to text, content_type text, headers text,
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
+    SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
@@ -237,6 +253,7 @@ CREATE FUNCTION public.outbox_page_sparse(s1 pg_snapshot, s2 pg_snapshot, after_
 $$
 #variable_conflict use_column
 BEGIN
+    PERFORM public.outbox_expect(present, s2);
     RETURN QUERY
     WITH ids AS MATERIALIZED (
         SELECT r.id FROM (
@@ -254,14 +271,46 @@ BEGIN
         ORDER BY r.id + 0
         LIMIT max_rows
     )
-    SELECT o.id, o.event_id, o.aggregate_type, o.aggregate_id, o.type, o.exchange, o.routing_key,
-           coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), o.content_type,
-           o.headers::text, o.payload, o.payload_bytes, o.created_at,
-           CASE WHEN o.deliver_at > clock_timestamp() AND isfinite(o.deliver_at) THEN o.deliver_at END
+    SELECT o.id, o.event_id, coalesce(o.aggregate_type, ''), coalesce(o.aggregate_id, ''),
+           coalesce(o.type, ''), coalesce(o.exchange, ''), coalesce(o.routing_key, ''),
+           coalesce(o.correlation_id, ''), coalesce(o.reply_to, ''), coalesce(o.content_type, ''),
+           coalesce(o.headers::text, '{}'), o.payload, o.payload_bytes, o.created_at,
+           CASE WHEN o.deliver_at > clock_timestamp() THEN o.deliver_at END
       FROM ids AS i JOIN public.outbox AS o ON o.id = i.id
      ORDER BY o.id;
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION public.outbox_page_sparse(pg_snapshot, pg_snapshot, bigint, bigint, integer, integer, integer) IS
+COMMENT ON FUNCTION public.outbox_page_sparse(text, pg_snapshot, pg_snapshot, bigint, bigint, integer, integer, integer) IS
     'The same rows as outbox_page gives, by the index on xact.';
+
+-- Where a row of a page cannot be read, the page fails as a whole. Its ids are read then,
+-- and each row by itself.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_page_ids(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint, up_to_id bigint, max_rows integer,
+                                       of_shard integer, shards integer)
+    RETURNS SETOF bigint
+    LANGUAGE plpgsql STABLE
+    SET row_security = off
+    SET plan_cache_mode = force_generic_plan
+    SET max_parallel_workers_per_gather = 0
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET enable_sort = off
+    SET jit = off AS
+$$
+BEGIN
+    PERFORM public.outbox_expect(present, s2);
+    RETURN QUERY
+    SELECT o.id FROM public.outbox AS o
+     WHERE o.id > after_id AND o.id <= up_to_id
+       AND (shards = 1 OR public.outbox_shard(o.aggregate_id, shards) = of_shard)
+       AND pg_visible_in_snapshot(o.xact, s2)
+       AND NOT pg_visible_in_snapshot(o.xact, s1)
+     ORDER BY o.id
+     LIMIT max_rows;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_page_ids(text, pg_snapshot, pg_snapshot, bigint, bigint, integer, integer, integer) IS
+    'The ids of the rows that outbox_page gives.';

@@ -33,12 +33,14 @@ const (
 	Discarded State = "discarded"
 )
 
-// Classes of what the broker refuses, as the table outbox_parked knows them.
+// Classes of what cannot be published, as the table outbox_parked knows them.
 const (
 	Unroutable = "unroutable"
 	Nacked     = "nacked"
 	Invalid    = "invalid"
 	Fatal      = "fatal"
+	// Unreadable is no verdict of the broker: the row holds no message.
+	Unreadable = "unreadable"
 )
 
 // Parking sets one message aside.

@@ -35,9 +35,21 @@ func (l *Log) query(name string) string { return sagasql.Query(l.schema, "relay/
 // with [ErrNotInstalled], and with [ErrForeign], which [Log.Rebase] cures. After
 // any error it can be tried again.
 func (l *Log) Acquire(ctx context.Context, shard int, holder string, lease time.Duration) (*Tenure, error) {
+	t, err := l.acquire(ctx, shard, holder, lease)
+	if !errors.Is(err, errNotServed) {
+		return t, err
+	}
+	// A log that is whole is only put into service by this.
+	if _, err := l.Rebase(ctx); err != nil {
+		return nil, err
+	}
+	return l.acquire(ctx, shard, holder, lease)
+}
+
+func (l *Log) acquire(ctx context.Context, shard int, holder string, lease time.Duration) (*Tenure, error) {
 	t := &Tenure{log: l, shard: shard, lease: lease, ask: firstAsk}
-	row := l.pool.QueryRow(ctx, l.query("acquire"), shard, holder, lease.Seconds())
-	err := row.Scan(&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards)
+	err := l.change(ctx, "acquire", []any{shard, holder, lease.Seconds()},
+		&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards, &t.present, &t.formerTimeline)
 	switch {
 	case err == nil:
 		return t, nil
@@ -51,13 +63,15 @@ func (l *Log) Acquire(ctx context.Context, shard int, holder string, lease time.
 // whyNot finds out what kept Acquire from the lease.
 func (l *Log) whyNot(ctx context.Context, shard int) error {
 	var holder string
-	var foreign, exists bool
-	err := l.pool.QueryRow(ctx, l.query("standing"), shard).Scan(&foreign, &exists, &holder)
+	var foreign, served, exists bool
+	err := l.row(ctx, "standing", []any{shard}, &foreign, &served, &exists, &holder)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the position of the outbox's shard %d: %w", shard, explain(err))
 	case foreign:
 		return ErrForeign
+	case !served:
+		return errNotServed
 	case !exists:
 		return fmt.Errorf("%w: %d", ErrNoShard, shard)
 	default:
@@ -72,7 +86,7 @@ func (l *Log) whyNot(ctx context.Context, shard int) error {
 // made. A log that is whole is left alone. It rewrites every row, in one transaction
 // that keeps writers waiting. It can be repeated after an error.
 func (l *Log) Rebase(ctx context.Context) (pending int64, err error) {
-	if err := l.pool.QueryRow(ctx, l.query("rebase")).Scan(&pending); err != nil {
+	if err := l.change(ctx, "rebase", nil, &pending); err != nil {
 		return 0, fmt.Errorf("rebase the restored outbox: %w", explain(err))
 	}
 	return pending, nil
@@ -82,7 +96,7 @@ func (l *Log) Rebase(ctx context.Context) (pending int64, err error) {
 // holders lose their leases. Where the shards stood at different places, messages that
 // some had published ahead of the slowest are published again. It can be repeated.
 func (l *Log) Reshard(ctx context.Context, shards int) (former int, err error) {
-	if err := l.pool.QueryRow(ctx, l.query("reshard"), shards).Scan(&former); err != nil {
+	if err := l.change(ctx, "reshard", []any{shards}, &former); err != nil {
 		return 0, fmt.Errorf("set the number of shards of the outbox to %d: %w", shards, explain(err))
 	}
 	return former, nil

@@ -97,40 +97,31 @@ func (l *Log) Parked(ctx context.Context, f ParkedFilter, limit int) ([]Parked, 
 }
 
 func (l *Log) parkedBelow(ctx context.Context, f ParkedFilter, id int64, limit int) ([]Parked, error) {
-	rows, err := l.pool.Query(ctx, l.query("parked_list"), append(f.args(), id, limit)...)
-	if err == nil {
-		var found []Parked
-		if found, err = pgx.CollectRows(rows, pgx.RowToStructByName[Parked]); err == nil {
-			return found, nil
-		}
+	found, err := rows(ctx, l, "parked_list", append(f.args(), id, limit), pgx.RowToStructByName[Parked])
+	if err != nil {
+		return nil, fmt.Errorf("list the parked messages: %w", explain(err))
 	}
-	return nil, fmt.Errorf("list the parked messages: %w", explain(err))
+	return found, nil
 }
 
 // CountParked counts the messages of the filter by state and reason.
 func (l *Log) CountParked(ctx context.Context, f ParkedFilter) ([]ParkedCount, error) {
-	rows, err := l.pool.Query(ctx, l.query("parked_count"), f.args()...)
-	if err == nil {
-		var counts []ParkedCount
-		if counts, err = pgx.CollectRows(rows, pgx.RowToStructByName[ParkedCount]); err == nil {
-			return counts, nil
-		}
+	counts, err := rows(ctx, l, "parked_count", f.args(), pgx.RowToStructByName[ParkedCount])
+	if err != nil {
+		return nil, fmt.Errorf("count the parked messages: %w", explain(err))
 	}
-	return nil, fmt.Errorf("count the parked messages: %w", explain(err))
+	return counts, nil
 }
 
 // ParkedDetail returns one parked message, with its payload or without. It fails with
 // [ErrNotParked].
 func (l *Log) ParkedDetail(ctx context.Context, id int64, payload bool) (ParkedDetail, error) {
-	rows, err := l.pool.Query(ctx, l.query("parked_show"), id, payload)
-	if err == nil {
-		var found ParkedDetail
-		if found, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[ParkedDetail]); err == nil {
-			return found, nil
-		}
-	}
-	if errors.Is(err, pgx.ErrNoRows) {
+	found, err := rows(ctx, l, "parked_show", []any{id, payload}, pgx.RowToStructByName[ParkedDetail])
+	if err == nil && len(found) == 0 {
 		err = ErrNotParked
 	}
-	return ParkedDetail{}, fmt.Errorf("look for message %d in outbox_parked: %w", id, explain(err))
+	if err != nil {
+		return ParkedDetail{}, fmt.Errorf("look for message %d in outbox_parked: %w", id, explain(err))
+	}
+	return found[0], nil
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/outbox/desk"
@@ -34,41 +36,67 @@ const (
 
 // Blocked returns the aggregates whose messages must be parked behind others.
 func (t *Tenure) Blocked(ctx context.Context) ([]string, error) {
-	rows, err := t.log.pool.Query(ctx, t.log.query("blocked"), t.shard, t.shards)
-	if err == nil {
-		var keys []string
-		if keys, err = pgx.CollectRows(rows, pgx.RowTo[string]); err == nil {
-			return keys, nil
-		}
+	keys, err := rows(ctx, t.log, "blocked", []any{t.shard, t.shards}, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read which aggregates wait in outbox_parked: %w", explain(err))
 	}
-	return nil, fmt.Errorf("read which aggregates wait in outbox_parked: %w", explain(err))
+	return keys, nil
 }
 
 // Due returns parked messages whose time has come, at most heads and behind each
 // that is a [Retry] some that wait for it. Those in work are left out. A message
 // may come twice, as its own and behind another.
 func (t *Tenure) Due(ctx context.Context, heads int, inWork []int64) ([]Due, error) {
-	rows, err := t.log.pool.Query(ctx, t.log.query("due"), t.shard, t.shards, heads, inWork)
+	found, err := t.due(ctx, heads, inWork)
 	if err != nil {
 		return nil, fmt.Errorf("read what is due in outbox_parked: %w", explain(err))
 	}
-	defer rows.Close()
-	var found []Due
-	for size := 0; size < pageBytes && rows.Next(); {
-		d := Due{}
-		var seconds float64
-		if d.Record, err = scanRecord(rows, &d.State, &d.Reason, &d.Attempts, &seconds); err != nil {
-			return nil, fmt.Errorf("read what is due in outbox_parked: %w", err)
-		}
-		d.Age = time.Duration(seconds * float64(time.Second))
-		size += len(d.Record.Payload)
-		found = append(found, d)
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read what is due in outbox_parked: %w", explain(err))
-	}
 	return found, nil
+}
+
+func (t *Tenure) due(ctx context.Context, heads int, inWork []int64) ([]Due, error) {
+	found, err := rows(ctx, t.log, "due", []any{t.shard, t.shards, heads, inWork}, scanDue)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(found))
+	for i, d := range found {
+		ids[i] = d.Record.Position
+	}
+	records, err := t.log.readByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]*outbox.Record, len(records))
+	for _, r := range records {
+		byID[r.Position] = r
+	}
+	read := found[:0]
+	for _, d := range found {
+		r := byID[d.Record.Position]
+		if r == nil {
+			continue // gone meanwhile, or more than fits into memory at once
+		}
+		if r.Unreadable != nil { // what was known of it stays
+			known := d.Record
+			r.ID, r.AggregateID, r.Exchange, r.RoutingKey = known.ID, known.AggregateID, known.Exchange, known.RoutingKey
+		}
+		d.Record = r
+		read = append(read, d)
+	}
+	return read, nil
+}
+
+// scanDue reads what outbox_parked knows of a message that is due.
+func scanDue(row pgx.CollectableRow) (Due, error) {
+	d := Due{Record: new(outbox.Record)}
+	var eventID pgtype.UUID
+	var seconds float64
+	err := row.Scan(&d.Record.Position, &eventID, &d.Record.AggregateID, &d.Record.Exchange, &d.Record.RoutingKey,
+		&d.State, &d.Reason, &d.Attempts, &seconds)
+	d.Record.ID = eventID.Bytes
+	d.Age = time.Duration(seconds * float64(time.Second))
+	return d, err
 }
 
 // NextDue tells in what time the next parked message is due that is not in work,
@@ -76,8 +104,8 @@ func (t *Tenure) Due(ctx context.Context, heads int, inWork []int64) ([]Due, err
 // in [Saved].
 func (t *Tenure) NextDue(ctx context.Context, inWork []int64) (wait time.Duration, ok bool, version int64, err error) {
 	var seconds *float64
-	row := t.log.pool.QueryRow(ctx, t.log.query("next_due"), t.shard, t.shards, inWork)
-	if err := row.Scan(&version, &seconds); err != nil {
+	err = t.log.row(ctx, "next_due", []any{t.shard, t.shards, inWork}, &version, &seconds)
+	if err != nil {
 		return 0, false, 0, fmt.Errorf("read when outbox_parked is due: %w", explain(lost(err)))
 	}
 	if seconds == nil {
@@ -93,7 +121,11 @@ func (t *Tenure) writeParked(ctx context.Context, tx pgx.Tx, p Progress, saved *
 		batch.Queue(t.log.query("park"), columns(p.Parked)...)
 	}
 	if len(p.Unparked) > 0 {
-		batch.Queue(t.log.query("unpark"), p.Unparked)
+		ids, events := make([]int64, len(p.Unparked)), make([]pgtype.UUID, len(p.Unparked))
+		for i, r := range p.Unparked {
+			ids[i], events[i] = r.Position, eventID(r)
+		}
+		batch.Queue(t.log.query("unpark"), ids, events)
 	}
 	if len(p.Recovered) > 0 {
 		exchanges, keys := make([]string, len(p.Recovered)), make([]string, len(p.Recovered))
@@ -119,16 +151,19 @@ func columns(parked []Parking) []any {
 	ids, attempts := make([]int64, n), make([]int32, n)
 	keys, exchanges, routes := make([]string, n), make([]string, n), make([]string, n)
 	states, reasons, errs := make([]string, n), make([]string, n), make([]string, n)
-	delays, due := make([]float64, n), make([]*time.Time, n)
+	delays, due, events := make([]float64, n), make([]*time.Time, n), make([]pgtype.UUID, n)
 	for i, p := range parked {
 		r := p.Record
 		ids[i], attempts[i] = r.Position, int32(min(p.Attempts, 1<<30)) // #nosec G115 -- bounded
 		keys[i], exchanges[i], routes[i] = r.AggregateID, r.Exchange, r.RoutingKey
 		states[i], reasons[i], errs[i] = string(p.State), p.Reason, p.Error
-		delays[i] = p.Delay.Seconds()
+		delays[i], events[i] = p.Delay.Seconds(), eventID(r)
 		if !r.DeliverAt.IsZero() {
 			due[i] = &r.DeliverAt
 		}
 	}
-	return []any{ids, keys, exchanges, routes, states, reasons, errs, attempts, delays, due}
+	return []any{ids, keys, exchanges, routes, states, reasons, errs, attempts, delays, due, events}
 }
+
+// eventID is null where the row's could not be read.
+func eventID(r *outbox.Record) pgtype.UUID { return pgtype.UUID{Bytes: r.ID, Valid: r.ID != uuid.Nil} }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/pkg/outbox"
@@ -26,7 +27,14 @@ func (b *bundle) parks(t *Tenure, parked ...Parking) Saved {
 // unparks saves that the broker has confirmed parked messages of an aggregate.
 func (b *bundle) unparks(t *Tenure, key string, ids ...int64) Saved {
 	b.Helper()
-	return b.save(t, Progress{Position: t.Position(), Unparked: ids, Touched: []string{key}})
+	rows, err := b.pool.Query(b.ctx, `SELECT event_id, id FROM outbox_parked WHERE id = ANY ($1)`, ids)
+	require.NoError(b, err)
+	records, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*outbox.Record, error) {
+		r := new(outbox.Record)
+		return r, row.Scan((*[16]byte)(&r.ID), &r.Position)
+	})
+	require.NoError(b, err)
+	return b.save(t, Progress{Position: t.Position(), Unparked: records, Touched: []string{key}})
 }
 
 // fill writes rows of the aggregates, in this order, and returns them.
@@ -190,7 +198,7 @@ func TestADestinationThatTakesAgainMakesTheOthersDue(t *testing.T) {
 	rows[2].RoutingKey = "elsewhere"
 	b.parks(tenure, retryOf(rows[0], 1), retryOf(rows[1], 1), retryOf(rows[2], 1), deadOf(rows[3]))
 	b.save(tenure, Progress{
-		Position: tenure.Position(), Unparked: []int64{1}, Touched: []string{"a"},
+		Position: tenure.Position(), Unparked: rows[:1], Touched: []string{"a"},
 		Recovered: []Destination{{RoutingKey: "queue"}},
 	})
 	require.Equal(t, []int64{2}, b.dueNow(tenure, 10), "to the same destination, and not dead")
@@ -223,7 +231,7 @@ func TestALostTenureParksNothing(t *testing.T) {
 	b.change(`UPDATE public.outbox_position SET lease_until = clock_timestamp() - interval '1 s'`)
 	b.acquire("next")
 	late := Progress{
-		Position: zombie.Position(), Parked: []Parking{deadOf(rows[0])}, Unparked: []int64{2}, Touched: []string{"a", "b"},
+		Position: zombie.Position(), Parked: []Parking{deadOf(rows[0])}, Unparked: rows[1:2], Touched: []string{"a", "b"},
 		Recovered: []Destination{{RoutingKey: "queue"}},
 	}
 	b.isLost(zombie, late)

@@ -111,7 +111,7 @@ func TestARowThatTheSequenceDoesNotKnowStays(t *testing.T) {
 // Rows of outbox_default are read through while writers wait.
 func TestALargeDefaultPartitionIsNotReadThrough(t *testing.T) {
 	b := setup(t)
-	b.insertAt(b.pool, 0, "in outbox_default")
+	b.insertAt(b.pool, 3_000_000_000_000, "in outbox_default")
 	b.add("first")
 	_, err := b.pool.Exec(b.ctx, `SELECT public.outbox_partitions_ahead(1000, 2, '1 microsecond')`)
 	require.ErrorContains(t, err, "outbox_default holds 8192 bytes")

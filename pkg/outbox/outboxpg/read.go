@@ -3,7 +3,6 @@ package outboxpg
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,7 +18,7 @@ const pageBytes = 8 << 20
 func (t *Tenure) Read(ctx context.Context, from Position, max int) (Page, error) {
 	if from.window == "" && !t.many {
 		page, whole, err := t.readNews(ctx, from, min(t.ask, max))
-		if err != nil || whole {
+		if whole || err != nil && !isOfRows(err) {
 			return page, err
 		}
 	}
@@ -34,7 +33,7 @@ func (t *Tenure) readNews(ctx context.Context, from Position, asked int) (page P
 		t.ask, t.many = (asked+1)/2, true
 		return Page{}, false, fmt.Errorf("look for news in the outbox: %w", explain(err))
 	}
-	rows, err := t.log.pool.Query(ctx, t.log.query("news"), from.settled, asked, t.shard, t.shards)
+	rows, err := t.log.pool.Query(ctx, t.log.query("news"), t.present, from.settled, asked, t.shard, t.shards)
 	if err != nil {
 		return fail(err)
 	}
@@ -90,9 +89,13 @@ func (t *Tenure) readWindow(ctx context.Context, from Position, max int) (Page, 
 		after = w.first - 1
 	}
 	asked := min(t.ask, max)
-	rows, err := t.log.pool.Query(ctx, t.log.query(name), w.settled, w.ends, after, w.last, asked, t.shard, t.shards)
+	args := []any{t.present, w.settled, w.ends, after, w.last, asked, t.shard, t.shards}
+	rows, err := t.log.pool.Query(ctx, t.log.query(name), args...)
 	if err == nil {
 		page.Records, err = scan(rows, asked)
+	}
+	if isOfRows(err) {
+		page.Records, err = t.readOneByOne(ctx, args)
 	}
 	if err != nil {
 		t.ask = (asked + 1) / 2 // it may have been too much for the time there was
@@ -124,6 +127,54 @@ func (t *Tenure) learn(records []*outbox.Record, asked int) {
 	}
 }
 
+// readOneByOne reads a page that fails as a whole: the rows that can be read, and of the
+// others their ids.
+func (t *Tenure) readOneByOne(ctx context.Context, page []any) (records []*outbox.Record, err error) {
+	found, err := t.log.pool.Query(ctx, t.log.query("page_ids"), page...)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := pgx.CollectRows(found, pgx.RowTo[int64])
+	if err != nil {
+		return nil, err
+	}
+	return t.log.readByID(ctx, ids)
+}
+
+// readByID reads rows in the order of the ids, up to pageBytes, and where that fails as a
+// whole, each by itself. Those that are gone are left out.
+func (l *Log) readByID(ctx context.Context, ids []int64) (records []*outbox.Record, err error) {
+	err = l.in(ctx, looking, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, l.query("rows"), ids)
+		if err == nil {
+			records, err = scan(rows, len(ids))
+		}
+		return err
+	})
+	if !isOfRows(err) {
+		return records, err
+	}
+	if len(ids) == 1 {
+		return []*outbox.Record{unreadable(ids[0], err)}, nil
+	}
+	records = nil
+	size := 0
+	for _, id := range ids {
+		one, err := l.readByID(ctx, []int64{id})
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, one...)
+		if len(one) > 0 {
+			size += len(one[0].Payload)
+		}
+		if size >= pageBytes {
+			break
+		}
+	}
+	return records, nil
+}
+
 // scan reads the rows of a page, up to pageBytes.
 func scan(rows pgx.Rows, max int) ([]*outbox.Record, error) {
 	defer rows.Close()
@@ -138,33 +189,4 @@ func scan(rows pgx.Rows, max int) ([]*outbox.Record, error) {
 	}
 	rows.Close()
 	return records, rows.Err()
-}
-
-// scanRecord reads the columns that page.sql, news.sql and due.sql share, and after them the
-// further ones.
-func scanRecord(rows pgx.Rows, further ...any) (*outbox.Record, error) {
-	r := new(outbox.Record)
-	var headers, payload, payloadBytes []byte
-	var deliverAt *time.Time
-	dest := append([]any{
-		&r.Position, &r.ID, &r.AggregateType, &r.AggregateID, &r.Type, &r.Exchange, &r.RoutingKey,
-		&r.CorrelationID, &r.ReplyTo, &r.ContentType, &headers, &payload, &payloadBytes, &r.CreatedAt, &deliverAt,
-	}, further...)
-	if err := rows.Scan(dest...); err != nil {
-		return nil, err
-	}
-	if string(headers) != "{}" {
-		var err error
-		if r.Headers, err = parseHeaders(headers); err != nil {
-			return nil, fmt.Errorf("row %d, column headers: %w", r.Position, err)
-		}
-	}
-	r.Payload = payload
-	if payload == nil {
-		r.Payload = payloadBytes
-	}
-	if deliverAt != nil {
-		r.DeliverAt = *deliverAt
-	}
-	return r, nil
 }

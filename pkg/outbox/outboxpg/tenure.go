@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/outbox"
 )
 
 // Tenure is the time of one relay as the holder of a shard's lease. Read may be
@@ -17,10 +19,14 @@ type Tenure struct {
 	shards int
 	lease  time.Duration
 	epoch  int64
-	from   Position
-	window window
-	ask    int  // rows that the next page asks for
-	many   bool // the window before had more rows than one page
+	// present is the server's, at which the position was loaded.
+	present string
+	// formerTimeline is 0 where the timeline is the same as with the lease before.
+	formerTimeline int64
+	from           Position
+	window         window
+	ask            int  // rows that the next page asks for
+	many           bool // the window before had more rows than one page
 }
 
 // Progress is what a holder writes: about itself, and about the messages that left
@@ -35,7 +41,7 @@ type Progress struct {
 	// Parked are messages to set aside, or failed attempts of such. Each once.
 	Parked []Parking
 	// Unparked are parked messages that the broker has confirmed.
-	Unparked []int64
+	Unparked []*outbox.Record
 	// Recovered are destinations that took a message which they had refused before:
 	// their other messages become due.
 	Recovered []Destination
@@ -54,8 +60,13 @@ type Saved struct {
 // Position is where the former holder stopped: the place to read from.
 func (t *Tenure) Position() Position { return t.from }
 
+// FormerTimeline is the timeline of the server's log at the lease before this one, where it was
+// another: a standby has been promoted, or an older state of the database was restored, and
+// commits may have been lost with it. 0 where it is the same, or not known.
+func (t *Tenure) FormerTimeline() int64 { return t.formerTimeline }
+
 // Save writes the progress and renews the lease. It fails with [ErrLost] when
-// another relay has the lease. After any other error it can be tried again.
+// another relay has the lease, and with [ErrMoved]. After any other error it can be tried again.
 func (t *Tenure) Save(ctx context.Context, p Progress) (Saved, error) {
 	saved, err := t.write(ctx, "save", p, t.lease.Seconds())
 	if err != nil {
@@ -78,17 +89,14 @@ func (t *Tenure) write(ctx context.Context, query string, p Progress, extra ...a
 		t.shard, t.epoch,
 		p.Position.settled, p.Position.window, p.Position.lastID, p.PublishedID, p.LastError,
 	}, extra...)
-	if len(p.Touched) == 0 {
-		err = t.log.pool.QueryRow(ctx, t.log.query(query), args...).Scan(&saved.ParkedVersion)
-		return saved, lost(err)
-	}
-	err = pgx.BeginFunc(ctx, t.log.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, t.log.query("bounded")); err != nil {
-			return err
-		}
+	args = append(args, t.present)
+	err = t.log.in(ctx, changing, func(tx pgx.Tx) error {
 		// Before the rest, because it locks the position and so keeps a former holder out.
 		if err := tx.QueryRow(ctx, t.log.query(query), args...).Scan(&saved.ParkedVersion); err != nil {
 			return lost(err)
+		}
+		if len(p.Touched) == 0 {
+			return nil
 		}
 		return t.writeParked(ctx, tx, p, &saved)
 	})

@@ -21,7 +21,7 @@ func (t *Tenure) open(ctx context.Context, from Position) error {
 		return nil
 	}
 	w := window{settled: from.settled}
-	row := t.log.pool.QueryRow(ctx, t.log.query("window"), from.settled, from.window, from.lastID)
+	row := t.log.pool.QueryRow(ctx, t.log.query("window"), t.present, from.settled, from.window, from.lastID)
 	if err := row.Scan(&w.ends, &w.first, &w.last, &w.sparse); err != nil {
 		return fmt.Errorf("open a window of the outbox: %w", explain(err))
 	}

@@ -199,7 +199,7 @@ func TestSparseWindow(t *testing.T) {
 func TestLargeMessagesEndAPageEarly(t *testing.T) {
 	b := setup(t)
 	_, err := b.pool.Exec(b.ctx, `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload)
-		SELECT 'test', 'k', 'm', '', 'q', to_jsonb(repeat('x', 1 << 20)) FROM generate_series(1, 12)`)
+		SELECT 'test', 'k', 'm', '', 'q', to_jsonb(repeat('x', (1 << 20) - 2)) FROM generate_series(1, 12)`)
 	require.NoError(t, err)
 	tenure := b.acquire("one")
 	page, err := tenure.Read(b.ctx, tenure.Position(), 100)

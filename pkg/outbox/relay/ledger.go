@@ -110,7 +110,7 @@ func progress(w written, lastError string) outboxpg.Progress {
 		p.Parked = append(p.Parked, e.Parking())
 	}
 	for _, e := range w.Unparked {
-		p.Unparked = append(p.Unparked, e.ID)
+		p.Unparked = append(p.Unparked, e.Record)
 	}
 	for _, d := range w.Recovered {
 		if !slices.Contains(p.Recovered, d) {

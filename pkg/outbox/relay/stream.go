@@ -194,6 +194,11 @@ func (s *stream) send() {
 		if e == nil {
 			return
 		}
+		if err := e.Record.Unreadable; err != nil {
+			s.desk.Refused(e, desk.Unreadable, err.Error())
+			s.board.refusal(e.Record, desk.Unreadable, err)
+			continue
+		}
 		if s.mustBeAlone(e) {
 			s.alone <- e
 			continue

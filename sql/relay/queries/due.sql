@@ -1,8 +1,8 @@
 -- Parked messages that are due, oldest first. Behind one that is tried again come the
 -- next ones that wait for it, so that they can follow as soon as it is confirmed: up to
 -- the first that is dead or tried by itself, which the rest waits for, or in work. The
--- inner limit is on purpose small: the rows bring their payloads. Where the owner of an
--- adopted table has deleted a row, its message waits here for an operator.
+-- inner limit is on purpose small: the rows themselves are read next, by rows.sql. Where a row
+-- has gone, or another one has its id by now, the message waits here for an operator.
 -- $1 shard, $2 number of shards, $3 rows without their followers, $4 ids in work.
 WITH due AS MATERIALIZED (
     SELECT p.id, p.aggregate_id, p.state, p.next_at
@@ -10,7 +10,7 @@ WITH due AS MATERIALIZED (
     WHERE p.next_at <= clock_timestamp()
       AND ($2::integer = 1 OR public.outbox_shard(p.aggregate_id, $2) = $1::integer)
       AND p.id <> ALL ($4::bigint[])
-      AND EXISTS (SELECT FROM public.outbox AS o WHERE o.id = p.id)
+      AND EXISTS (SELECT FROM public.outbox AS o WHERE o.id = p.id AND (p.event_id IS NULL OR p.event_id = o.event_id))
     ORDER BY p.next_at, p.id
     LIMIT $3
 ), chain AS MATERIALIZED (
@@ -26,11 +26,9 @@ WITH due AS MATERIALIZED (
     ) AS f
     WHERE d.state = 'retry' AND f.free
 )
-SELECT o.id, o.event_id, o.aggregate_type, o.aggregate_id, o.type, o.exchange, o.routing_key,
-       COALESCE(o.correlation_id, ''), COALESCE(o.reply_to, ''), o.content_type,
-       o.headers::text, o.payload, o.payload_bytes, o.created_at, NULL::timestamptz,
-       p.state, COALESCE(p.reason, ''), p.attempts, extract(epoch FROM clock_timestamp() - p.parked_at)::float8
+SELECT p.id, p.event_id, p.aggregate_id, p.exchange, p.routing_key, p.state, COALESCE(p.reason, ''), p.attempts,
+       extract(epoch FROM clock_timestamp() - p.parked_at)::float8
 FROM chain AS c
 JOIN public.outbox_parked AS p ON p.id = c.id
-JOIN public.outbox AS o ON o.id = c.id
-ORDER BY c.next_at, c.head, o.id
+WHERE EXISTS (SELECT FROM public.outbox AS o WHERE o.id = p.id AND (p.event_id IS NULL OR p.event_id = o.event_id))
+ORDER BY c.next_at, c.head, p.id

@@ -6,7 +6,7 @@ SELECT p.parked_version,
                            WHERE k.next_at IS NOT NULL
                              AND ($2::integer = 1 OR public.outbox_shard(k.aggregate_id, $2) = $1::integer)
                              AND k.id <> ALL ($3::bigint[])
-                             AND EXISTS (SELECT FROM public.outbox AS o WHERE o.id = k.id)
+                             AND EXISTS (SELECT FROM public.outbox AS o WHERE o.id = k.id AND (k.event_id IS NULL OR k.event_id = o.event_id))
                            ORDER BY k.next_at, k.id LIMIT 1))::float8
 FROM public.outbox_position AS p
 WHERE p.shard = $1

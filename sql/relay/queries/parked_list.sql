@@ -11,7 +11,7 @@ WITH page AS MATERIALIZED (
       AND ($2::text[] IS NULL AND p.state <> 'discarded' OR p.state = ANY ($2))
       AND ($3::text[] IS NULL OR p.reason = ANY ($3))
       AND ($4::text IS NULL OR p.aggregate_id = $4)
-      AND ($5::text IS NULL OR (SELECT o.type FROM public.outbox AS o WHERE o.id = p.id) = $5)
+      AND ($5::text IS NULL OR (SELECT o.type FROM public.outbox AS o WHERE o.id = p.id AND (p.event_id IS NULL OR p.event_id = o.event_id)) = $5)
       AND ($6::text IS NULL OR p.exchange = $6)
       AND ($7::text IS NULL OR p.routing_key = $7)
       AND p.parked_at <= clock_timestamp() - make_interval(secs => $8)
@@ -22,5 +22,5 @@ SELECT p.id, p.state, COALESCE(p.reason, '') AS reason, COALESCE(p.error, '') AS
        p.parked_at, p.tried_at, p.next_at, COALESCE(p.note, '') AS note,
        COALESCE(m.type, '') AS type, p.aggregate_id, p.exchange, p.routing_key
 FROM page AS p
-LEFT JOIN LATERAL (SELECT o.type FROM public.outbox AS o WHERE o.id = p.id LIMIT 1) AS m ON true
+LEFT JOIN LATERAL (SELECT o.type FROM public.outbox AS o WHERE o.id = p.id AND (p.event_id IS NULL OR p.event_id = o.event_id) LIMIT 1) AS m ON true
 ORDER BY p.id DESC

@@ -19,5 +19,5 @@ SELECT p.id, p.state, COALESCE(p.reason, '') AS reason, COALESCE(p.error, '') AS
             WHERE f.aggregate_id = p.aggregate_id AND f.state IN ('retry', 'waiting', 'dead') AND f.id > p.id)
            ELSE 0 END AS behind
 FROM public.outbox_parked AS p
-LEFT JOIN public.outbox AS o ON o.id = p.id
+LEFT JOIN public.outbox AS o ON o.id = p.id AND (p.event_id IS NULL OR p.event_id = o.event_id)
 WHERE p.id = $1

@@ -1,7 +1,7 @@
 -- Writes the position for the last time and gives the lease up, so that a standby
 -- takes over at once. Parameters as in save.sql, without the lease.
 -- $1 shard, $2 epoch, $3 settled, $4 window_end ('' for none), $5 last_id,
--- $6 published id (0 for none), $7 last error ('' for none).
+-- $6 published id (0 for none), $7 last error ('' for none), $8 the present.
 UPDATE public.outbox_position
    SET settled = $3::text::pg_snapshot,
        window_end = NULLIF($4::text, '')::pg_snapshot,
@@ -12,4 +12,5 @@ UPDATE public.outbox_position
        lease_until = NULL,
        updated_at = clock_timestamp()
  WHERE shard = $1 AND epoch = $2 AND holder IS NOT NULL
+   AND public.outbox_expect($8, $3::text::pg_snapshot)
 RETURNING parked_version
