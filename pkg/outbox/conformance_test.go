@@ -132,7 +132,7 @@ func TestEveryWayGivesTheSameVerdict(t *testing.T) {
 				i++
 			}
 		}
-		_, err := pool.Exec(t.Context(), `TRUNCATE public.outbox`)
+		_, err := pool.Exec(t.Context(), `DELETE FROM public.outbox`)
 		require.NoError(t, err)
 	}
 }

@@ -205,7 +205,7 @@ func TestSetsThatFail(t *testing.T) {
 		}}}
 		p, err := participant.New(cfg)
 		require.NoError(t, err)
-		_, err = b.DB.Exec(t.Context(), `TRUNCATE effect, saga_barrier, outbox`)
+		_, err = b.DB.Exec(t.Context(), `DELETE FROM outbox; TRUNCATE effect, saga_barrier`)
 		require.NoError(t, err)
 		var ds []inbox.Delivery
 		for _, id := range []saga.ID{ids[4], ids[1], ids[3], ids[0], ids[2]} {

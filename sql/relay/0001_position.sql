@@ -260,6 +260,7 @@ BEGIN
     EXECUTE format($sql$
         WITH inserter AS MATERIALIZED (
             SELECT o.inserted_by, min(o.xact::text::bigint) = max(o.xact::text::bigint)
+                   AND min(o.xact::text::bigint) > 3
                    AND max(o.xact::text::bigint) < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
                    AND (max(o.xact::text::bigint) & 4294967295) <= o.inserted_by::text::bigint
                    AND age(o.inserted_by) < coalesce(

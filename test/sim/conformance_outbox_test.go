@@ -247,7 +247,7 @@ func (p *pair) save() {
 	}
 	for _, e := range w.Unparked {
 		p.saw("unparked")
-		progress.Unparked = append(progress.Unparked, e.ID)
+		progress.Unparked = append(progress.Unparked, e.Record)
 	}
 	if len(w.Recovered) > 0 {
 		p.saw("recovered")

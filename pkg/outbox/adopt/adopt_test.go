@@ -131,11 +131,12 @@ func TestStepsByHand(t *testing.T) {
 		CREATE INDEX ON shop.outboxevent (outbox_xact)`)
 	plan, err := adopt.Prepare(t.Context(), pool, schema, mapping())
 	require.NoError(t, err)
-	require.Len(t, plan.Steps, 2, "windows could not be measured in the index alone")
+	require.Len(t, plan.Steps, 3, "windows could not be measured in the index alone")
 	exec(t, pool, `CREATE INDEX ON shop.outboxevent (outbox_xact, outbox_id)`)
 	plan = apply(t, pool, mapping())
-	require.Len(t, plan.Steps, 1, plan.Steps)
-	require.Contains(t, plan.Steps[0], "CREATE OR REPLACE VIEW")
+	require.Len(t, plan.Steps, 2, plan.Steps)
+	require.Contains(t, plan.Steps[0], "CREATE TRIGGER outbox_stamped")
+	require.Contains(t, plan.Steps[1], "CREATE OR REPLACE VIEW")
 }
 
 func TestManyAtOnce(t *testing.T) {

@@ -82,12 +82,13 @@ type row struct {
 // read reads the log's first window with the relay's own statements.
 func read(t *testing.T, pool *pgxpool.Pool) []row {
 	t.Helper()
-	var ends string
+	var present, ends string
 	var first, last int64
 	var sparse bool
-	require.NoError(t, pool.QueryRow(t.Context(), sagasql.Query(schema, "relay/window.sql"), "1:1:", "", 0).
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT "order".outbox_present()`).Scan(&present))
+	require.NoError(t, pool.QueryRow(t.Context(), sagasql.Query(schema, "relay/window.sql"), present, "1:1:", "", 0).
 		Scan(&ends, &first, &last, &sparse))
-	rows, err := pool.Query(t.Context(), sagasql.Query(schema, "relay/page.sql"), "1:1:", ends, 0, last, 1000, 0, 1)
+	rows, err := pool.Query(t.Context(), sagasql.Query(schema, "relay/page.sql"), present, "1:1:", ends, 0, last, 1000, 0, 1)
 	require.NoError(t, err)
 	page, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
 	require.NoError(t, err)

@@ -52,6 +52,9 @@ func plan(t table, s standing, schema string, m Mapping) (Plan, error) {
 	if !s.schemaExists {
 		p.step("schema.sql")
 	}
+	if !t.stamped {
+		p.step("stamp.sql")
+	}
 	if literal(s.comment) != p.values["comment"] {
 		p.step("view.sql")
 	}

@@ -22,6 +22,7 @@ type table struct {
 	size         string
 	deleted      int64
 	triggers     []string // those on INSERT
+	stamped      bool     // by the trigger that sets the inserting transaction
 	columns      map[string]column
 }
 
@@ -44,7 +45,7 @@ func readTable(ctx context.Context, tx pgx.Tx, m Mapping) (table, error) {
 	var t table
 	t.schema, t.name = m.tableName()
 	row := tx.QueryRow(ctx, sagasql.Query("", "adopt/table.sql"), t.schema, t.name)
-	err := row.Scan(&t.oid, &t.kind, &t.persistence, &t.inherits, &t.rowSecurity, &t.owned, &t.size, &t.deleted, &t.triggers)
+	err := row.Scan(&t.oid, &t.kind, &t.persistence, &t.inherits, &t.rowSecurity, &t.owned, &t.size, &t.deleted, &t.triggers, &t.stamped)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return table{}, fmt.Errorf("there is no table %s", t)
 	}

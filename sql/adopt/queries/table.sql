@@ -7,6 +7,8 @@ SELECT c.oid, c.relkind::text, c.relpersistence::text,
        pg_size_pretty(pg_total_relation_size(c.oid)),
        pg_stat_get_tuples_deleted(c.oid),
        ARRAY(SELECT g.tgname::text FROM pg_trigger AS g
-             WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgtype & 4 <> 0 ORDER BY g.tgname) -- on INSERT
+             WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgtype & 4 <> 0 -- on INSERT
+               AND g.tgname <> 'outbox_stamped' ORDER BY g.tgname),
+       EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'outbox_stamped' AND g.tgenabled = 'A')
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2
