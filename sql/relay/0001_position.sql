@@ -13,6 +13,23 @@ $$ SELECT CASE WHEN shards = 1 THEN 0
 COMMENT ON FUNCTION public.outbox_shard(text, integer) IS
     'The shard, from 0, that an aggregate_id belongs to.';
 
+-- The cluster that the database is in. Where the role may not ask for its number, 0:
+-- not known. What depends on it then goes by the rows' own marks alone, see
+-- outbox_is_foreign. In plpgsql, because SQL asks for the right even where it does not
+-- come to the call.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_cluster() RETURNS bigint
+    LANGUAGE plpgsql STABLE AS
+$$
+BEGIN
+    IF NOT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') THEN RETURN 0; END IF;
+    RETURN (SELECT c.system_identifier FROM pg_catalog.pg_control_system() AS c);
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_cluster() IS
+    'The identifier of this database cluster; 0 where the role may not execute pg_control_system().';
+
 -- Read "settled" as: every row of the shard that this snapshot sees is published or
 -- stands in outbox_parked. The relay works on windows, the difference between settled
 -- and a later snapshot, in id order; last_id says how far it is inside the window.
@@ -25,6 +42,7 @@ CREATE TABLE public.outbox_position (
     holder         text,
     epoch          bigint      NOT NULL DEFAULT 0,
     lease_until    timestamptz,
+    lease_for      interval,
     last_error     text,
     parked_version bigint      NOT NULL DEFAULT 0,
     written_by     xid8        NOT NULL DEFAULT pg_current_xact_id(),
@@ -36,6 +54,8 @@ CREATE TABLE public.outbox_position (
     CONSTRAINT outbox_position_last_id_counts CHECK (last_id >= 0),
     CONSTRAINT outbox_position_epoch_counts CHECK (epoch >= 0),
     CONSTRAINT outbox_position_holder_has_lease CHECK ((holder IS NULL) = (lease_until IS NULL)),
+    CONSTRAINT outbox_position_lease_has_length CHECK ((lease_until IS NULL) = (lease_for IS NULL)),
+    CONSTRAINT outbox_position_lease_is_bounded CHECK (lease_for > '0' AND lease_for <= '5 min'),
     CONSTRAINT outbox_position_holder_named CHECK (holder <> '')
 ) WITH (fillfactor = 10); -- room for the updates to stay on the page and out of the index
 
@@ -57,7 +77,7 @@ CREATE TRIGGER outbox_position_sign BEFORE UPDATE ON public.outbox_position
 
 -- The empty past: everything ever inserted gets published.
 INSERT INTO public.outbox_position (shard, written_in)
-SELECT 0, c.system_identifier FROM pg_control_system() AS c;
+VALUES (0, public.outbox_cluster());
 
 COMMENT ON TABLE public.outbox_position IS
     'The relay''s place in the outbox and its lease: one row a shard, as many rows as there are shards. Change their number with outbox_reshard. outbox_lag shows it for people.';
@@ -69,10 +89,11 @@ COMMENT ON COLUMN public.outbox_position.published_id IS 'The row that was publi
 COMMENT ON COLUMN public.outbox_position.holder IS 'The relay that publishes; null when none does.';
 COMMENT ON COLUMN public.outbox_position.epoch IS 'Counts the holders. A relay writes only under its own epoch, so a late one cannot move the position.';
 COMMENT ON COLUMN public.outbox_position.lease_until IS 'When another relay may take over, by the database''s clock.';
+COMMENT ON COLUMN public.outbox_position.lease_for IS 'How long a lease lasts from when it is written. One that ends later than that from now was written by a clock that has been set back: it is void when it has stood unchanged for its own length.';
 COMMENT ON COLUMN public.outbox_position.last_error IS 'Why the relay does not get on; null while it does.';
 COMMENT ON COLUMN public.outbox_position.parked_version IS 'Counts what operators did to outbox_parked, so that the relay notices.';
 COMMENT ON COLUMN public.outbox_position.written_by IS 'The transaction that wrote this row. Where it is not the row''s own xmin, the row came by a dump, or was written within a savepoint.';
-COMMENT ON COLUMN public.outbox_position.written_in IS 'The cluster in which the lease was last taken. A row that came by a dump from another cluster speaks of numbers of transactions that mean nothing here.';
+COMMENT ON COLUMN public.outbox_position.written_in IS 'The cluster in which the lease was last taken; 0 where the relay may not ask for it. A row that came by a dump from another cluster speaks of numbers of transactions that mean nothing here.';
 COMMENT ON COLUMN public.outbox_position.updated_at IS 'When the position or the lease was last written.';
 
 -- The holders lose their leases by the new epochs. Where the shards stood at different
@@ -121,12 +142,15 @@ COMMENT ON FUNCTION public.outbox_reshard(integer) IS
 -- Numbers of transactions that another cluster gave: the position came by a dump, or
 -- lies in the future, or the rows do. A base backup and a promoted standby keep the
 -- cluster's identifier, and an upgrade in place, which does not, keeps the rows' xmin.
+-- Where the cluster is not known, the xmin alone decides. It calls some rows foreign that
+-- are not: a dump restored into its own cluster, a row written within a savepoint. That
+-- costs a rebase, which loses nothing and repeats nothing.
 CREATE FUNCTION public.outbox_is_foreign() RETURNS boolean
     LANGUAGE sql STABLE AS
 $$
     SELECT NOT EXISTS (SELECT FROM public.outbox_position)
         OR EXISTS (SELECT FROM public.outbox_position AS p
-                   WHERE p.written_in <> (SELECT c.system_identifier FROM pg_control_system() AS c)
+                   WHERE (p.written_in <> public.outbox_cluster() OR p.written_in = 0)
                          AND p.xmin::text::bigint <> (p.written_by::text::bigint & 4294967295)
                       OR pg_snapshot_xmax(coalesce(p.window_end, p.settled)) > pg_snapshot_xmax(pg_current_snapshot()))
         OR EXISTS (SELECT FROM public.outbox AS o WHERE o.xact >= pg_snapshot_xmax(pg_current_snapshot()))
@@ -171,8 +195,8 @@ BEGIN
        SET settled = format('%s:%s:%s', LEAST(pg_snapshot_xmin(now_), me), pg_snapshot_xmax(now_),
                             array_to_string(running, ','))::pg_snapshot,
            window_end = NULL, last_id = NULL,
-           written_in = (SELECT c.system_identifier FROM pg_control_system() AS c),
-           epoch = p.epoch + 1, holder = NULL, lease_until = NULL, last_error = NULL,
+           written_in = public.outbox_cluster(),
+           epoch = p.epoch + 1, holder = NULL, lease_until = NULL, lease_for = NULL, last_error = NULL,
            updated_at = clock_timestamp();
     RETURN pending;
 END

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,15 +17,14 @@ var (
 	// the change of a partition may wait. Nothing was changed; try again later.
 	ErrBusy = errors.New("a longer transaction uses the outbox at this moment")
 	// ErrNotOwner: the relay's role may not change the outbox's partitions.
-	ErrNotOwner = errors.New("only the owner of table outbox may change its partitions: " +
-		"make the relay's role a member of the owner's role, with CREATE on the schema")
+	ErrNotOwner = errors.New("only the owner of table outbox may change its partitions")
 )
 
 // PartitionsAhead sees to it that so many partitions of width rows, or of more where many
 // are kept, lie ahead of the row inserted last, and returns how many it has made. A table that somebody else made is
 // left alone. Any number of relays may call it at the same time: one works, the others
 // make none. Writers wait for a tenth of a second at most. It fails with [ErrBusy],
-// with [ErrNotOwner] and while outbox_default is too large to be looked through; in all
+// with a [RightsError], and while outbox_default is too large to be looked through; in all
 // cases the outbox works on and the call can be repeated later.
 func (l *Log) PartitionsAhead(ctx context.Context, width int64, ahead int) (made int, err error) {
 	err = l.maintain(ctx, &made, "partitions_ahead", width, ahead)
@@ -60,19 +60,23 @@ func (l *Log) TrimDefault(ctx context.Context, keep time.Duration) (rows int64, 
 // maintain calls one of the functions that come with the outbox's own table. Where they
 // are missing, the table is somebody else's and so is its maintenance.
 func (l *Log) maintain(ctx context.Context, result any, query string, args ...any) error {
-	err := l.pool.QueryRow(ctx, sagasql.Query(l.schema, "outbox/"+query+".sql"), args...).Scan(result)
+	err := l.call(ctx, sagasql.Query(l.schema, "outbox/"+query+".sql"), args, result)
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return err
 	}
-	const undefinedFunction, lockNotAvailable, deadlock, insufficientPrivilege = "42883", "55P03", "40P01", "42501"
 	switch pgErr.Code {
 	case undefinedFunction:
 		return nil
 	case lockNotAvailable, deadlock:
 		return fmt.Errorf("%w (%w)", ErrBusy, err)
 	case insufficientPrivilege:
-		return fmt.Errorf("%w (%w)", ErrNotOwner, err)
+		if strings.HasPrefix(pgErr.Message, "must be owner of") {
+			err = fmt.Errorf("%w (%w)", ErrNotOwner, err)
+		} else {
+			err = explain(err)
+		}
+		return l.rightsBehind(ctx, TaskUpkeep, err)
 	default:
 		return explain(err)
 	}

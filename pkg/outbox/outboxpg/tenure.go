@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Tenure is the time of one relay as the holder of a shard's lease. Read may be
@@ -21,6 +22,7 @@ type Tenure struct {
 	window window
 	ask    int  // rows that the next page asks for
 	many   bool // the window before had more rows than one page
+	void   bool
 }
 
 // Progress is what a holder writes: about itself, and about the messages that left
@@ -54,6 +56,10 @@ type Saved struct {
 // Position is where the former holder stopped: the place to read from.
 func (t *Tenure) Position() Position { return t.from }
 
+// Void says that the lease was taken from a relay that had it by the database's clock
+// alone: it had not renewed it for longer than its length, so the clock was set back.
+func (t *Tenure) Void() bool { return t.void }
+
 // Save writes the progress and renews the lease. It fails with [ErrLost] when
 // another relay has the lease. After any other error it can be tried again.
 func (t *Tenure) Save(ctx context.Context, p Progress) (Saved, error) {
@@ -71,6 +77,32 @@ func (t *Tenure) Release(ctx context.Context, p Progress) error {
 		return fmt.Errorf("release the lease of the outbox's shard %d: %w", t.shard, explain(err))
 	}
 	return nil
+}
+
+// Abandon gives the lease up without any progress, where that cannot be written, and
+// leaves the reason for people. Errors as for Save.
+func (t *Tenure) Abandon(ctx context.Context, reason string) error {
+	err := t.log.transact(ctx, func(b *pgx.Batch) { b.Queue(t.log.query("abandon"), t.shard, t.epoch, reason) })
+	if err != nil {
+		return fmt.Errorf("give the lease of the outbox's shard %d up: %w", t.shard, explain(err))
+	}
+	return nil
+}
+
+// PullIn makes retries due that are further ahead than the longest pause before one, which
+// they cannot be unless the database's clock was set back. It returns how many: at most
+// max, so repeat it while there are as many. It waits for nobody.
+func (t *Tenure) PullIn(ctx context.Context, longest time.Duration, max int) (retries int64, err error) {
+	err = t.log.transact(ctx, func(b *pgx.Batch) {
+		b.Queue(t.log.query("pull_in"), t.shard, t.shards, longest.Seconds(), max).Exec(func(tag pgconn.CommandTag) error {
+			retries = tag.RowsAffected()
+			return nil
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for retries that are due in outbox_parked: %w", explain(err))
+	}
+	return retries, nil
 }
 
 func (t *Tenure) write(ctx context.Context, query string, p Progress, extra ...any) (saved Saved, err error) {

@@ -1,0 +1,28 @@
+package outboxpg
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	sagasql "go.example/saga/sql"
+)
+
+// transact runs the statements that queue adds as one transaction, in one round trip. What
+// the role, the database or a pooler has set for sessions does not count in it: it is read
+// committed, it may write, and rows that row security would hide are an error.
+func (l *Log) transact(ctx context.Context, queue func(*pgx.Batch)) error {
+	batch := &pgx.Batch{}
+	batch.Queue(sagasql.Query("", "relay/begin.sql"))
+	batch.Queue(sagasql.Query("", "relay/see_all.sql"))
+	queue(batch)
+	batch.Queue(sagasql.Query("", "relay/commit.sql"))
+	return l.pool.SendBatch(ctx, batch).Close()
+}
+
+// call runs one statement as transact does, and scans the one row that it returns.
+func (l *Log) call(ctx context.Context, statement string, args []any, into ...any) error {
+	return l.transact(ctx, func(b *pgx.Batch) {
+		b.Queue(statement, args...).QueryRow(func(row pgx.Row) error { return row.Scan(into...) })
+	})
+}
