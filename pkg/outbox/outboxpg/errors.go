@@ -35,7 +35,7 @@ type RightsError struct {
 }
 
 func (e *RightsError) Error() string {
-	return fmt.Sprintf("the database role lacks rights to %s (SQLSTATE 42501), run as the owner: %s", e.Task, strings.Join(e.Statements, "; "))
+	return fmt.Sprintf("the database role lacks rights for the task %s (SQLSTATE 42501), which these statements of an owner give: %s", e.Task, strings.Join(e.Statements, "; "))
 }
 
 // SQLState is the code of the database's error in err; empty where none is. A

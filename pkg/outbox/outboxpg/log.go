@@ -44,10 +44,10 @@ func (l *Log) Acquire(ctx context.Context, shard int, holder string, lease time.
 	t := &Tenure{log: l, shard: shard, lease: lease, ask: firstAsk}
 	void := l.sightings.lease(strconv.Itoa(shard), time.Now())
 	row := l.pool.QueryRow(ctx, l.query("acquire"), shard, holder, lease.Seconds(), void)
-	err := row.Scan(&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards)
+	err := row.Scan(&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards, &t.server)
 	switch {
 	case err == nil:
-		t.void = void != ""
+		t.void, t.saved = void != "", t.from
 		return t, nil
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, l.whyNot(ctx, shard)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -12,13 +11,9 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-var (
-	// ErrBusy: somebody uses the outbox in a transaction that is open for longer than
-	// the change of a partition may wait. Nothing was changed; try again later.
-	ErrBusy = errors.New("a longer transaction uses the outbox at this moment")
-	// ErrNotOwner: the relay's role may not change the outbox's partitions.
-	ErrNotOwner = errors.New("only the owner of table outbox may change its partitions")
-)
+// ErrBusy: somebody uses the outbox in a transaction that is open for longer than
+// the change of a partition may wait. Nothing was changed; try again later.
+var ErrBusy = errors.New("a longer transaction uses the outbox at this moment")
 
 // PartitionsAhead sees to it that so many partitions of width rows, or of more where many
 // are kept, lie ahead of the row inserted last, and returns how many it has made. A table that somebody else made is
@@ -71,12 +66,7 @@ func (l *Log) maintain(ctx context.Context, result any, query string, args ...an
 	case lockNotAvailable, deadlock:
 		return fmt.Errorf("%w (%w)", ErrBusy, err)
 	case insufficientPrivilege:
-		if strings.HasPrefix(pgErr.Message, "must be owner of") {
-			err = fmt.Errorf("%w (%w)", ErrNotOwner, err)
-		} else {
-			err = explain(err)
-		}
-		return l.rightsBehind(ctx, TaskUpkeep, err)
+		return l.rightsBehind(ctx, TaskUpkeep, explain(err))
 	default:
 		return explain(err)
 	}

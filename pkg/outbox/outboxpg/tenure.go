@@ -23,6 +23,8 @@ type Tenure struct {
 	ask    int  // rows that the next page asks for
 	many   bool // the window before had more rows than one page
 	void   bool
+	saved  Position // as the database knows it; the one who calls Save has it
+	server string   // when it was started
 }
 
 // Progress is what a holder writes: about itself, and about the messages that left
@@ -65,8 +67,9 @@ func (t *Tenure) Void() bool { return t.void }
 func (t *Tenure) Save(ctx context.Context, p Progress) (Saved, error) {
 	saved, err := t.write(ctx, "save", p, t.lease.Seconds())
 	if err != nil {
-		return Saved{}, fmt.Errorf("save the position of the outbox's shard %d: %w", t.shard, explain(err))
+		return Saved{}, fmt.Errorf("save the position of the outbox's shard %d: %w", t.shard, t.log.rightsBehind(ctx, TaskPublish, explain(err)))
 	}
+	t.saved = p.Position
 	return saved, nil
 }
 
@@ -77,6 +80,13 @@ func (t *Tenure) Release(ctx context.Context, p Progress) error {
 		return fmt.Errorf("release the lease of the outbox's shard %d: %w", t.shard, explain(err))
 	}
 	return nil
+}
+
+// Follows says that nobody held the shard between former and t and that the position is as
+// former saved it last, on the same server: what former could not save, t still can.
+func (t *Tenure) Follows(former *Tenure) bool {
+	return t.shard == former.shard && t.shards == former.shards && t.epoch == former.epoch+1 &&
+		t.from == former.saved && t.server == former.server
 }
 
 // Abandon gives the lease up without any progress, where that cannot be written, and

@@ -8,9 +8,9 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-// transact runs the statements that queue adds as one transaction, in one round trip. What
-// the role, the database or a pooler has set for sessions does not count in it: it is read
-// committed, it may write, and rows that row security would hide are an error.
+// transact runs the statements that queue adds as one transaction, in one round trip. It
+// is read committed whatever the role's or the database's default, and rows that row
+// security would hide are an error.
 func (l *Log) transact(ctx context.Context, queue func(*pgx.Batch)) error {
 	batch := &pgx.Batch{}
 	batch.Queue(sagasql.Query("", "relay/begin.sql"))

@@ -19,4 +19,4 @@ UPDATE public.outbox_position AS p
         OR p.epoch || ' ' || extract(epoch FROM p.lease_until) = $4)
    AND NOT public.outbox_is_foreign()
 RETURNING p.epoch, p.settled::text, COALESCE(p.window_end::text, ''), COALESCE(p.last_id, 0),
-          (SELECT count(*)::integer FROM public.outbox_position)
+          (SELECT count(*)::integer FROM public.outbox_position), pg_postmaster_start_time()::text
