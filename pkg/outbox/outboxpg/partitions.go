@@ -29,6 +29,16 @@ func (l *Log) PartitionsAhead(ctx context.Context, width int64, ahead int) (made
 	return made, nil
 }
 
+// PartitionsMissing says how many of so many partitions ahead of the row inserted last are
+// missing. It changes nothing. Errors as for [Log.PartitionsAhead].
+func (l *Log) PartitionsMissing(ctx context.Context, ahead int) (missing int, err error) {
+	err = l.maintain(ctx, &missing, "partitions_missing", ahead)
+	if err != nil {
+		return 0, fmt.Errorf("count the partitions of the outbox: %w", err)
+	}
+	return missing, nil
+}
+
 // DropPartition drops the first partition whose rows are all published or parked and
 // whose newest row is older than keep, and returns its name; empty when there is none.
 // Rows that are parked and not discarded stay. Who calls it, errors and waiting as for
