@@ -14,11 +14,24 @@ WITH RECURSIVE me AS (
            ('publish', 'outbox_member', '{SELECT,INSERT,UPDATE,DELETE}'),
            ('rebase', 'outbox', '{UPDATE}'),
            ('rebase', 'outbox_position', '{INSERT}'),
-           ('reshard', 'outbox_position', '{INSERT,DELETE}')
+           ('reshard', 'outbox_position', '{INSERT,DELETE}'),
+           ('upkeep', 'outbox_partitions', '{SELECT}'),
+           ('upkeep', 'outbox_parked', '{SELECT,DELETE}'),
+           ('upkeep', 'outbox_position', '{SELECT}')
 ), calls (task, function) AS (
     SELECT 'publish', f FROM unnest('{outbox_shard,outbox_cluster,outbox_is_foreign,outbox_news,outbox_window,
            outbox_window_bounds,outbox_page,outbox_page_sparse,outbox_parked_promote}'::text[]) AS f
-    UNION ALL VALUES ('rebase', 'outbox_rebase'), ('reshard', 'outbox_reshard')
+    UNION ALL
+    SELECT 'upkeep', f FROM unnest('{outbox_partitions_ahead,outbox_partitions_claim,outbox_partitions_missing,outbox_partition_add,
+           outbox_partition_drop,outbox_partition_expired,outbox_partition_settled,outbox_default_trim,outbox_last_id,
+           outbox_cluster,outbox_is_foreign,outbox_headers_fit}'::text[]) AS f
+    UNION ALL -- whoever attaches a partition makes the table's triggers on it
+    SELECT 'upkeep', p.proname FROM home AS h
+      JOIN pg_catalog.pg_class AS o ON o.relnamespace = h.oid AND o.relname = 'outbox' AND o.relkind = 'p'
+      JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = o.oid AND NOT t.tgisinternal
+      JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid AND p.pronamespace = h.oid
+    UNION ALL
+    VALUES ('rebase', 'outbox_rebase'), ('rebase', 'outbox_headers_fit'), ('reshard', 'outbox_reshard')
 ), parts AS (
     SELECT c.oid, c.relname, c.relowner, c.relkind FROM home AS h
     JOIN pg_catalog.pg_class AS o ON o.relnamespace = h.oid AND o.relname = 'outbox' AND o.relkind = 'p'
@@ -27,6 +40,7 @@ WITH RECURSIVE me AS (
 ), relations (task, oid, privileges) AS (
     SELECT w.task, c.oid, w.privileges FROM needs AS w CROSS JOIN home AS h
     JOIN pg_catalog.pg_class AS c ON c.relnamespace = h.oid AND c.relname = w.relation
+    WHERE w.task <> 'upkeep' OR EXISTS (SELECT FROM parts) -- an adopted table is looked after by its owner
     UNION ALL
     SELECT 'publish', p.oid, '{SELECT}' FROM parts AS p
 ), reached (task, oid, as_role, privileges) AS (
