@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // Role makes a role that may log in and nothing else, for the time of the test, and a pool
-// of the same database in its name.
+// of the same database in its name, whose Config().ConnString() is its URL.
 func Role(t testing.TB, pool *pgxpool.Pool) (name string, as *pgxpool.Pool) {
 	t.Helper()
 	name = newName()
@@ -27,9 +28,17 @@ func Role(t testing.TB, pool *pgxpool.Pool) (name string, as *pgxpool.Pool) {
 	}
 	administer(`CREATE ROLE $role LOGIN PASSWORD '` + password + `'`)
 	t.Cleanup(func() { administer(`REASSIGN OWNED BY $role TO CURRENT_USER`, `DROP OWNED BY $role`, `DROP ROLE $role`) })
-	config := pool.Config().Copy()
-	config.ConnConfig.User, config.ConnConfig.Password = name, password
-	as, err := pgxpool.NewWithConfig(t.Context(), config)
+	address, err := url.Parse(pool.Config().ConnString())
+	if err != nil {
+		t.Fatalf("the test database's address: %v", err)
+	}
+	address.User = url.UserPassword(name, password)
+	config, err := pgxpool.ParseConfig(address.String())
+	if err != nil {
+		t.Fatalf("the test role's address: %v", err)
+	}
+	config.MaxConns = pool.Config().MaxConns
+	as, err = pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatalf("connect as the test's role: %v", err)
 	}

@@ -91,7 +91,7 @@ func TestARightThatIsRevokedEndsTheTenureAndRepeatsNothing(t *testing.T) {
 	got := b.consumeQueue()
 	cfg := b.config("one")
 	cfg.Log = log
-	cfg.Lease = 20 * time.Second // a right is not waited for until the lease ends
+	cfg.Lease = time.Minute // a right is not waited for until the lease ends
 	logger, states := b.observed()
 	cfg.Logger = logger
 	e := b.start(cfg)
