@@ -22,9 +22,16 @@ type Endpoint struct {
 	Handler http.Handler
 }
 
+// Remark is an error that leaves the daemon ready: something that it can do without fails,
+// and somebody should look.
+type Remark struct{ Err error }
+
+func (r *Remark) Error() string { return r.Err.Error() }
+func (r *Remark) Unwrap() error { return r.Err }
+
 // ServeHealth answers on addr until ctx is done; an empty addr serves nothing.
-// /livez is 200 while the process runs. /readyz is 200 when ready returns nil,
-// and else 503 with its error as text. Ready and the handlers of what else is
+// /livez is 200 while the process runs. /readyz is 200 when ready returns nil or a
+// [Remark], which it shows, and else 503 with its error as text. Ready and the handlers of what else is
 // served are called from many goroutines.
 func ServeHealth(ctx context.Context, addr string, ready func() error, log *zap.Logger, more ...Endpoint) error {
 	if addr == "" {
@@ -59,11 +66,16 @@ func healthHandler(ready func() error, more []Endpoint) http.Handler {
 		fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := ready(); err != nil {
+		err := ready()
+		var remark *Remark
+		if err != nil && !errors.As(err, &remark) {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
+		if remark != nil {
+			fmt.Fprintln(w, remark)
+		}
 	})
 	return mux
 }

@@ -79,7 +79,8 @@ $$;
 COMMENT ON FUNCTION public.outbox_partitions_claim() IS
     'Keeps other sessions from changing the partitions until the transaction ends; readers and writers go on. False where another one is at it.';
 
--- The partition belongs to the owner of the outbox, whoever of its members made it.
+-- The partition belongs to the owner of the outbox, whoever of its members made it. Who
+-- may read the outbox may read the partition: the relay measures a large window in each.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_partition_add(first_id bigint, width bigint) RETURNS void
     LANGUAGE plpgsql
@@ -88,14 +89,18 @@ $$
 DECLARE
     parent record;
     name   text;
+    reader oid;
 BEGIN
-    SELECT c.relnamespace::regnamespace AS schema, c.relowner::regrole AS owner INTO parent
+    SELECT c.relnamespace::regnamespace AS schema, c.relowner::regrole AS owner, c.relacl AS rights INTO parent
       FROM pg_class AS c WHERE c.oid = 'public.outbox'::regclass;
     name := format('%s.%I', parent.schema, 'outbox_p' || first_id);
     EXECUTE format('CREATE TABLE %s (LIKE public.outbox INCLUDING ALL EXCLUDING IDENTITY)', name);
     EXECUTE format('CREATE TRIGGER outbox_truncated BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION public.outbox_truncate()', name);
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER outbox_truncated', name);
     EXECUTE format('ALTER TABLE %s OWNER TO %s', name, parent.owner);
+    FOR reader IN SELECT DISTINCT a.grantee FROM aclexplode(parent.rights) AS a WHERE a.privilege_type = 'SELECT' LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %s', name, CASE reader WHEN 0 THEN 'PUBLIC' ELSE reader::regrole::text END);
+    END LOOP;
     EXECUTE format('ALTER TABLE public.outbox ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)',
                    name, first_id, first_id + width);
 END

@@ -25,6 +25,7 @@ CREATE TABLE public.outbox_position (
     holder         text,
     epoch          bigint      NOT NULL DEFAULT 0,
     lease_until    timestamptz,
+    lease_for      interval,
     last_error     text,
     parked_version bigint      NOT NULL DEFAULT 0,
     written_by     xid8        NOT NULL DEFAULT pg_current_xact_id(),
@@ -38,6 +39,8 @@ CREATE TABLE public.outbox_position (
     CONSTRAINT outbox_position_last_id_counts CHECK (last_id >= 0),
     CONSTRAINT outbox_position_epoch_counts CHECK (epoch >= 0),
     CONSTRAINT outbox_position_holder_has_lease CHECK ((holder IS NULL) = (lease_until IS NULL)),
+    CONSTRAINT outbox_position_lease_has_length CHECK ((lease_until IS NULL) = (lease_for IS NULL)),
+    CONSTRAINT outbox_position_lease_is_bounded CHECK (lease_for > '0' AND lease_for <= '5 min'),
     CONSTRAINT outbox_position_holder_named CHECK (holder <> '')
 ) WITH (fillfactor = 10); -- room for the updates to stay on the page and out of the index
 
@@ -70,6 +73,7 @@ COMMENT ON COLUMN public.outbox_position.published_id IS 'The row that was publi
 COMMENT ON COLUMN public.outbox_position.holder IS 'The relay that publishes; null when none does.';
 COMMENT ON COLUMN public.outbox_position.epoch IS 'Counts the holders. A relay writes only under its own epoch, so a late one cannot move the position.';
 COMMENT ON COLUMN public.outbox_position.lease_until IS 'When another relay may take over, by the database''s clock.';
+COMMENT ON COLUMN public.outbox_position.lease_for IS 'How long a lease lasts from when it is written. One that ends later than that from now was written by a clock that has been set back: it is void when it has stood unchanged for its own length.';
 COMMENT ON COLUMN public.outbox_position.last_error IS 'Why the relay does not get on; null while it does.';
 COMMENT ON COLUMN public.outbox_position.parked_version IS 'Counts what operators did to outbox_parked, so that the relay notices.';
 COMMENT ON COLUMN public.outbox_position.written_by IS 'The transaction that wrote this row. Where it is not the row''s own xmin, the row came by a dump, or was written within a savepoint.';
@@ -121,17 +125,29 @@ $$;
 COMMENT ON FUNCTION public.outbox_reshard(integer) IS
     'Sets the number of shards and returns the former one. May be called while relays run: they lose their leases and go on with the new shards. Messages that some shards had published ahead of the slowest are published again.';
 
--- One name for a database of one cluster. A dump that is restored has another.
+-- One name for a database of one cluster: a dump that is restored has another. Where the
+-- cluster's number may not be asked for, -1: not known. What depends on it then goes by the
+-- rows' own marks alone. In plpgsql, because SQL asks for the right even where it does not
+-- come to the call. As the owner, so that everybody is told the same.
+-- +goose StatementBegin
 CREATE FUNCTION public.outbox_database() RETURNS bigint
-    LANGUAGE sql STABLE AS
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS
 $$
-    SELECT c.system_identifier # d.oid::bigint
-      FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database()
+BEGIN
+    IF NOT has_function_privilege('pg_control_system()', 'EXECUTE') THEN RETURN -1; END IF;
+    RETURN (SELECT c.system_identifier # d.oid::bigint
+              FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database());
+END
 $$;
-COMMENT ON FUNCTION public.outbox_database() IS 'Identifies this database of this cluster.';
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_database() IS
+    'Identifies this database of this cluster; -1 where the owner of the outbox may not execute pg_control_system().';
 
 -- A base backup and a promoted standby keep the cluster's identifier, and an upgrade in
 -- place, which does not, keeps the rows' xmin. In a restored dump neither is as it was.
+-- Where the database is not known, the xmin alone decides. It calls a row that was written
+-- within a savepoint foreign, too; that costs a rebase, which loses nothing.
 CREATE FUNCTION public.outbox_position_is_foreign() RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -139,7 +155,7 @@ CREATE FUNCTION public.outbox_position_is_foreign() RETURNS boolean
 $$
     SELECT NOT EXISTS (SELECT FROM public.outbox_position)
         OR EXISTS (SELECT FROM public.outbox_position AS p
-                   WHERE p.written_in <> (SELECT public.outbox_database())
+                   WHERE (p.written_in <> (SELECT public.outbox_database()) OR p.written_in = -1)
                          AND p.xmin::text::bigint <> (p.written_by::text::bigint & 4294967295)
                       OR pg_snapshot_xmax(coalesce(p.window_end, p.settled)) > pg_snapshot_xmax(pg_current_snapshot()))
 $$;
@@ -296,7 +312,7 @@ BEGIN
                             array_to_string(running, ','))::pg_snapshot,
            window_end = NULL, last_id = NULL,
            written_in = public.outbox_database(),
-           epoch = p.epoch + 1, holder = NULL, lease_until = NULL, last_error = NULL,
+           epoch = p.epoch + 1, holder = NULL, lease_until = NULL, lease_for = NULL, last_error = NULL,
            updated_at = clock_timestamp();
     RETURN pending;
 END

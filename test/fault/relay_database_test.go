@@ -20,7 +20,7 @@ func TestDatabaseThatRefusesToSave(t *testing.T) {
 	p := r.relay()
 	got.await(rows / 4)
 	r.readOnly("ON")
-	p.awaitTrouble("database-down")
+	p.awaitTrouble("database-error")
 	r.readOnly("OFF")
 	p.awaitHealthy()
 	got.requireAll()

@@ -23,6 +23,14 @@ var (
 		"Transactions of the database cluster that began since the shard's position, from a look every 15 s.", "shard")
 	descState = desc("shard_state",
 		"1 for the state that the shard's engine in this process is in, 0 for the others.", "shard", "state")
+	descFailing = desc("task_failing",
+		"1 while a task beside publishing fails, 0 while it works.", "task")
+	descErrors = desc("errors_total",
+		"Errors that tasks have met, by the database's SQLSTATE; none where it is another's error.", "task", "sqlstate")
+	descClock = desc("clock_set_back_total",
+		"Leases, memberships and retries that were void: further in the future than their own length.", "kind")
+	descTimeline = desc("timeline_changes_total",
+		"Leases that met another timeline of the server's log than the lease before: the database failed over, and commits may have been lost.")
 	descListening = desc("notify_listening",
 		"1 while announcements of writers arrive, 0 while the outbox is only polled; absent with RELAY_POLL_ONLY.")
 )

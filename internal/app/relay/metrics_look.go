@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/zap"
 
 	"go.example/saga/pkg/outbox/outboxpg"
 	engine "go.example/saga/pkg/outbox/relay"
@@ -38,6 +37,9 @@ type look struct {
 type shardLook struct {
 	written      time.Time // when a relay last wrote the position or renewed its lease
 	transactions int64     // begun since the position
+	// unchanged is since when it is known to stand so, by this process's clock: the
+	// database's may be set back.
+	unchanged time.Time
 	// oldest is when the first message behind the position was appended; zero without
 	// one, and where an engine of this process knows better.
 	oldest time.Time
@@ -65,13 +67,18 @@ func (m *meter) refresh(ctx context.Context) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case err == nil:
-		m.last = found
-	case !m.last.failing:
+	m.faults.Report(engine.TaskMetrics, err)
+	if err != nil {
 		m.last.failing = true
-		m.log.Warn("metrics of the outbox grow old: the database cannot be asked", zap.Error(err))
+		return
 	}
+	for n, s := range found.shards {
+		if was := m.last.shards[n]; was.written.Equal(s.written) {
+			s.unchanged = was.unchanged
+			found.shards[n] = s
+		}
+	}
+	m.last = found
 }
 
 func (m *meter) look(ctx context.Context) (look, error) {
@@ -102,7 +109,7 @@ func (m *meter) positions(ctx context.Context) (map[int]shardLook, error) {
 	var clock, written time.Time
 	var transactions int64
 	_, err = pgx.ForEachRow(rows, []any{&shard, &clock, &written, &transactions}, func() error {
-		shards[shard] = shardLook{written: written, transactions: transactions}
+		shards[shard] = shardLook{written: written, transactions: transactions, unchanged: asked}
 		return nil
 	})
 	if len(shards) > 0 {

@@ -1,13 +1,14 @@
 package relay
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
 
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/outbox/outboxpg"
@@ -19,7 +20,7 @@ import (
 type meter struct {
 	database database
 	schema   string
-	log      *zap.Logger
+	faults   *engine.Faults
 	crew     *engine.Crew
 	bell     *outboxpg.Bell // nil where the log is polled only
 	latency  prometheus.Histogram
@@ -31,9 +32,9 @@ type meter struct {
 
 // newMeter makes a meter that measures the latency of messages only, until register
 // gives it more to measure.
-func newMeter(d database, schema string, log *zap.Logger) *meter {
+func newMeter(d database, schema string, faults *engine.Faults) *meter {
 	return &meter{
-		database: d, schema: schema, log: log.With(zap.String("database", d.name)),
+		database: d, schema: schema, faults: faults,
 		last: look{known: time.Now()},
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "confirm_latency_seconds",
@@ -68,7 +69,7 @@ func (m *meter) local(t time.Time) time.Time {
 func (m *meter) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descAge, descInWork, descParked, descConfirmed, descRefused, descDuplicates,
-		descPositionAge, descPositionLag, descState, descListening,
+		descPositionAge, descPositionLag, descState, descListening, descFailing, descErrors, descClock, descTimeline,
 	} {
 		out <- d
 	}
@@ -82,29 +83,40 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 	m.mu.Unlock()
 	sum, engines := m.crew.Status(), m.crew.Statuses()
 	m.latency.Collect(out)
-	counter := func(d *prometheus.Desc, n int64) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n))
+	counter := func(d *prometheus.Desc, n int64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}
 	counter(descConfirmed, sum.Confirmed)
 	counter(descRefused, sum.Refused)
 	counter(descDuplicates, sum.Unanswered)
+	counter(descClock, sum.VoidLeases, "lease")
+	counter(descClock, sum.VoidMembers, "member")
+	counter(descClock, sum.PulledIn, "retry")
+	counter(descTimeline, sum.TimelineChanges)
+	for class, n := range m.faults.Counts() {
+		counter(descErrors, n, class.Task, cmp.Or(class.SQLState, "none"))
+	}
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	if m.bell != nil {
 		gauge(descListening, oneIf(m.bell.State().Listening))
 	}
+	failing := m.faults.Failing()
+	for _, task := range tasks {
+		gauge(descFailing, oneIf(slices.ContainsFunc(failing, func(f engine.Fault) bool { return f.Task == task })), task)
+	}
 	gauge(descAge, m.oldestAge(sum, engines, last).Seconds())
 	for _, e := range engines {
 		shard := strconv.Itoa(e.Shard)
 		gauge(descInWork, float64(e.InWork), shard)
-		for _, state := range engineStates {
+		for _, state := range engine.States() {
 			gauge(descState, oneIf(e.State == state), shard, string(state))
 		}
 	}
 	for n, s := range last.shards {
 		shard := strconv.Itoa(n)
-		gauge(descPositionAge, max(0, time.Since(m.local(s.written)).Seconds()), shard)
+		gauge(descPositionAge, max(time.Since(s.unchanged), time.Since(m.local(s.written))).Seconds(), shard)
 		gauge(descPositionLag, float64(s.transactions), shard)
 	}
 	for _, p := range last.parked {
@@ -112,9 +124,8 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-var engineStates = []engine.State{
-	engine.Starting, engine.Standby, engine.Active, engine.Blocked, engine.BrokerDown, engine.DatabaseDown,
-}
+// tasks are those that fail beside publishing, which the shards' states tell of.
+var tasks = []string{engine.TaskRoster, engine.TaskUpkeep, engine.TaskReshard, engine.TaskMetrics, engine.TaskNotify}
 
 func oneIf(yes bool) float64 {
 	if yes {

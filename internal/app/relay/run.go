@@ -43,6 +43,7 @@ func Run(ctx context.Context, s Settings) error {
 	process := newHolder()
 	registry := app.NewRegistry(namespace)
 	var crews []*engine.Crew
+	var faults []databaseFaults
 	var tasks []func(context.Context) error
 	for i, d := range databases {
 		// Numbered, because a database that is listed under two addresses has two
@@ -51,8 +52,10 @@ func Run(ctx context.Context, s Settings) error {
 			Name: d.name, Log: d.log, Open: open(s), Holder: fmt.Sprintf("%s/%d", process, i+1),
 			Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Logger: log,
 		}
-		meter := newMeter(d, s.DatabaseSchema, log)
-		cfg.Confirmed = meter.confirmed
+		failing := engine.NewFaults(d.name, log)
+		faults = append(faults, databaseFaults{d.name, failing})
+		meter := newMeter(d, s.DatabaseSchema, failing)
+		cfg.Faults, cfg.Confirmed = failing, meter.confirmed
 		var bell *outboxpg.Bell
 		if !s.PollOnly {
 			bell = outboxpg.NewBell(d.pool, s.DatabaseSchema, log.With(zap.String("database", d.name)))
@@ -62,7 +65,7 @@ func Run(ctx context.Context, s Settings) error {
 				}
 				return bell.Next(), bell.Often()
 			}
-			tasks = append(tasks, bell.Run)
+			tasks = append(tasks, bell.Run, forever(func(ctx context.Context) { watchBell(ctx, bell, failing) }))
 		}
 		crew, err := engine.NewCrew(cfg)
 		if err != nil {
@@ -73,13 +76,14 @@ func Run(ctx context.Context, s Settings) error {
 			return fmt.Errorf("metrics of database %s: %w", d.name, err)
 		}
 		upkeep := &engine.Upkeep{
-			Log: d.log, Name: d.name, PartitionRows: s.PartitionRows, Retention: s.Retention, Logger: log,
+			Log: d.log, Name: d.name, PartitionRows: s.PartitionRows, Retention: s.Retention, Logger: log, Faults: failing,
 		}
-		tasks = append(tasks, crew.Run, forever(meter.run), forever(upkeep.Run), forever(func(ctx context.Context) { reshard(ctx, d, s.Shards, log) }))
+		tasks = append(tasks, crew.Run, forever(meter.run), forever(upkeep.Run),
+			forever(func(ctx context.Context) { reshard(ctx, d, s.Shards, failing, log) }))
 	}
 	log.Info("relaying", zap.Int("databases", len(crews)), zap.String("holder", process))
 	tasks = append(tasks, func(ctx context.Context) error {
-		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(crews) }, log,
+		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(crews, faults) }, log,
 			app.MetricsEndpoint(registry, log))
 	})
 	return app.Run(ctx, tasks...)
@@ -95,7 +99,7 @@ func forever(run func(context.Context)) func(context.Context) error {
 }
 
 // reshard sets the number of shards once, as soon as the database can be reached.
-func reshard(ctx context.Context, d database, shards int, log *zap.Logger) {
+func reshard(ctx context.Context, d database, shards int, faults *engine.Faults, log *zap.Logger) {
 	if shards == 0 {
 		return
 	}
@@ -104,13 +108,12 @@ func reshard(ctx context.Context, d database, shards int, log *zap.Logger) {
 		ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 		defer cancel()
 		former, err := d.log.Reshard(ctx, shards)
+		faults.Report(engine.TaskReshard, err)
 		if err == nil && former != shards {
 			log.Info("the number of shards has changed", zap.Int("former", former))
 		}
 		return former, err
-	}, backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
-		log.Debug("the number of shards could not be set yet", zap.Error(err))
-	}))
+	}, backoff.WithMaxElapsedTime(0))
 }
 
 // newHolder names this process in the leases: readable, and not even a process
@@ -140,13 +143,48 @@ func broker(s Settings) rabbit.Config {
 	}
 }
 
-// ready is nil when all crews do what they should; else it names the others.
-func ready(crews []*engine.Crew) error {
-	var errs []error
+// watchBell reports that commits are not heard of, unless a pooler is why.
+func watchBell(ctx context.Context, bell *outboxpg.Bell, faults *engine.Faults) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(bellPause):
+		}
+		var err error
+		if state := bell.State(); !state.Listening && !state.Pooled {
+			err = errors.New(state.Reason)
+		}
+		faults.Report(engine.TaskNotify, err)
+	}
+}
+
+// bellPause is how often the bell is looked at; a connection that breaks has mostly been
+// replaced by then.
+const bellPause = 10 * time.Second
+
+// databaseFaults are what fails of one database's relay.
+type databaseFaults struct {
+	database string
+	*engine.Faults
+}
+
+// ready is nil when all crews do what they should, and a remark where other tasks fail:
+// messages flow without them. Else it names the crews that do not.
+func ready(crews []*engine.Crew, faults []databaseFaults) error {
+	var errs, remarks []error
 	for _, c := range crews {
 		if st := c.Status(); !st.State.Healthy() {
 			errs = append(errs, fmt.Errorf("%s, shard %d: %s %s", st.Name, st.Shard, st.State, st.LastError))
 		}
 	}
-	return errors.Join(errs...)
+	for _, d := range faults {
+		for _, f := range d.Failing() {
+			remarks = append(remarks, fmt.Errorf("%s: %s fails since %s: %w", d.database, f.Task, f.Since.UTC().Format(time.RFC3339), f.Err))
+		}
+	}
+	if errs == nil && remarks != nil {
+		return &app.Remark{Err: errors.Join(remarks...)}
+	}
+	return errors.Join(append(errs, remarks...)...)
 }

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +18,9 @@ const (
 	StateActive      = "active"      // a relay holds the lease and gets on
 	StateStalled     = "stalled"     // it does not get on; the error says why
 	StateNoRelay     = "no relay"    // nobody holds the lease
+	StateVoidLease   = "void lease"  // a lease ends later than it can: the clock was set back
+	StateNoRights    = "no rights"   // the role may not do what publishing needs; the error says what
+	StateError       = "error"       // the database answers with an error
 	StateNoTables    = "no tables"   // `relay migrate` has not been run
 	StateUnreachable = "unreachable" // the database does not answer
 )
@@ -35,12 +37,23 @@ type ShardStatus struct {
 	// OldestSeconds is the age of the oldest pending message.
 	OldestSeconds int64  `json:"oldestSeconds"`
 	LastError     string `json:"lastError"`
+	// TimelineChangedAt is when the server's log was last seen on another timeline than before,
+	// Timeline: a standby was promoted, or an older state was restored. Nil for never.
+	Timeline          int64      `json:"timeline"`
+	TimelineChangedAt *time.Time `json:"timelineChangedAt"`
 }
 
 // ParkedStatus counts the messages of a database that are set aside for one reason.
 type ParkedStatus struct {
 	Database string `json:"database"`
 	outboxpg.ParkedCount
+}
+
+// Problem is something that a relay cannot do, or has not done, beside publishing.
+type Problem struct {
+	Database string `json:"database"`
+	Task     string `json:"task"`
+	Problem  string `json:"problem"`
 }
 
 // Status is what `relay status` shows. It asks the databases and the broker, not
@@ -50,6 +63,8 @@ type Status struct {
 	Shards []ShardStatus `json:"shards"`
 	// Parked is what is set aside, by database, see `relay parked`.
 	Parked []ParkedStatus `json:"parked"`
+	// Problems are seen from the databases alone, with the rights of the role that asks.
+	Problems []Problem `json:"problems"`
 	// Broker is "reachable", "unknown" where no AMQP_URL is set, or the reason why
 	// it cannot be used.
 	Broker string `json:"broker"`
@@ -61,10 +76,10 @@ const (
 	BrokerUnknown   = "unknown"
 )
 
-// OK says whether everything is reachable, nothing stands still and nothing waits for
-// an operator.
+// OK says whether everything is reachable, nothing stands still, nothing is a problem and
+// nothing waits for an operator.
 func (s Status) OK() bool {
-	ok := s.Broker == BrokerReachable || s.Broker == BrokerUnknown
+	ok := (s.Broker == BrokerReachable || s.Broker == BrokerUnknown) && len(s.Problems) == 0
 	for _, d := range s.Shards {
 		ok = ok && d.State == StateActive
 	}
@@ -85,10 +100,15 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 	defer cancel()
 	shards := make([][]ShardStatus, len(databases))
 	parked := make([][]ParkedStatus, len(databases))
+	problems := make([][]Problem, len(databases))
 	status := Status{Broker: BrokerUnknown}
 	var looks sync.WaitGroup
 	for i, d := range databases {
-		looks.Go(func() { shards[i], parked[i] = readDatabase(ctx, d) })
+		looks.Go(func() {
+			l := databaseLook{database: d, wanted: s.Shards}
+			l.read(ctx)
+			shards[i], parked[i], problems[i] = l.shards, l.parked, l.problems
+		})
 	}
 	if s.RequireBroker() == nil {
 		looks.Go(func() {
@@ -99,45 +119,6 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 		})
 	}
 	looks.Wait()
-	status.Shards, status.Parked = slices.Concat(shards...), slices.Concat(parked...)
+	status.Shards, status.Parked, status.Problems = slices.Concat(shards...), slices.Concat(parked...), slices.Concat(problems...)
 	return status, nil
-}
-
-func readDatabase(ctx context.Context, d database) ([]ShardStatus, []ParkedStatus) {
-	lags, err := d.log.Lag(ctx)
-	switch {
-	case errors.Is(err, outboxpg.ErrNotInstalled):
-		return []ShardStatus{{Database: d.name, State: StateNoTables, LastError: outboxpg.ErrNotInstalled.Error()}}, nil
-	case err != nil:
-		return []ShardStatus{{Database: d.name, State: StateUnreachable, LastError: err.Error()}}, nil
-	}
-	shards := make([]ShardStatus, len(lags))
-	for i, lag := range lags {
-		shards[i] = ShardStatus{
-			Database:      d.name,
-			Shard:         lag.Shard,
-			State:         StateActive,
-			Holder:        lag.Holder,
-			PublishedID:   lag.PublishedID,
-			Pending:       lag.Pending,
-			OldestSeconds: int64(lag.OldestAge.Seconds()),
-			LastError:     lag.LastError,
-		}
-		switch {
-		case lag.LastError != "":
-			shards[i].State = StateStalled
-		case lag.Holder == "":
-			shards[i].State = StateNoRelay
-		}
-	}
-	return shards, readParked(ctx, d)
-}
-
-// readParked leaves out what cannot be counted: the shards' errors say why.
-func readParked(ctx context.Context, d database) (parked []ParkedStatus) {
-	counts, _ := d.log.CountParked(ctx, outboxpg.ParkedFilter{})
-	for _, c := range counts {
-		parked = append(parked, ParkedStatus{d.name, c})
-	}
-	return parked
 }

@@ -21,7 +21,9 @@ func newStatus(o *options) *cobra.Command {
 		Short: "Show position, backlog and broker of every database and shard",
 		Long: `Show for every database who publishes, how far it is and what waits. It asks the
 databases and the broker, not the relay. Exit code 1 when one of them cannot be
-reached, no relay is at work, a log stands still, or messages are dead.`,
+reached, no relay is at work, a log stands still, messages are dead, or something
+else needs a person: a right that is missing, with the statement that gives it,
+partitions that nobody makes, another number of shards than RELAY_SHARDS says.`,
 		Example: "  relay status\n  relay status --json | jq '.shards[] | select(.pending > 0)'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,7 +58,7 @@ func row(d relay.ShardStatus, broker string) []string {
 	if d.Holder != "" {
 		holder = d.Holder
 	}
-	if d.State != relay.StateUnreachable && d.State != relay.StateNoTables {
+	if d.State != relay.StateUnreachable && d.State != relay.StateNoTables && d.State != relay.StateError {
 		pending = strconv.FormatInt(d.Pending, 10)
 	}
 	if d.PublishedID > 0 {
@@ -89,6 +91,13 @@ func table(w io.Writer, s relay.Status) error {
 		if d.LastError != "" {
 			fmt.Fprintf(w, "%s, shard %d: %s\n", d.Database, d.Shard, d.LastError)
 		}
+		if d.TimelineChangedAt != nil {
+			fmt.Fprintf(w, "%s, shard %d: failed over to timeline %d before %s; commits may have been lost in this database alone\n",
+				d.Database, d.Shard, d.Timeline, d.TimelineChangedAt.UTC().Format(time.RFC3339))
+		}
+	}
+	for _, p := range s.Problems {
+		fmt.Fprintf(w, "%s, %s: %s\n", p.Database, p.Task, p.Problem)
 	}
 	if broker == "unreachable" {
 		fmt.Fprintf(w, "broker: %s\n", s.Broker)

@@ -40,6 +40,8 @@ type BellState struct {
 	Listening bool
 	// Reason says why it does not listen; empty while it does.
 	Reason string
+	// Pooled says that it is because of a pooler, so that nothing is out of order.
+	Pooled bool
 }
 
 func (s BellState) String() string {
@@ -86,7 +88,7 @@ func (b *Bell) Run(ctx context.Context) error {
 		if b.State().Listening {
 			pause.Reset()
 		}
-		b.set(BellState{Reason: err.Error()})
+		b.set(BellState{Reason: err.Error(), Pooled: errors.Is(err, errPooled)})
 		wait := pause.NextBackOff()
 		if errors.Is(err, errPooled) {
 			wait = b.pace.pooled

@@ -3,6 +3,7 @@ package outboxpg
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -31,9 +32,52 @@ type HeldError struct{ Holder string }
 
 func (e *HeldError) Error() string { return "the lease is held by relay " + e.Holder }
 
-// explain turns the errors that have a known cure into their sentinels.
+// RightsError says what the database's role lacks for a task, and how to heal it.
+type RightsError struct {
+	// Task is one of the tasks that [MissingRight] names.
+	Task string
+	// Statements heal it, each run by somebody who may.
+	Statements []string
+}
+
+func (e *RightsError) Error() string {
+	return fmt.Sprintf("the database role lacks rights for the task %s (SQLSTATE 42501), which these statements of an owner give: %s", e.Task, strings.Join(e.Statements, "; "))
+}
+
+// SQLState is the code of the database's error in err; empty where none is. A
+// [RightsError] has that of a right that is missing.
+func SQLState(err error) string {
+	var rights *RightsError
+	var pgErr *pgconn.PgError
+	switch {
+	case errors.As(err, &rights):
+		return insufficientPrivilege
+	case errors.As(err, &pgErr):
+		return pgErr.Code
+	default:
+		return ""
+	}
+}
+
+// LacksRights says that err is about a right that is missing.
+func LacksRights(err error) bool { return SQLState(err) == insufficientPrivilege }
+
+// Refused says that the database is there and answered with an error, which connecting
+// again does not heal: not that it stops, starts or has no connection left.
+func Refused(err error) bool {
+	code := SQLState(err)
+	const tooManyConnections, queryCanceled = "53300", "57014"
+	switch {
+	case code == "", code == tooManyConnections, strings.HasPrefix(code, "08"):
+		return false
+	case strings.HasPrefix(code, "57"):
+		return code == queryCanceled
+	}
+	return true
+}
+
+// explain turns the errors that have a known cure into their sentinels, or adds the cure.
 func explain(err error) error {
-	const undefinedTable, undefinedFunction, invalidSchema, moved = "42P01", "42883", "3F000", "SG001"
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return err
@@ -43,7 +87,9 @@ func explain(err error) error {
 		return fmt.Errorf("%w (%w)", ErrNotInstalled, err)
 	case moved:
 		return fmt.Errorf("%w (%w)", ErrMoved, err)
-	default:
-		return err
 	}
+	if cure := cureOf(pgErr); cure != "" {
+		return fmt.Errorf("%w: %s", err, cure)
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,8 +15,9 @@ import (
 
 // Log is the outbox of one database. It is safe for concurrent use.
 type Log struct {
-	pool   *pgxpool.Pool
-	schema string
+	pool      *pgxpool.Pool
+	schema    string
+	sightings sightings
 }
 
 // New makes the log of the pool's database; the empty schema is public. It does
@@ -29,11 +31,12 @@ func New(pool *pgxpool.Pool, schema string) *Log {
 
 func (l *Log) query(name string) string { return sagasql.Query(l.schema, "relay/"+name+".sql") }
 
-// Acquire takes a shard's lease for holder, a name that nobody else uses, and ends
-// the holder's own former tenure of it, if there is one. It fails with a [HeldError] while
-// another relay has the lease, with [ErrNoShard] when there are fewer shards by now,
-// with [ErrNotInstalled], and with [ErrForeign], which [Log.Rebase] cures. After
-// any error it can be tried again.
+// Acquire takes a shard's lease, of at most 5 min, for holder, a name that nobody else
+// uses, and ends the holder's own former tenure of it, if there is one. It fails with a
+// [RightsError] where the database's role may not do all that a holder does, with a
+// [HeldError] while another relay has the lease, with [ErrNoShard] when there are fewer
+// shards by now, with [ErrNotInstalled], and with [ErrForeign], which [Log.Rebase] cures.
+// After any error it can be tried again; that is what ends a void lease, see [Tenure.Void].
 func (l *Log) Acquire(ctx context.Context, shard int, holder string, lease time.Duration) (*Tenure, error) {
 	t, err := l.acquire(ctx, shard, holder, lease)
 	if !errors.Is(err, errNotServed) {
@@ -47,11 +50,16 @@ func (l *Log) Acquire(ctx context.Context, shard int, holder string, lease time.
 }
 
 func (l *Log) acquire(ctx context.Context, shard int, holder string, lease time.Duration) (*Tenure, error) {
+	if err := l.proveRights(ctx, TaskPublish); err != nil {
+		return nil, err
+	}
 	t := &Tenure{log: l, shard: shard, lease: lease, ask: firstAsk}
-	err := l.change(ctx, "acquire", []any{shard, holder, lease.Seconds()},
+	void := l.sightings.lease(strconv.Itoa(shard), time.Now())
+	err := l.call(ctx, l.query("acquire"), []any{shard, holder, lease.Seconds(), void},
 		&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards, &t.present, &t.formerTimeline)
 	switch {
 	case err == nil:
+		t.void, t.saved = void != "", t.from
 		return t, nil
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, l.whyNot(ctx, shard)
@@ -62,9 +70,10 @@ func (l *Log) acquire(ctx context.Context, shard int, holder string, lease time.
 
 // whyNot finds out what kept Acquire from the lease.
 func (l *Log) whyNot(ctx context.Context, shard int) error {
-	var holder string
+	var holder, standing string
 	var foreign, served, exists bool
-	err := l.row(ctx, "standing", []any{shard}, &foreign, &served, &exists, &holder)
+	var length float64
+	err := l.call(ctx, l.query("standing"), []any{shard}, &foreign, &served, &exists, &holder, &standing, &length)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the position of the outbox's shard %d: %w", shard, explain(err))
@@ -74,10 +83,21 @@ func (l *Log) whyNot(ctx context.Context, shard int) error {
 		return errNotServed
 	case !exists:
 		return fmt.Errorf("%w: %d", ErrNoShard, shard)
-	default:
-		// Held, or just given up by another: either way, ask again.
-		return &HeldError{Holder: holder}
 	}
+	// Held, or just given up by another: either way, ask again.
+	if holder != "" {
+		l.sightings.saw(row{name: strconv.Itoa(shard)}, standing, seconds(length), time.Now())
+	}
+	return &HeldError{Holder: holder}
+}
+
+// Complain writes down for people why a shard that nobody holds is not taken. After an
+// error it can be tried again.
+func (l *Log) Complain(ctx context.Context, shard int, reason string) error {
+	if err := l.transact(ctx, func(b *pgx.Batch) { b.Queue(l.query("complain"), shard, reason) }); err != nil {
+		return fmt.Errorf("write down why the outbox's shard %d is not published: %w", shard, explain(err))
+	}
+	return nil
 }
 
 // Rebase makes a log whole whose position or rows came by a dump, see [ErrForeign].
@@ -86,8 +106,8 @@ func (l *Log) whyNot(ctx context.Context, shard int) error {
 // made. A log that is whole is left alone. It rewrites every row, in one transaction
 // that keeps writers waiting. It can be repeated after an error.
 func (l *Log) Rebase(ctx context.Context) (pending int64, err error) {
-	if err := l.change(ctx, "rebase", nil, &pending); err != nil {
-		return 0, fmt.Errorf("rebase the restored outbox: %w", explain(err))
+	if err := l.call(ctx, l.query("rebase"), nil, &pending); err != nil {
+		return 0, fmt.Errorf("rebase the restored outbox: %w", l.rightsBehind(ctx, TaskPublish, explain(err)))
 	}
 	return pending, nil
 }
@@ -96,8 +116,8 @@ func (l *Log) Rebase(ctx context.Context) (pending int64, err error) {
 // holders lose their leases. Where the shards stood at different places, messages that
 // some had published ahead of the slowest are published again. It can be repeated.
 func (l *Log) Reshard(ctx context.Context, shards int) (former int, err error) {
-	if err := l.change(ctx, "reshard", []any{shards}, &former); err != nil {
-		return 0, fmt.Errorf("set the number of shards of the outbox to %d: %w", shards, explain(err))
+	if err := l.call(ctx, l.query("reshard"), []any{shards}, &former); err != nil {
+		return 0, fmt.Errorf("set the number of shards of the outbox to %d: %w", shards, l.rightsBehind(ctx, TaskReshard, explain(err)))
 	}
 	return former, nil
 }

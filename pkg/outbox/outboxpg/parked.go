@@ -97,7 +97,7 @@ func (l *Log) Parked(ctx context.Context, f ParkedFilter, limit int) ([]Parked, 
 }
 
 func (l *Log) parkedBelow(ctx context.Context, f ParkedFilter, id int64, limit int) ([]Parked, error) {
-	found, err := rows(ctx, l, "parked_list", append(f.args(), id, limit), pgx.RowToStructByName[Parked])
+	found, err := list(ctx, l, l.query("parked_list"), append(f.args(), id, limit), pgx.RowToStructByName[Parked])
 	if err != nil {
 		return nil, fmt.Errorf("list the parked messages: %w", explain(err))
 	}
@@ -106,7 +106,7 @@ func (l *Log) parkedBelow(ctx context.Context, f ParkedFilter, id int64, limit i
 
 // CountParked counts the messages of the filter by state and reason.
 func (l *Log) CountParked(ctx context.Context, f ParkedFilter) ([]ParkedCount, error) {
-	counts, err := rows(ctx, l, "parked_count", f.args(), pgx.RowToStructByName[ParkedCount])
+	counts, err := list(ctx, l, l.query("parked_count"), f.args(), pgx.RowToStructByName[ParkedCount])
 	if err != nil {
 		return nil, fmt.Errorf("count the parked messages: %w", explain(err))
 	}
@@ -116,7 +116,7 @@ func (l *Log) CountParked(ctx context.Context, f ParkedFilter) ([]ParkedCount, e
 // ParkedDetail returns one parked message, with its payload or without. It fails with
 // [ErrNotParked].
 func (l *Log) ParkedDetail(ctx context.Context, id int64, payload bool) (ParkedDetail, error) {
-	found, err := rows(ctx, l, "parked_show", []any{id, payload}, pgx.RowToStructByName[ParkedDetail])
+	found, err := list(ctx, l, l.query("parked_show"), []any{id, payload}, pgx.RowToStructByName[ParkedDetail])
 	if err == nil && len(found) == 0 {
 		err = ErrNotParked
 	}

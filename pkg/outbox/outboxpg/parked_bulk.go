@@ -53,7 +53,7 @@ func (l *Log) changeParked(ctx context.Context, f ParkedFilter, query, note stri
 			ids[i] = p.ID
 		}
 		var n int64
-		if err := l.change(ctx, query, []any{ids, note}, &n); err != nil {
+		if err := l.call(ctx, l.query(query), []any{ids, note}, &n); err != nil {
 			return changed, fmt.Errorf("change parked messages %d to %d: %w", ids[len(ids)-1], ids[0], explain(err))
 		}
 		changed += n

@@ -36,7 +36,7 @@ const (
 
 // Blocked returns the aggregates whose messages must be parked behind others.
 func (t *Tenure) Blocked(ctx context.Context) ([]string, error) {
-	keys, err := rows(ctx, t.log, "blocked", []any{t.shard, t.shards}, pgx.RowTo[string])
+	keys, err := list(ctx, t.log, t.log.query("blocked"), []any{t.shard, t.shards}, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("read which aggregates wait in outbox_parked: %w", explain(err))
 	}
@@ -55,7 +55,7 @@ func (t *Tenure) Due(ctx context.Context, heads int, inWork []int64) ([]Due, err
 }
 
 func (t *Tenure) due(ctx context.Context, heads int, inWork []int64) ([]Due, error) {
-	found, err := rows(ctx, t.log, "due", []any{t.shard, t.shards, heads, inWork}, scanDue)
+	found, err := list(ctx, t.log, t.log.query("due"), []any{t.shard, t.shards, heads, inWork}, scanDue)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func scanDue(row pgx.CollectableRow) (Due, error) {
 // in [Saved].
 func (t *Tenure) NextDue(ctx context.Context, inWork []int64) (wait time.Duration, ok bool, version int64, err error) {
 	var seconds *float64
-	err = t.log.row(ctx, "next_due", []any{t.shard, t.shards, inWork}, &version, &seconds)
+	err = t.log.call(ctx, t.log.query("next_due"), []any{t.shard, t.shards, inWork}, &version, &seconds)
 	if err != nil {
 		return 0, false, 0, fmt.Errorf("read when outbox_parked is due: %w", explain(lost(err)))
 	}

@@ -11,20 +11,15 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-var (
-	// ErrBusy: somebody uses the outbox in a transaction that is open for longer than
-	// the change of a partition may wait. Nothing was changed; try again later.
-	ErrBusy = errors.New("a longer transaction uses the outbox at this moment")
-	// ErrNotOwner: the relay's role may not change the outbox's partitions.
-	ErrNotOwner = errors.New("only the owner of table outbox may change its partitions: " +
-		"make the relay's role a member of the owner's role, with CREATE on the schema")
-)
+// ErrBusy: somebody uses the outbox in a transaction that is open for longer than
+// the change of a partition may wait. Nothing was changed; try again later.
+var ErrBusy = errors.New("a longer transaction uses the outbox at this moment")
 
 // PartitionsAhead sees to it that so many partitions of width rows, or of more where many
 // are kept, lie ahead of the row inserted last, and returns how many it has made. A table that somebody else made is
 // left alone. Any number of relays may call it at the same time: one works, the others
 // make none. Writers wait for a tenth of a second at most. It fails with [ErrBusy],
-// with [ErrNotOwner] and while outbox_default is too large to be looked through; in all
+// with a [RightsError], and while outbox_default is too large to be looked through; in all
 // cases the outbox works on and the call can be repeated later.
 func (l *Log) PartitionsAhead(ctx context.Context, width int64, ahead int) (made int, err error) {
 	err = l.maintain(ctx, &made, "partitions_ahead", width, ahead)
@@ -32,6 +27,16 @@ func (l *Log) PartitionsAhead(ctx context.Context, width int64, ahead int) (made
 		return 0, fmt.Errorf("make partitions of the outbox: %w", err)
 	}
 	return made, nil
+}
+
+// PartitionsMissing says how many of so many partitions ahead of the row inserted last are
+// missing. It changes nothing. Errors as for [Log.PartitionsAhead].
+func (l *Log) PartitionsMissing(ctx context.Context, ahead int) (missing int, err error) {
+	err = l.maintain(ctx, &missing, "partitions_missing", ahead)
+	if err != nil {
+		return 0, fmt.Errorf("count the partitions of the outbox: %w", err)
+	}
+	return missing, nil
 }
 
 // DropPartition drops the first partition whose rows are all published or parked and
@@ -60,19 +65,18 @@ func (l *Log) TrimDefault(ctx context.Context, keep time.Duration) (rows int64, 
 // maintain calls one of the functions that come with the outbox's own table. Where they
 // are missing, the table is somebody else's and so is its maintenance.
 func (l *Log) maintain(ctx context.Context, result any, query string, args ...any) error {
-	err := l.pool.QueryRow(ctx, sagasql.Query(l.schema, "outbox/"+query+".sql"), args...).Scan(result)
+	err := l.call(ctx, sagasql.Query(l.schema, "outbox/"+query+".sql"), args, result)
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return err
 	}
-	const undefinedFunction, lockNotAvailable, deadlock, insufficientPrivilege = "42883", "55P03", "40P01", "42501"
 	switch pgErr.Code {
 	case undefinedFunction:
 		return nil
 	case lockNotAvailable, deadlock:
 		return fmt.Errorf("%w (%w)", ErrBusy, err)
 	case insufficientPrivilege:
-		return fmt.Errorf("%w (%w)", ErrNotOwner, err)
+		return l.rightsBehind(ctx, TaskUpkeep, explain(err))
 	default:
 		return explain(err)
 	}

@@ -144,12 +144,11 @@ func (t *Tenure) readOneByOne(ctx context.Context, page []any) (records []*outbo
 // readByID reads rows in the order of the ids, up to pageBytes, and where that fails as a
 // whole, each by itself. Those that are gone are left out.
 func (l *Log) readByID(ctx context.Context, ids []int64) (records []*outbox.Record, err error) {
-	err = l.in(ctx, looking, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, l.query("rows"), ids)
-		if err == nil {
+	err = l.transact(ctx, func(b *pgx.Batch) {
+		b.Queue(l.query("rows"), ids).Query(func(rows pgx.Rows) (err error) {
 			records, err = scan(rows, len(ids))
-		}
-		return err
+			return err
+		})
 	})
 	if !isOfRows(err) {
 		return records, err

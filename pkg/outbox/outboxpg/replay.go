@@ -66,7 +66,7 @@ func (l *Log) CountReplay(ctx context.Context, f ReplayFilter, progress func(Rep
 // again by then.
 func (l *Log) Replay(ctx context.Context, f ReplayFilter, note string, progress func(ReplayCount)) (ReplayCount, error) {
 	return l.walk(ctx, f, progress, func(ids []int64) (n int64, err error) {
-		if err = l.change(ctx, "replay", []any{ids, note}, &n); err != nil {
+		if err = l.call(ctx, l.query("replay"), []any{ids, note}, &n); err != nil {
 			err = fmt.Errorf("replay messages %d to %d: %w", ids[0], ids[len(ids)-1], explain(err))
 		}
 		return n, err
@@ -81,7 +81,7 @@ func (l *Log) walk(
 	var count ReplayCount
 	var first, last int64
 	var now time.Time
-	if err := l.row(ctx, "replay_end", nil, &first, &last, &now); err != nil {
+	if err := l.call(ctx, l.query("replay_end"), nil, &first, &last, &now); err != nil {
 		return count, fmt.Errorf("look for the end of the outbox: %w", explain(err))
 	}
 	first = max(first, f.From.ID)
@@ -92,7 +92,7 @@ func (l *Log) walk(
 	for next := &first; next != nil; {
 		var s slice
 		bounds := []any{*next, last, sliceIDs, from, to, f.AggregateID, f.Type, f.Exchange, f.Discarded}
-		if err := l.row(ctx, "replay_slice", bounds,
+		if err := l.call(ctx, l.query("replay_slice"), bounds,
 			&s.next, &s.ids, &s.oldest, &s.newest, &s.pending, &s.discarded, &s.parked); err != nil {
 			return count, fmt.Errorf("read the outbox from row %d on: %w", *next, explain(err))
 		}

@@ -65,7 +65,7 @@ func TestMembersLiveByTheDatabasesClock(t *testing.T) {
 // error for one of them.
 func TestMembersThatComeBackAtOnceDoNotBlockEachOther(t *testing.T) {
 	b := setup(t)
-	b.exec(`INSERT INTO public.outbox_member SELECT h, clock_timestamp() FROM unnest(ARRAY['a', 'b']) AS h`)
+	b.exec(`INSERT INTO public.outbox_member SELECT h, clock_timestamp(), '1 min' FROM unnest(ARRAY['a', 'b']) AS h`)
 	a := b.begin()
 	_, err := a.Exec(b.ctx, `UPDATE public.outbox_member SET seen_until = clock_timestamp() WHERE holder = 'a'`)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"go.example/saga/pkg/outbox"
 )
@@ -19,14 +20,16 @@ type Tenure struct {
 	shards int
 	lease  time.Duration
 	epoch  int64
+	from   Position
+	window window
+	ask    int  // rows that the next page asks for
+	many   bool // the window before had more rows than one page
+	void   bool
+	saved  Position // as the database knows it; the one who calls Save has it
 	// present is the server's, at which the position was loaded.
 	present string
 	// formerTimeline is 0 where the timeline is the same as with the lease before.
 	formerTimeline int64
-	from           Position
-	window         window
-	ask            int  // rows that the next page asks for
-	many           bool // the window before had more rows than one page
 }
 
 // Progress is what a holder writes: about itself, and about the messages that left
@@ -65,13 +68,18 @@ func (t *Tenure) Position() Position { return t.from }
 // commits may have been lost with it. 0 where it is the same, or not known.
 func (t *Tenure) FormerTimeline() int64 { return t.formerTimeline }
 
+// Void says that the lease was taken from a relay that had it by the database's clock
+// alone: it had not renewed it for longer than its length, so the clock was set back.
+func (t *Tenure) Void() bool { return t.void }
+
 // Save writes the progress and renews the lease. It fails with [ErrLost] when
 // another relay has the lease, and with [ErrMoved]. After any other error it can be tried again.
 func (t *Tenure) Save(ctx context.Context, p Progress) (Saved, error) {
 	saved, err := t.write(ctx, "save", p, t.lease.Seconds())
 	if err != nil {
-		return Saved{}, fmt.Errorf("save the position of the outbox's shard %d: %w", t.shard, explain(err))
+		return Saved{}, fmt.Errorf("save the position of the outbox's shard %d: %w", t.shard, t.log.rightsBehind(ctx, TaskPublish, explain(err)))
 	}
+	t.saved = p.Position
 	return saved, nil
 }
 
@@ -84,19 +92,52 @@ func (t *Tenure) Release(ctx context.Context, p Progress) error {
 	return nil
 }
 
+// Follows says that nobody held the shard between former and t and that the position is as
+// former saved it last, on the same server: what former could not save, t still can.
+func (t *Tenure) Follows(former *Tenure) bool {
+	return t.shard == former.shard && t.shards == former.shards && t.epoch == former.epoch+1 &&
+		t.from == former.saved && t.present == former.present
+}
+
+// Abandon gives the lease up without any progress, where that cannot be written, and
+// leaves the reason for people. Errors as for Save.
+func (t *Tenure) Abandon(ctx context.Context, reason string) error {
+	err := t.log.transact(ctx, func(b *pgx.Batch) { b.Queue(t.log.query("abandon"), t.shard, t.epoch, reason) })
+	if err != nil {
+		return fmt.Errorf("give the lease of the outbox's shard %d up: %w", t.shard, explain(err))
+	}
+	return nil
+}
+
+// PullIn makes retries due that are further ahead than the longest pause before one, which
+// they cannot be unless the database's clock was set back. It returns how many: at most
+// max, so repeat it while there are as many. It waits for nobody.
+func (t *Tenure) PullIn(ctx context.Context, longest time.Duration, max int) (retries int64, err error) {
+	err = t.log.transact(ctx, func(b *pgx.Batch) {
+		b.Queue(t.log.query("pull_in"), t.shard, t.shards, longest.Seconds(), max).Exec(func(tag pgconn.CommandTag) error {
+			retries = tag.RowsAffected()
+			return nil
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for retries that are due in outbox_parked: %w", explain(err))
+	}
+	return retries, nil
+}
+
 func (t *Tenure) write(ctx context.Context, query string, p Progress, extra ...any) (saved Saved, err error) {
 	args := append([]any{
 		t.shard, t.epoch,
 		p.Position.settled, p.Position.window, p.Position.lastID, p.PublishedID, p.LastError,
 	}, extra...)
 	args = append(args, t.present)
-	err = t.log.in(ctx, changing, func(tx pgx.Tx) error {
+	if len(p.Touched) == 0 {
+		return saved, lost(t.log.call(ctx, t.log.query(query), args, &saved.ParkedVersion))
+	}
+	err = t.log.steps(ctx, func(tx pgx.Tx) error {
 		// Before the rest, because it locks the position and so keeps a former holder out.
 		if err := tx.QueryRow(ctx, t.log.query(query), args...).Scan(&saved.ParkedVersion); err != nil {
 			return lost(err)
-		}
-		if len(p.Touched) == 0 {
-			return nil
 		}
 		return t.writeParked(ctx, tx, p, &saved)
 	})

@@ -28,7 +28,7 @@ type Config struct {
 	// shard, and no two crews, may share it: each would take the lease from the other.
 	Holder string
 	// Lease is how long a silent relay keeps the others out; default 5 s, at
-	// least 1 s. It is renewed three times as often.
+	// least 1 s, at most 5 min. It is renewed three times as often.
 	Lease time.Duration
 	// Window is how many messages a crash may publish a second time; default 2048.
 	// Half of it may be unconfirmed.
@@ -45,6 +45,9 @@ type Config struct {
 	// Confirmed is told of each message when the broker has confirmed it; may be nil.
 	// It must not block.
 	Confirmed func(*outbox.Record)
+	// Faults takes what fails, from here and from other tasks of the same database; where it
+	// is nil, it is made.
+	Faults *Faults
 	// Logger takes the changes of state. Bodies of messages never go there.
 	Logger *zap.Logger
 }
@@ -52,6 +55,7 @@ type Config struct {
 const (
 	defaultLease    = 5 * time.Second
 	minLease        = time.Second
+	maxLease        = 5 * time.Minute // as the tables say
 	defaultWindow   = 2048
 	defaultPage     = 1024
 	defaultRetryFor = 24 * time.Hour
@@ -68,12 +72,15 @@ func (c Config) complete() (Config, error) {
 		return c, errors.New("relay: Config.Name and Config.Holder must be set")
 	case c.Log == nil || c.Open == nil || c.Logger == nil:
 		return c, errors.New("relay: Config.Log, Config.Open and Config.Logger must be set")
-	case c.Lease < minLease:
-		return c, fmt.Errorf("relay: Config.Lease %v is below %v", c.Lease, minLease)
+	case c.Lease < minLease || c.Lease > maxLease:
+		return c, fmt.Errorf("relay: Config.Lease is %v, want %v to %v", c.Lease, minLease, maxLease)
 	case c.Window < 1 || c.Page < 1:
 		return c, errors.New("relay: Config.Window and Config.Page must be at least 1")
 	case c.Shard < 0 || c.RetryFor < 0:
 		return c, errors.New("relay: Config.Shard and Config.RetryFor must not be negative")
+	}
+	if c.Faults == nil {
+		c.Faults = NewFaults(c.Name, c.Logger)
 	}
 	return c, nil
 }

@@ -27,7 +27,8 @@ type Crew struct {
 	posts   map[int]*post // by shard; those that were let go too, until they end
 	engines sync.WaitGroup
 	share   []int
-	own     Status // of the crew itself, and what the engines that have ended counted
+	void    []string // who counts as gone against the database's clock
+	own     Status   // of the crew itself, and what the engines that have ended counted
 }
 
 // post is an engine at work.
@@ -65,7 +66,7 @@ func (c *Crew) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		asked, again := time.Now(), time.Since(enlisted) >= c.cfg.Lease/3
 		roster, err := c.look(ctx, again)
-		c.saw(err)
+		c.saw(roster, err)
 		if err != nil {
 			sleep(ctx, retry.NextBackOff())
 			continue
@@ -102,6 +103,7 @@ func (c *Crew) leave(ctx context.Context) {
 	ctx, cancel := c.brief(ctx)
 	defer cancel()
 	if err := c.cfg.Log.Leave(ctx, c.cfg.Holder); err != nil {
+		c.cfg.Faults.Count(TaskRoster, err)
 		c.log.Warn("the other relays do not know that this one stops: they wait for the end of its leases",
 			zap.Duration("lease", c.cfg.Lease), zap.Error(err))
 	}

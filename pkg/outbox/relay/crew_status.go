@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"go.example/saga/pkg/outbox/outboxpg"
 )
 
 // Statuses are those of the engines, by shard: of the shards that this crew holds or
@@ -25,8 +27,8 @@ func (c *Crew) statuses() []Status {
 	return all
 }
 
-// Status sums the engines up: the state of the first that is not healthy, else Active
-// where one is, else Standby. Its Shard says whose state it is. The counters include
+// Status sums the engines up: the state of the first that is not healthy, else what keeps
+// the crew from looking at the others, else Active where one is, else Standby. Its Shard says whose state it is. The counters include
 // engines that have ended. It is safe for concurrent use.
 func (c *Crew) Status() Status {
 	c.mu.Lock()
@@ -34,7 +36,9 @@ func (c *Crew) Status() Status {
 	sum, all := c.own, c.statuses()
 	if len(all) > 0 {
 		worst := slices.MinFunc(all, func(a, b Status) int { return gravity(a.State) - gravity(b.State) })
-		sum.Shard, sum.State, sum.Since, sum.LastError = worst.Shard, worst.State, worst.Since, worst.LastError
+		if c.own.State.Healthy() || c.own.State == Starting || !worst.State.Healthy() {
+			sum.Shard, sum.State, sum.Since, sum.LastError = worst.Shard, worst.State, worst.Since, worst.LastError
+		}
 	}
 	for _, s := range all {
 		sum.count(s)
@@ -57,28 +61,33 @@ func (s *Status) count(other Status) {
 	s.Confirmed += other.Confirmed
 	s.Refused += other.Refused
 	s.Unanswered += other.Unanswered
+	s.VoidLeases += other.VoidLeases
+	s.TimelineChanges += other.TimelineChanges
+	s.PulledIn += other.PulledIn
 	s.PublishedID = max(s.PublishedID, other.PublishedID)
 }
 
-// saw notes how the last look went, and logs when that changes. The engines go on in
-// any case.
-func (c *Crew) saw(err error) {
+// saw notes how the last look went. The engines go on in any case.
+func (c *Crew) saw(roster outboxpg.Roster, err error) {
+	c.cfg.Faults.Report(TaskRoster, err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	state, reason := Standby, ""
 	if err != nil {
-		state, reason = DatabaseDown, err.Error()
+		state, reason = stateOf(err), err.Error()
 	}
-	was := c.own.State
+	if c.own.State != state {
+		c.own.Since = time.Now()
+	}
 	c.own.State, c.own.LastError = state, reason
-	if was == state {
-		return
+	for _, holder := range roster.Void {
+		if !slices.Contains(c.void, holder) {
+			c.own.VoidMembers++
+			c.log.Warn("a relay counts as gone though its time, by the database's clock, is not over: "+
+				"it has not renewed it for longer than that lasts, so the clock was set back", zap.String("holder", holder))
+		}
 	}
-	c.own.Since = time.Now()
-	switch {
-	case err != nil:
-		c.log.Warn("cannot look at the other relays, keeps its share", zap.Error(err))
-	case was == DatabaseDown:
-		c.log.Info("looks at the other relays again")
+	if err == nil {
+		c.void = roster.Void
 	}
 }

@@ -252,7 +252,9 @@ func TestCrewKeepsItsShareWhileTheDatabaseIsAway(t *testing.T) {
 	crew := b.crew("one", func(cfg *Config) { cfg.Logger = zap.New(core) })
 	b.awaitCrew(crew, Active)
 	crew.cable.Down()
-	blind := func() int { return logs.FilterMessageSnippet("cannot look at the other relays").Len() }
+	blind := func() int {
+		return logs.FilterMessageSnippet("a task of the relay fails").FilterField(zap.String("task", TaskRoster)).Len()
+	}
 	b.eventually("the crew notices", func() bool { return blind() > 0 })
 	before := crew.cable.Refused()
 	b.eventually("it keeps asking", func() bool { return crew.cable.Refused() > before+10 })
@@ -272,7 +274,7 @@ func TestCrewWaitsForItsDatabase(t *testing.T) {
 	t.Parallel()
 	b := &bundle{T: t, pool: testenv.Database(t), amqp: testenv.Vhost(t)}
 	crew := b.crew("one")
-	b.awaitCrew(crew, DatabaseDown)
+	b.awaitCrew(crew, DatabaseError)
 	require.Contains(t, crew.Status().LastError, "relay migrate")
 	require.Empty(t, crew.Statuses())
 }

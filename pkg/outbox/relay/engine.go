@@ -21,6 +21,7 @@ type Engine struct {
 	// suspects are rows that may have broken the last session.
 	suspects map[int64]bool
 	doubts   *doubts
+	unsaved  *unsaved
 }
 
 // limits are fixed; tests shorten them.
@@ -68,13 +69,14 @@ func (e *Engine) Status() Status { return e.board.get() }
 // the outbox has fewer shards by now it returns [outboxpg.ErrNoShard]. It is to be
 // called once.
 func (e *Engine) Run(ctx context.Context) error {
-	pause := newBackOff()
+	pauses := newPauses()
 	for ctx.Err() == nil {
-		before := e.Status().PublishedID
-		err := e.turn(ctx)
-		if e.Status().PublishedID != before {
-			pause.Reset()
+		before := e.Status().Confirmed
+		saved, err := e.turn(ctx)
+		if saved && e.unsaved == nil {
+			pauses.reset()
 		}
+		state, unwritten := stateOf(err), e.unsaved != nil && e.Status().Confirmed > before
 		var held *outboxpg.HeldError
 		switch {
 		case ctx.Err() != nil:
@@ -82,46 +84,60 @@ func (e *Engine) Run(ctx context.Context) error {
 		case errors.Is(err, outboxpg.ErrNoShard):
 			return err
 		case errors.Is(err, errRebased):
+		case errors.Is(err, outboxpg.ErrMoved):
+			e.board.log.Warn("loads its position anew", zap.Error(err))
+			sleep(ctx, firstRetry)
 		case errors.As(err, &held), errors.Is(err, outboxpg.ErrLost), errors.Is(err, errLeaseOver):
-			e.board.set(Standby, "")
+			if !e.unsaved.recent() {
+				e.board.set(Standby, "")
+			}
 			sleep(ctx, standbyPause)
 		default:
-			e.board.set(stateOf(err), err.Error())
-			sleep(ctx, pause.NextBackOff())
+			e.cfg.Faults.Count(TaskPublish, err)
+			e.board.set(state, err.Error())
+			sleep(ctx, pauses.next(state, unwritten))
 		}
 	}
 	return nil
 }
 
-// turn takes the lease, opens a session and streams until one of them ends.
-func (e *Engine) turn(ctx context.Context) error {
+// turn takes the lease, opens a session and streams until one of them ends. It says
+// whether the database has taken what it wrote last.
+func (e *Engine) turn(ctx context.Context) (saved bool, err error) {
 	asked := time.Now()
 	// Not broken off by the end of ctx: a lease that is taken and not known of would
 	// keep the others out.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(e.limits.call, e.cfg.Lease/3))
+	defer cancel()
 	tenure, err := e.cfg.Log.Acquire(asking, e.cfg.Shard, e.cfg.Holder, e.cfg.Lease)
-	cancel()
 	if errors.Is(err, outboxpg.ErrForeign) {
 		err = e.rebase(ctx)
 	}
+	if outboxpg.Refused(err) {
+		// Nobody else says it to who looks at the database. It fails for the same reason, or not.
+		_ = e.cfg.Log.Complain(asking, e.cfg.Shard, err.Error())
+	}
 	if err != nil {
-		return databaseFault(err)
+		return false, databaseFault(err)
+	}
+	if tenure.Void() {
+		e.board.void(1, 0)
+		e.board.log.Warn("took over a lease that had not been renewed for its length, and was not over by the database's clock: the clock was set back")
+	}
+	if former := tenure.FormerTimeline(); former != 0 {
+		e.board.failedOver()
+		e.board.log.Warn("the database has another timeline than at the lease before: a standby was promoted, or an older state was "+
+			"restored. Commits may have been lost with it, here alone: compare with the other databases", zap.Int64("former_timeline", former))
 	}
 	h := newHold(ctx, e, tenure, asked)
-	defer h.end()
-	if h.publisher, err = e.cfg.Open(h.front); err != nil {
-		err = brokerFault(err)
-	} else {
-		defer func() { _ = h.publisher.Close() }()
-		err = h.work()
-	}
+	err = h.run()
 	if cause := context.Cause(h.ctx); cause != nil {
 		err = cause // why everything was stopped explains more than what broke by it
 	}
 	if ctx.Err() == nil && err != nil {
 		h.ledger.fail(err.Error())
 	}
-	return err
+	return h.end(err)
 }
 
 // errRebased ends a turn whose log had to be made whole first.

@@ -137,7 +137,7 @@ func TestDatabaseWithoutTablesIsWaitedFor(t *testing.T) {
 	pool := testenv.Database(t)
 	b := &bundle{T: t, pool: pool, amqp: testenv.Vhost(t), log: outboxpg.New(pool, "")}
 	e := b.start(b.config("one"))
-	b.awaitState(e, DatabaseDown)
+	b.awaitState(e, DatabaseError)
 	require.Contains(t, e.Status().LastError, "relay migrate")
 	require.NoError(t, sagasql.Up(t.Context(), pool.Config().ConnString(), "", sagasql.Outbox))
 	b.awaitState(e, Active)

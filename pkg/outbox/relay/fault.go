@@ -1,6 +1,10 @@
 package relay
 
-import "errors"
+import (
+	"errors"
+
+	"go.example/saga/pkg/outbox/outboxpg"
+)
 
 var (
 	errNoConfirm = errors.New("the broker has confirmed nothing for too long")
@@ -18,8 +22,19 @@ type fault struct {
 func (f *fault) Error() string { return f.err.Error() }
 func (f *fault) Unwrap() error { return f.err }
 
-func databaseFault(err error) error { return &fault{DatabaseDown, err} }
-func brokerFault(err error) error   { return &fault{BrokerDown, err} }
+// databaseFault tells a right that is missing and an error that the database answers with
+// from a database that does not answer.
+func databaseFault(err error) error {
+	switch {
+	case outboxpg.LacksRights(err):
+		return &fault{NoRights, err}
+	case outboxpg.Refused(err):
+		return &fault{DatabaseError, err}
+	}
+	return &fault{DatabaseDown, err}
+}
+
+func brokerFault(err error) error { return &fault{BrokerDown, err} }
 
 // stateOf is the state that an error puts the engine in.
 func stateOf(err error) State {
@@ -27,5 +42,5 @@ func stateOf(err error) State {
 	if errors.As(err, &f) {
 		return f.state
 	}
-	return DatabaseDown
+	return stateOf(databaseFault(err))
 }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"go.example/saga/pkg/outbox/outboxpg"
 )
 
@@ -17,6 +19,9 @@ type hold struct {
 	tenure    *outboxpg.Tenure
 	publisher Publisher
 	ledger    *ledger
+	troubles  troubles
+	// resuming: nothing is done before what the former tenure could not write is written.
+	resuming atomic.Bool
 
 	ctx    context.Context // done: nothing more can be confirmed or saved
 	cancel context.CancelCauseFunc
@@ -31,106 +36,91 @@ type hold struct {
 // newHold begins the work of a tenure that was asked for at asked.
 func newHold(ctx context.Context, e *Engine, tenure *outboxpg.Tenure, asked time.Time) *hold {
 	h := &hold{Engine: e, tenure: tenure, ledger: newLedger(tenure.Position(), e.cfg.Window)}
+	h.troubles.board = e.board
 	h.ctx, h.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	front, retire := context.WithCancel(h.ctx)
 	h.front, h.unhook = front, context.AfterFunc(ctx, retire)
+	if former := e.unsaved; former != nil {
+		h.resuming.Store(true)
+		h.troubles.unsaved(former.fault, hasParked(former.written))
+		if former.fits(tenure) {
+			h.ledger.put(former.written)
+		}
+	}
 	h.guards.Go(func() { h.keep(asked) })
 	h.guards.Go(h.watch)
 	h.guards.Go(h.limitGrace)
 	return h
 }
 
-// end stops the guards, saves for the last time and releases the lease. Where
-// that fails, the lease runs out by itself.
-func (h *hold) end() {
+// run writes what the former tenure could not, before anything is sent, opens a session
+// and works.
+func (h *hold) run() error {
+	if h.resuming.Load() && !h.resume() {
+		return nil
+	}
+	publisher, err := h.cfg.Open(h.front)
+	if err != nil {
+		return brokerFault(err)
+	}
+	defer func() { _ = publisher.Close() }()
+	h.publisher = publisher
+	return h.work()
+}
+
+// end stops the guards, saves for the last time and releases the lease. Where that fails,
+// it gives the lease up with the reason alone, or the lease runs out by itself; and what
+// could not be written is kept for the next tenure. It returns why the tenure ended, and
+// whether all is written.
+func (h *hold) end(why error) (saved bool, err error) {
 	h.unhook()
 	h.cancel(nil)
 	h.guards.Wait()
+	h.troubles.end()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), h.limits.call)
 	defer cancel()
-	_, progress := h.ledger.due()
-	_ = h.tenure.Release(ctx, progress)
-}
-
-// keep saves the progress when there is some, and renews the lease in any case.
-// A failed save is tried again until the lease is about to end.
-func (h *hold) keep(asked time.Time) {
-	lease := h.cfg.Lease
-	// Counted from before the question, so it ends no later than the database's
-	// own count.
-	guard := time.AfterFunc(lease-time.Since(asked), func() { h.cancel(errLeaseOver) })
-	defer guard.Stop()
-	renew := time.NewTicker(lease / 3)
-	defer renew.Stop()
-	for {
-		select {
-		case <-h.ctx.Done():
-			return
-		case <-renew.C:
-		case <-h.ledger.changed:
-			if !h.gather() {
-				return
-			}
+	open, progress := h.ledger.due()
+	err = h.tenure.Release(ctx, progress)
+	switch {
+	case err == nil:
+		if open.Size() > 0 {
+			h.troubles.saved(hasParked(open))
+			h.unsaved = nil
 		}
-		asked = time.Now()
-		switch err := h.save(); {
-		case errors.Is(err, outboxpg.ErrLost):
-			h.cancel(err)
-			return
-		case err == nil:
-			guard.Reset(lease - time.Since(asked))
-		default:
-			wake(h.ledger.changed)
+		return h.troubles.saves(), why
+	case errors.Is(err, outboxpg.ErrLost), errors.Is(err, outboxpg.ErrMoved):
+		if why == nil {
+			why = err
 		}
+		h.unsaved = nil // it was done at another present, or another relay does it
+		return false, why
 	}
+	h.cfg.Faults.Count(TaskRelease, err)
+	h.board.log.Warn("what was done last could not be written: it is tried again, or done again", zap.Error(err))
+	err = databaseFault(err)
+	h.unsaved = nil
+	if outboxpg.Refused(err) {
+		h.unsaved = &unsaved{tenure: h.tenure, written: open, fault: err, since: time.Now()}
+		h.abandon(ctx, err)
+	}
+	var known *fault
+	if errors.As(why, &known) && known.state != BrokerDown {
+		err = why // it came first
+	}
+	return false, err
 }
 
-// gather waits until there is enough to write down, or long enough: a write at once would
-// be a transaction for each message, just when whoever has got it wants the processor.
-// False means that there is nobody to write for.
-func (h *hold) gather() bool {
-	over := time.NewTimer(h.limits.save)
-	defer over.Stop()
-	select {
-	case <-over.C:
-	case <-h.ledger.hurry:
-	case <-h.ctx.Done():
-		return false
+func (h *hold) abandon(ctx context.Context, why error) {
+	if err := h.tenure.Abandon(ctx, why.Error()); err != nil {
+		h.cfg.Faults.Count(TaskRelease, err)
+		h.board.log.Warn("the lease could not be given up: others wait for its end", zap.Error(err))
 	}
-	return true
-}
-
-func (h *hold) save() error {
-	ctx, cancel := context.WithTimeout(h.ctx, h.cfg.Lease/3)
-	defer cancel()
-	w, progress := h.ledger.due()
-	saved, err := h.tenure.Save(ctx, progress)
-	if err != nil {
-		return err
-	}
-	h.ledger.settle(w, saved)
-	return nil
-}
-
-// flush waits until the database knows everything; false means that it will not.
-func (h *hold) flush() bool {
-	for !h.ledger.empty() {
-		wake(h.ledger.changed)
-		wake(h.ledger.hurry)
-		select {
-		case <-h.ledger.saved:
-		case <-h.ctx.Done():
-			return false
-		}
-	}
-	h.ledger.collect() // the results are the former desk's
-	return true
 }
 
 // work streams until it is told to stop or something breaks.
 func (h *hold) work() error {
 	h.ledger.fail("")
-	h.board.set(Active, "") // before an alarm is seen, or it would be hidden
+	h.troubles.begin()
 	h.guards.Go(h.heedAlarms)
 	for h.front.Err() == nil {
 		err := h.stream()
@@ -148,15 +138,9 @@ func (h *hold) work() error {
 func (h *hold) heedAlarms() {
 	look := time.NewTicker(blockedPause)
 	defer look.Stop()
-	for was := false; ; {
+	for {
 		reason, blocked := h.publisher.Blocked()
-		switch {
-		case blocked && !was:
-			h.board.set(Blocked, "the broker has blocked the connection: "+reason)
-		case was && !blocked:
-			h.board.set(Active, "")
-		}
-		was = blocked
+		h.troubles.alarm(blocked, reason)
 		select {
 		case <-h.ctx.Done():
 			return

@@ -27,6 +27,39 @@ func newBackOff() *backoff.ExponentialBackOff {
 }
 
 const (
+	// A database that answers with an error is asked again soon enough for who mends it.
+	refusedPause = 5 * time.Second
+	// Where messages were sent and that could not be written down, the next turn may send
+	// them again, so turns become rare.
+	unwrittenPause = time.Minute
+)
+
+// pauses are those between the turns of an engine. They grow until something is saved.
+type pauses struct{ outage, refusal *backoff.ExponentialBackOff }
+
+func newPauses() pauses {
+	p := pauses{newBackOff(), newBackOff()}
+	p.refusal.MaxInterval = unwrittenPause
+	return p
+}
+
+func (p pauses) reset() {
+	p.outage.Reset()
+	p.refusal.Reset()
+}
+
+func (p pauses) next(state State, unwritten bool) time.Duration {
+	if state != NoRights && state != DatabaseError {
+		return p.outage.NextBackOff()
+	}
+	pause := p.refusal.NextBackOff()
+	if unwritten {
+		return pause
+	}
+	return min(pause, refusedPause)
+}
+
+const (
 	minPoll = 2 * time.Millisecond
 	maxPoll = 200 * time.Millisecond
 	// idleShare: wait an eighth of the time that the log has been quiet.

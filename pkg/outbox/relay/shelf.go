@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.uber.org/zap"
+
 	"go.example/saga/pkg/outbox/outboxpg"
 )
 
@@ -16,6 +18,8 @@ type shelf struct {
 	again bool        // to be asked at once when answered
 	asked chan []int64
 	found chan shelved
+	// pullIn is when to look for retries that are too far ahead; serve's own.
+	pullIn time.Time
 }
 
 // shelved is what the database said.
@@ -33,6 +37,10 @@ const (
 	// is noticed within the latter.
 	dueSoon   = 20 * time.Millisecond
 	dueLatest = time.Second
+	// pullInPause is the time between two looks for retries that the longest pause cannot
+	// explain, which costs a walk along an index, and pullInMax how many one look takes.
+	pullInPause = time.Minute
+	pullInMax   = 1000
 )
 
 func newShelf(s *stream) *shelf {
@@ -97,6 +105,9 @@ func (f *shelf) serve() {
 func (f *shelf) look(inWork []int64) (found shelved) {
 	ctx, cancel := context.WithTimeout(f.s.front, f.s.limits.call)
 	defer cancel()
+	if err := f.pullInRetries(ctx); err != nil {
+		return shelved{err: err}
+	}
 	wait, some, version, err := f.s.tenure.NextDue(ctx, inWork)
 	found = shelved{wait: wait, version: version, err: err}
 	switch {
@@ -107,4 +118,25 @@ func (f *shelf) look(inWork []int64) (found shelved) {
 		found.due, found.err = f.s.tenure.Due(ctx, dueHeads, inWork)
 	}
 	return found
+}
+
+// pullInRetries makes due what waits for longer than any retry does.
+func (f *shelf) pullInRetries(ctx context.Context) error {
+	if time.Now().Before(f.pullIn) {
+		return nil
+	}
+	longest := f.s.limits.longestRetry * 5 / 4 // see desk.Policy
+	n, err := f.s.tenure.PullIn(ctx, longest, pullInMax)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		f.s.board.void(0, n)
+		f.s.board.log.Warn("retries that were further ahead than the longest pause are due: the database's clock was set back",
+			zap.Int64("messages", n), zap.Duration("longest", longest))
+	}
+	if n < pullInMax {
+		f.pullIn = time.Now().Add(pullInPause)
+	}
+	return nil
 }

@@ -25,7 +25,17 @@ const (
 	// BrokerDown and DatabaseDown: retries with backoff.
 	BrokerDown   State = "broker-down"
 	DatabaseDown State = "database-down"
+	// DatabaseError: the database answers, with an error that the reason has.
+	DatabaseError State = "database-error"
+	// NoRights: the database's role may not do all it has to. The reason has the
+	// statements that heal it.
+	NoRights State = "no-rights"
 )
+
+// States are all of them.
+func States() []State {
+	return []State{Starting, Standby, Active, Blocked, BrokerDown, DatabaseDown, DatabaseError, NoRights}
+}
 
 // Healthy says whether the engine does all it should.
 func (s State) Healthy() bool { return s == Standby || s == Active }
@@ -43,6 +53,13 @@ type Status struct {
 	// Confirmed and Refused count the broker's answers. Unanswered counts the
 	// messages whose outcome stayed unknown: consumers may see them twice.
 	Confirmed, Refused, Unanswered int64
+	// VoidLeases and VoidMembers count leases taken and memberships passed over that counted
+	// by the database's clock alone, and PulledIn retries that were too far ahead: the clock
+	// was set back.
+	VoidLeases, VoidMembers, PulledIn int64
+	// TimelineChanges count leases that met another timeline of the server's log than the lease
+	// before: the database failed over.
+	TimelineChanges int64
 	// Oldest is when the transaction of the oldest message in work began, by the
 	// database's clock; zero when the log is published as far as it has been read.
 	Oldest time.Time
@@ -58,6 +75,8 @@ type board struct {
 	status    Status
 	log       *zap.Logger
 	confirmed func(*outbox.Record)
+	logged    time.Time            // when the state was, last
+	times     int                  // that it was set since
 	refusals  map[string]time.Time // when the last of a class was logged; the stream's own
 }
 
@@ -71,22 +90,46 @@ func newBoard(cfg Config) *board {
 }
 
 // set shows a state and its reason. Reasons of the same outage vary (port
-// numbers, timings), so they count as no change.
+// numbers, timings), so they count as no change. A trouble that lasts is logged again.
 func (b *board) set(state State, reason string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	was := b.status
+	was, now := b.status, time.Now()
 	b.status.State, b.status.LastError = state, reason
-	if was.State == state {
+	b.times++
+	changed := was.State != state
+	if !changed && (state.Healthy() || now.Sub(b.logged) < repeatEvery) {
 		return
 	}
-	b.status.Since = time.Now()
+	if changed {
+		b.status.Since, b.times = now, 1
+	}
 	fields := []zap.Field{zap.String("state", string(state)), zap.Int64("published_id", was.PublishedID)}
 	if state.Healthy() {
 		b.log.Info("the relay is "+string(state), fields...)
 		return
 	}
-	b.log.Warn("the relay does not publish: "+string(state), append(fields, zap.String("reason", reason))...)
+	fields = append(fields, zap.String("reason", reason))
+	if !changed {
+		fields = append(fields, zap.Int("times", b.times), zap.Duration("for", now.Sub(b.status.Since)))
+	}
+	b.log.Warn("the relay does not publish: "+string(state), fields...)
+	b.logged, b.times = now, 0
+}
+
+// failedOver counts a changed timeline.
+func (b *board) failedOver() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status.TimelineChanges++
+}
+
+// void counts what was honoured by nobody because the database's clock was set back.
+func (b *board) void(leases, retries int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status.VoidLeases += leases
+	b.status.PulledIn += retries
 }
 
 // heard counts the broker's answers; publishedID is 0 where none was a yes.

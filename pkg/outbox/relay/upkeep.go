@@ -23,12 +23,12 @@ type Upkeep struct {
 	PartitionRows int64
 	// Retention is how long published rows are kept at least; default 168 h.
 	Retention time.Duration
-	// Logger hears of each partition made and dropped, and of each change of what is
-	// in the way.
+	// Logger hears of each partition made and dropped, and Faults of what is in the way;
+	// where it is nil, it is made.
 	Logger *zap.Logger
+	Faults *Faults
 
 	every time.Duration // tests shorten it
-	fault string        // what was in the way last time
 }
 
 const (
@@ -44,13 +44,16 @@ const (
 // Run works until ctx is done. Whatever fails is tried again later: writers and relays
 // do without it for as long as the disk suffices.
 func (u *Upkeep) Run(ctx context.Context) {
+	if u.Faults == nil {
+		u.Faults = NewFaults(u.Name, u.Logger)
+	}
 	pauses := 1
 	for {
 		err := u.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		u.report(err)
+		u.Faults.Report(TaskUpkeep, err)
 		pauses = nextPauses(pauses, err)
 		if !sleep(ctx, time.Duration(pauses)*cmp.Or(u.every, upkeepPause)) {
 			return
@@ -102,21 +105,6 @@ func (u *Upkeep) trimDefault(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// report warns once of what is in the way, until something else is.
-func (u *Upkeep) report(err error) {
-	var fault string
-	switch {
-	case errors.Is(err, outboxpg.ErrBusy):
-		fault = outboxpg.ErrBusy.Error() // which of the steps met somebody varies
-	case err != nil:
-		fault = err.Error()
-	}
-	if fault != "" && fault != u.fault {
-		u.log().Warn("the partitions of the outbox cannot be looked after", zap.Error(err))
-	}
-	u.fault = fault
 }
 
 func (u *Upkeep) retention() time.Duration { return cmp.Or(u.Retention, defaultRetention) }

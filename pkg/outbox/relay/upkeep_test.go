@@ -36,7 +36,7 @@ func tend(t *testing.T, upkeeps int) tended {
 	for range upkeeps {
 		u := Upkeep{
 			Log: outboxpg.New(x.pool, ""), Name: "test", PartitionRows: 1000, Retention: time.Millisecond,
-			Logger: zap.New(core), every: 10 * time.Millisecond,
+			Logger: zap.New(core), Faults: NewFaults("test", zap.New(core)), every: 10 * time.Millisecond,
 		}
 		running.Go(func() { u.Run(ctx) })
 	}

@@ -5,5 +5,8 @@ SELECT l.shard,
        COALESCE(l.published_id, 0),
        COALESCE(l.holder, ''),
        COALESCE(extract(epoch FROM l.lease_left), 0)::float8,
-       COALESCE(l.last_error, '')
+       COALESCE(l.last_error, ''),
+       COALESCE(l.void_holder, ''),
+       COALESCE(l.timeline, 0),
+       l.timeline_changed_at
 FROM public.outbox_lag AS l

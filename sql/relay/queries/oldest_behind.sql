@@ -13,7 +13,7 @@ WITH p AS MATERIALIZED (
     FROM public.outbox_position AS q
     WHERE q.shard = $1
 )
-SELECT min(r.created_at)
+SELECT min(r.created_at) FILTER (WHERE isfinite(r.created_at))
 FROM p
 CROSS JOIN LATERAL (
     (SELECT o.xact, o.created_at, o.aggregate_id FROM public.outbox AS o

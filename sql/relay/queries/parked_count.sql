@@ -1,6 +1,6 @@
 -- How many parked messages match, by state and reason. Parameters $1 to $8 as in
 -- parked_list.sql.
-SELECT p.state, COALESCE(p.reason, '') AS reason, count(*) AS messages, min(p.parked_at) AS oldest_parked_at
+SELECT p.state, COALESCE(p.reason, '') AS reason, count(*) AS messages, COALESCE(min(p.parked_at) FILTER (WHERE isfinite(p.parked_at)), clock_timestamp()) AS oldest_parked_at
 FROM public.outbox_parked AS p
 WHERE ($1::bigint[] IS NULL OR p.id = ANY ($1))
   AND ($2::text[] IS NULL AND p.state <> 'discarded' OR p.state = ANY ($2))

@@ -10,6 +10,7 @@ UPDATE public.outbox_position
        last_error = NULLIF($7::text, ''),
        holder = NULL,
        lease_until = NULL,
+       lease_for = NULL,
        updated_at = clock_timestamp()
  WHERE shard = $1 AND epoch = $2 AND holder IS NOT NULL
    AND public.outbox_expect($8, $3::text::pg_snapshot)

@@ -11,6 +11,7 @@ UPDATE public.outbox_position
        published_id = COALESCE(NULLIF($6::bigint, 0), published_id),
        last_error = NULLIF($7::text, ''),
        lease_until = clock_timestamp() + make_interval(secs => $8),
+       lease_for = make_interval(secs => $8),
        updated_at = clock_timestamp()
  WHERE shard = $1 AND epoch = $2 AND holder IS NOT NULL
    AND public.outbox_expect($9, $3::text::pg_snapshot)

@@ -1,0 +1,2 @@
+-- Ends what begin.sql began.
+COMMIT

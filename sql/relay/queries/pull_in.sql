@@ -1,0 +1,10 @@
+-- A retry that is further ahead than the longest pause was set by a clock that has been
+-- set back since: it is due. Whoever is locked is left for the next time, so that this
+-- waits for nobody.
+-- $1 shard, $2 number of shards, $3 the longest pause in seconds, $4 rows.
+UPDATE public.outbox_parked AS p
+   SET next_at = clock_timestamp()
+ WHERE p.id IN (SELECT k.id FROM public.outbox_parked AS k
+                 WHERE k.state = 'retry' AND k.next_at > clock_timestamp() + make_interval(secs => $3)
+                   AND ($2::integer = 1 OR public.outbox_shard(k.aggregate_id, $2) = $1::integer)
+                 LIMIT $4 FOR UPDATE SKIP LOCKED)
