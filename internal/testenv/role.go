@@ -27,7 +27,9 @@ func Role(t testing.TB, pool *pgxpool.Pool) (name string, as *pgxpool.Pool) {
 		}
 	}
 	administer(`CREATE ROLE $role LOGIN PASSWORD '` + password + `'`)
-	t.Cleanup(func() { administer(`REASSIGN OWNED BY $role TO CURRENT_USER`, `DROP OWNED BY $role`, `DROP ROLE $role`) })
+	t.Cleanup(func() {
+		administer(`REASSIGN OWNED BY $role TO CURRENT_USER`, `DROP OWNED BY $role`, `DROP ROLE $role`)
+	})
 	address, err := url.Parse(pool.Config().ConnString())
 	if err != nil {
 		t.Fatalf("the test database's address: %v", err)

@@ -100,7 +100,9 @@ func TestARightThatIsRevokedEndsTheTenureAndRepeatsNothing(t *testing.T) {
 	b.eventually("parked", func() bool { return b.aside() == 1 })
 	b.exec(`REVOKE DELETE ON public.outbox_parked FROM ` + role)
 	b.awaitState(e, NoRights)
-	b.eventually("it names the statement", func() bool { return strings.Contains(e.Status().LastError, "GRANT DELETE ON public.outbox_parked TO "+role) })
+	b.eventually("it names the statement", func() bool {
+		return strings.Contains(e.Status().LastError, "GRANT DELETE ON public.outbox_parked TO "+role)
+	})
 	b.eventually("the lease is given up, with the reason", func() bool { return b.lag().Holder == "" && strings.Contains(b.lag().LastError, "42501") })
 	require.Equal(t, []string{"s"}, got.all())
 	b.eventually("it tries again", func() bool { return e.cfg.Faults.Counts()[FaultClass{TaskPublish, "42501"}] > 5 })
