@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -118,4 +120,23 @@ func TestRunStopsAllWithTheFirstError(t *testing.T) {
 		func(ctx context.Context) error { <-ctx.Done(); return nil },
 	)
 	require.ErrorIs(t, err, broken)
+}
+
+func TestARemarkLeavesTheDaemonReady(t *testing.T) {
+	t.Parallel()
+	addr := freeAddr(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- ServeHealth(ctx, addr, func() error { return &Remark{errors.New("upkeep fails")} }, zap.NewNop())
+	}()
+	require.Eventually(t, func() bool { return CheckHealth(t.Context(), addr) == nil }, 5*time.Second, 5*time.Millisecond)
+	res, err := http.Get("http://" + addr + "/readyz")
+	require.NoError(t, err)
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, "ok\nupkeep fails\n", string(text))
+	cancel()
+	require.NoError(t, <-served)
 }

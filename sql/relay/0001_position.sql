@@ -102,6 +102,11 @@ BEGIN
     LOCK TABLE public.outbox_position IN SHARE ROW EXCLUSIVE MODE;
     SELECT count(*) INTO former FROM public.outbox_position;
     IF former = shards THEN RETURN former; END IF;
+    -- New rows would say that they were written here.
+    IF public.outbox_is_foreign() THEN
+        RAISE EXCEPTION 'outbox_reshard: the outbox was restored from a dump and is not made whole yet'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'A relay that runs does that, or outbox_rebase.';
+    END IF;
     SELECT count(*) INTO places
       FROM (SELECT DISTINCT p.settled::text, p.window_end::text, p.last_id FROM public.outbox_position AS p) AS d;
     SELECT p.* INTO place FROM public.outbox_position AS p

@@ -101,3 +101,19 @@ func TestLookCostsTheSameWithABacklog(t *testing.T) {
 		require.NotContains(t, plan, "JIT", "to compile it takes longer than to run it")
 	}
 }
+
+// The clock was set back and the relay is dead: the alarm must not wait until the clock
+// has caught up.
+func TestThePositionGrowsOldThoughItsTimeIsOfTheFuture(t *testing.T) {
+	t.Parallel()
+	m, pool := atRest(t)
+	exec(t, pool, `UPDATE public.outbox_position SET updated_at = clock_timestamp() + interval '1 hour'`)
+	m.refresh(t.Context())
+	first := m.last.shards[0].unchanged
+	m.refresh(t.Context())
+	require.Equal(t, first, m.last.shards[0].unchanged)
+	exec(t, pool, `UPDATE public.outbox_position SET updated_at = 'infinity'`)
+	m.refresh(t.Context())
+	require.False(t, m.last.failing)
+	require.True(t, m.last.shards[0].unchanged.After(first))
+}

@@ -26,7 +26,9 @@
 // each has a position of its own, and reads the log past the rows of the others.
 // [Log.Acquire] takes a lease that is free, expired or
 // the caller's own and raises its epoch; each write names the epoch, so a former holder that wakes up
-// late changes nothing and gets [ErrLost]. Only the database's clock decides.
+// late changes nothing and gets [ErrLost]. The database's clock decides, but for a lease
+// that has stood unchanged for its own length: that clock was set back, and the lease is
+// void.
 // Nothing that matters is session state (no advisory lock, no transaction longer than
 // a few statements; only [Bell], which is a hint, listens), so a pooler in transaction
 // mode is no obstacle.

@@ -250,3 +250,22 @@ func TestARoleThatOnlyReadsIsTold(t *testing.T) {
 		require.ErrorContains(t, err, "make it writable")
 	}
 }
+
+// Whatever writes the position's rows leaves the sign of a dump alone.
+func TestARestoredLogStaysForeignUntilItIsMadeWhole(t *testing.T) {
+	b := setup(t)
+	b.exec(`CREATE TABLE dump AS SELECT * FROM public.outbox_position`)
+	b.exec(`UPDATE dump SET written_in = 1, written_by = '3'`)
+	b.exec(`DELETE FROM public.outbox_position`)
+	b.exec(`INSERT INTO public.outbox_position SELECT * FROM dump`)
+	require.NoError(t, b.log.Complain(b.ctx, 0, "why"))
+	_, err := b.log.Reshard(b.ctx, 4)
+	require.Equal(t, "55000", SQLState(err))
+	require.ErrorContains(t, err, "A relay that runs does that")
+	_, err = b.log.Acquire(b.ctx, 0, "one", time.Minute)
+	require.ErrorIs(t, err, ErrForeign)
+	_, err = b.log.Rebase(b.ctx)
+	require.NoError(t, err)
+	_, err = b.log.Reshard(b.ctx, 4)
+	require.NoError(t, err)
+}

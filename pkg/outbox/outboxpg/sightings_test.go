@@ -64,12 +64,11 @@ func TestALeaseThatIsRenewedIsNotVoid(t *testing.T) {
 	b := setup(t)
 	holder, err := b.log.Acquire(b.ctx, 0, "holder", time.Second)
 	require.NoError(t, err)
-	for range 8 {
+	for start := time.Now(); time.Since(start) < 2*time.Second; {
 		b.exec(`UPDATE public.outbox_position SET lease_until = lease_until + interval '1 hour'`)
 		_, err := b.log.Acquire(b.ctx, 0, "next", time.Second)
 		var held *HeldError
 		require.ErrorAs(t, err, &held)
-		time.Sleep(200 * time.Millisecond) // as a holder does: the time is what is tested
 		b.save(holder, Progress{Position: holder.Position()})
 	}
 }

@@ -35,6 +35,8 @@
 //     These are what a crash publishes a second time, with the
 //     same message ids. A crash loses nothing and reorders nothing: the
 //     repetition begins at an earlier row and goes on in order.
+//   - What a tenure did and could not write is written by the engine's next one before
+//     anything is sent, unless another relay held the shard in between.
 //   - Who cannot renew its lease stops before the lease ends. The one gap that no
 //     lease closes: a process that is frozen between looking at its clock and
 //     writing to the socket can send what it had in hand after waking up. These
