@@ -44,13 +44,18 @@ CREATE TABLE public.outbox_position (
     CONSTRAINT outbox_position_holder_named CHECK (holder <> '')
 ) WITH (fillfactor = 10); -- room for the updates to stay on the page and out of the index
 
--- Whoever writes the row, the relay or a person.
+-- Whoever writes the row, the relay or a person. A row that came by a dump is not signed by
+-- that: it is known by a sign that does not fit.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_position_sign() RETURNS trigger
     LANGUAGE plpgsql AS
 $$
 BEGIN
-    NEW.written_by := pg_current_xact_id();
+    IF NEW.written_in = public.outbox_database() AND NEW.written_in <> -1
+       OR EXISTS (SELECT FROM public.outbox_position AS p
+                   WHERE p.shard = NEW.shard AND p.xmin::text::bigint = (p.written_by::text::bigint & 4294967295)) THEN
+        NEW.written_by := pg_current_xact_id();
+    END IF;
     RETURN NEW;
 END
 $$;

@@ -63,7 +63,7 @@ COMMENT ON COLUMN public.outbox_parked.note IS 'The operator''s words.';
 CREATE FUNCTION public.outbox_parked_changed() RETURNS void
     LANGUAGE sql AS
 $$ UPDATE public.outbox_position AS p
-      SET parked_version = p.parked_version + 1, written_by = pg_current_xact_id()
+      SET parked_version = p.parked_version + 1
      FROM (SELECT l.shard FROM public.outbox_position AS l ORDER BY l.shard FOR UPDATE) AS locked
     WHERE p.shard = locked.shard $$;
 -- +goose StatementEnd

@@ -60,7 +60,7 @@ func (b *bundle) work(log *Log) {
 	_, err = tenure.PullIn(b.ctx, time.Minute, 10)
 	require.NoError(b, err)
 	require.NoError(b, tenure.Release(b.ctx, Progress{
-		Position: page.After(0), Touched: []string{"k"}, Unparked: []int64{page.Records[0].Position},
+		Position: page.After(0), Touched: []string{"k"}, Unparked: page.Records[:1],
 		Recovered: []Destination{{Exchange: "", RoutingKey: "q"}},
 	}))
 	require.NoError(b, log.Complain(b.ctx, 0, "why"))
@@ -193,7 +193,6 @@ func TestNewPartitionsMayBeReadByTheReadersOfTheOutbox(t *testing.T) {
 func TestTheClusterIsNotKnown(t *testing.T) {
 	b, _, log := stranger(t)
 	b.heal(log, TaskPublish)
-	b.heal(log, TaskRebase)
 	b.exec(`REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`)
 	b.work(log)
 	require.Equal(t, int64(0), value[int64](b, `SELECT written_in FROM public.outbox_position`))
