@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -70,7 +71,11 @@ func nextPauses(pauses int, err error) int {
 
 // once does what there is to do. That one thing fails keeps it from no other.
 func (u *Upkeep) once(ctx context.Context) error {
-	return errors.Join(u.makeAhead(ctx), u.dropExpired(ctx), u.trimDefault(ctx))
+	first, others := u.makeAhead(ctx), []error{u.dropExpired(ctx), u.trimDefault(ctx)}
+	if outboxpg.LacksRights(first) {
+		others = slices.DeleteFunc(others, outboxpg.LacksRights) // the statements are for all three
+	}
+	return errors.Join(append(others, first)...)
 }
 
 func (u *Upkeep) makeAhead(ctx context.Context) error {
