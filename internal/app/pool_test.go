@@ -15,24 +15,6 @@ import (
 	"go.example/saga/internal/testenv"
 )
 
-func TestVerifiedAsksForCertificatesOverANetwork(t *testing.T) {
-	for given, want := range map[string]string{
-		"postgres://a:b@db.example:5432/x":                   "postgres://a:b@db.example:5432/x?sslmode=verify-full",
-		"postgres://a:b@db.example/x?connect_timeout=3":      "postgres://a:b@db.example/x?connect_timeout=3&sslmode=verify-full",
-		"postgres://a:b@10.0.0.7/x":                          "postgres://a:b@10.0.0.7/x?sslmode=verify-full",
-		"postgres://a:b@db.example/x?sslmode=disable":        "postgres://a:b@db.example/x?sslmode=disable",
-		"postgres://a:b@127.0.0.1/x":                         "postgres://a:b@127.0.0.1/x",
-		"postgres://a:b@[::1]/x":                             "postgres://a:b@[::1]/x",
-		"postgres://a:b@localhost/x":                         "postgres://a:b@localhost/x",
-		"postgres:///x?host=/var/run/postgresql":             "postgres:///x?host=/var/run/postgresql",
-		"postgres:///x?host=db.example":                      "postgres:///x?host=db.example&sslmode=verify-full",
-		"postgres://a:b@db.example/x?sslmode=require&user=c": "postgres://a:b@db.example/x?sslmode=require&user=c",
-		"not a url at all, which OpenPool will say: \x7f%zz": "not a url at all, which OpenPool will say: \x7f%zz",
-	} {
-		require.Equal(t, want, Verified(config.Secret(given)).Reveal())
-	}
-}
-
 // login makes a role that may log in to the database, until the test ends.
 func login(t *testing.T, pool *pgxpool.Pool, suffix string) (name string) {
 	t.Helper()

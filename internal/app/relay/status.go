@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"go.example/saga/internal/address"
 	"go.example/saga/pkg/outbox/outboxpg"
 	"go.example/saga/pkg/rabbit"
 )
@@ -94,7 +95,7 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 		looks.Go(func() {
 			status.Broker = BrokerReachable
 			if _, err := rabbit.Ping(ctx, broker(s)); err != nil {
-				status.Broker = err.Error()
+				status.Broker = address.Scrub(err.Error())
 			}
 		})
 	}
@@ -109,7 +110,7 @@ func readDatabase(ctx context.Context, d database) ([]ShardStatus, []ParkedStatu
 	case errors.Is(err, outboxpg.ErrNotInstalled):
 		return []ShardStatus{{Database: d.name, State: StateNoTables, LastError: outboxpg.ErrNotInstalled.Error()}}, nil
 	case err != nil:
-		return []ShardStatus{{Database: d.name, State: StateUnreachable, LastError: err.Error()}}, nil
+		return []ShardStatus{{Database: d.name, State: StateUnreachable, LastError: address.Scrub(err.Error())}}, nil
 	}
 	shards := make([]ShardStatus, len(lags))
 	for i, lag := range lags {

@@ -111,7 +111,7 @@ func newMigrate(o *options) *cobra.Command {
 				return err
 			}
 			lines := []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox}
-			if err := sagasql.Up(cmd.Context(), app.Verified(settings.DatabaseURL).Reveal(), settings.DatabaseSchema, lines...); err != nil {
+			if err := sagasql.Up(cmd.Context(), settings.DatabaseURL.Reveal(), settings.DatabaseSchema, lines...); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "the tables of outbox, saga and inbox are up to date")

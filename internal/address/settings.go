@@ -1,0 +1,194 @@
+package address
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgservicefile"
+)
+
+// settings are what the text of an address says, under libpq's keywords. pgx has the last
+// word on all of them; this tells whether it said something at all, and only once.
+type settings map[string]string
+
+func isURL(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+}
+
+// readSettings reads both forms and refuses what is in doubt.
+func readSettings(text string) (settings, error) {
+	if isURL(text) {
+		return readURL(text)
+	}
+	if scheme.MatchString(text) {
+		return nil, refuse("it does not begin with postgres://, and holds the beginning of a URL", databaseForm)
+	}
+	return readKeywords(text)
+}
+
+var scheme = regexp.MustCompile(`[A-Za-z]://`)
+
+func readURL(text string) (settings, error) {
+	u, err := cutURL(text)
+	if err != nil {
+		return nil, err
+	}
+	said := settings{}
+	user, password, _ := strings.Cut(u.login, ":")
+	said["user"], said["password"], said["dbname"] = decoded(user), decoded(password), decoded(u.path)
+	if password != said["password"] {
+		remember(password) // as it is written
+	}
+	if u.query == "" {
+		return said, nil
+	}
+	seen := map[string]bool{}
+	for pair := range strings.SplitSeq(u.query, "&") {
+		key, value, ok := strings.Cut(pair, "=")
+		if err := judgeKey(key, ok, seen); err != nil {
+			return nil, err
+		}
+		if key == "ssl" {
+			key, value = "sslmode", map[string]string{"true": "require"}[value]
+			if value == "" || seen[key] {
+				return nil, refuse("ssl may only be true, and not beside sslmode", "say sslmode=require or sslmode=disable")
+			}
+		}
+		said[keyword(key)] = decoded(value)
+	}
+	return said, nil
+}
+
+// keyword is libpq's word where pgx has two.
+func keyword(key string) string {
+	if key == "database" {
+		return "dbname"
+	}
+	return key
+}
+
+// readKeywords reads `keyword=value keyword='other value'`, with a backslash before what
+// would end a value.
+func readKeywords(text string) (settings, error) {
+	if strings.HasSuffix(text, `\`) {
+		return nil, refuse("it ends with a backslash", `write \\ for a backslash`)
+	}
+	said, seen := settings{}, map[string]bool{}
+	for text = strings.TrimSpace(text); text != ""; text = strings.TrimLeft(text, blanks) {
+		key, rest, ok := strings.Cut(text, "=")
+		key = strings.TrimRight(key, blanks)
+		if err := judgeKey(key, ok, seen); err != nil {
+			return nil, err
+		}
+		said[keyword(key)], text, ok = value(strings.TrimLeft(rest, blanks))
+		if !ok {
+			return nil, refuse("a quoted value has no end, or something else right behind it", `write \' for a quote in a value`)
+		}
+	}
+	return said, nil
+}
+
+const blanks = " \t\n\r\v\f"
+
+// value reads one value and returns what is behind it.
+func value(text string) (value, rest string, ok bool) {
+	quoted := strings.HasPrefix(text, "'")
+	if quoted {
+		text = text[1:]
+	}
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text):
+			i++
+			out.WriteByte(text[i])
+		case quoted && c == '\'':
+			rest = text[i+1:]
+			return out.String(), rest, rest == "" || strings.ContainsRune(blanks, rune(rest[0]))
+		case !quoted && strings.ContainsRune(blanks, rune(c)):
+			return out.String(), text[i:], true
+		case !quoted && strings.ContainsRune(`'"`, rune(c)):
+			return "", "", false
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return out.String(), "", !quoted
+}
+
+// keywords are the settings in that form, with another at the end. An empty value in what
+// somebody wrote would take the next setting for itself.
+func (s settings) keywords(last string) string {
+	var out strings.Builder
+	for key, value := range s {
+		fmt.Fprintf(&out, "%s='%s' ", key, strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value))
+	}
+	return out.String() + last
+}
+
+// judgeKey refuses what is no setting's name: a piece of a password, most likely, which
+// would be sent to the server and come back in its error.
+func judgeKey(key string, hasValue bool, seen map[string]bool) error {
+	const quote = `put a password with spaces or quotes into '…', and write \' and \\ for quote and backslash in it`
+	if !hasValue || !settingName.MatchString(key) || !slices.Contains(shortNames, key) && !strings.ContainsAny(key, "_.") {
+		return refuse("something in it is no known setting", databaseForm+"; "+encode+"; in the form of keywords, "+quote)
+	}
+	if seen[keyword(key)] {
+		return refuse("a setting stands in it twice", "write several databases as URLs, separated by white space")
+	}
+	seen[keyword(key)] = true
+	return nil
+}
+
+var settingName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.]*$`)
+
+// shortNames are the settings of the client and of the server whose names have neither
+// "_" nor ".". All others of the server have one.
+var shortNames = []string{
+	"host", "port", "dbname", "database", "user", "password", "passfile", "service", "servicefile", "options",
+	"ssl", "sslmode", "sslcert", "sslcertmode", "sslkey", "sslrootcert", "sslpassword", "sslsni", "sslnegotiation",
+	"krbspn", "krbsrvname", "timezone", "TimeZone", "datestyle", "DateStyle", "intervalstyle", "IntervalStyle", "role", "jit", "geqo",
+}
+
+// saidMode tells whether somebody has said an sslmode: in the address, in the service file
+// or in PGSSLMODE, in this order.
+func saidMode(said settings) (bool, error) {
+	mode, err := sslMode(said)
+	return slices.Contains([]string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}, mode), err
+}
+
+func sslMode(said settings) (string, error) {
+	if mode, ok := said["sslmode"]; ok {
+		return mode, nil
+	}
+	name, ok := said["service"]
+	if !ok {
+		name = os.Getenv("PGSERVICE")
+	}
+	if !ok && name == "" {
+		return os.Getenv("PGSSLMODE"), nil
+	}
+	file := said["servicefile"]
+	if file == "" {
+		file = os.Getenv("PGSERVICEFILE")
+	}
+	if home, err := os.UserHomeDir(); file == "" && err == nil {
+		file = filepath.Join(home, ".pg_service.conf")
+	}
+	services, err := pgservicefile.ReadServicefile(file)
+	if err != nil {
+		return "", unparsed(err)
+	}
+	service, err := services.GetService(name)
+	if err != nil {
+		return "", unparsed(err)
+	}
+	if mode, ok := service.Settings["sslmode"]; ok {
+		return mode, nil
+	}
+	return os.Getenv("PGSSLMODE"), nil
+}
