@@ -14,8 +14,14 @@ var (
 
 // SplitDatabases cuts a list of databases, which are separated by white space or commas,
 // where another URL begins: both may stand inside of an address. An address in keywords
-// (host=… dbname=…) is one database. It does not judge the addresses.
-func SplitDatabases(text string) []string { return split(text, databaseBegins) }
+// (host=… dbname=…) is one database, and the only one of its list. It does not judge the
+// addresses.
+func SplitDatabases(text string) []string {
+	if text = strings.Trim(text, blankOrComma); text != "" && !isURL(text) {
+		return []string{text}
+	}
+	return split(text, databaseBegins)
+}
 
 // Databases cuts a list and judges each of its addresses.
 func Databases(text string) ([]string, error) {

@@ -37,6 +37,11 @@ func readURL(text string) (settings, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, inner := range bracketed.FindAllStringSubmatch(u.hosts, -1) {
+		if !strings.Contains(inner[1], ":") {
+			return nil, refuse("brackets stand around what is no IPv6 address", encode)
+		}
+	}
 	said := settings{}
 	user, password, _ := strings.Cut(u.login, ":")
 	said["user"], said["password"], said["dbname"] = decoded(user), decoded(password), decoded(u.path)
@@ -63,6 +68,8 @@ func readURL(text string) (settings, error) {
 	return said, nil
 }
 
+var bracketed = regexp.MustCompile(`\[([^\]]*)\]?`)
+
 // keyword is libpq's word where pgx has two.
 func keyword(key string) string {
 	if key == "database" {
@@ -74,9 +81,6 @@ func keyword(key string) string {
 // readKeywords reads `keyword=value keyword='other value'`, with a backslash before what
 // would end a value.
 func readKeywords(text string) (settings, error) {
-	if strings.HasSuffix(text, `\`) {
-		return nil, refuse("it ends with a backslash", `write \\ for a backslash`)
-	}
 	said, seen := settings{}, map[string]bool{}
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimLeft(text, blanks) {
 		key, rest, ok := strings.Cut(text, "=")
@@ -86,11 +90,13 @@ func readKeywords(text string) (settings, error) {
 		}
 		said[keyword(key)], text, ok = value(strings.TrimLeft(rest, blanks))
 		if !ok {
-			return nil, refuse("a quoted value has no end, or something else right behind it", `write \' for a quote in a value`)
+			return nil, refuse("a value has a quote or a backslash in doubt", quoteValues)
 		}
 	}
 	return said, nil
 }
+
+const quoteValues = `put a password with spaces or quotes into '…', and write \' and \\ for quote and backslash in it`
 
 const blanks = " \t\n\r\v\f"
 
@@ -103,8 +109,10 @@ func value(text string) (value, rest string, ok bool) {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
-		case c == '\\' && i+1 < len(text):
-			i++
+		case c == '\\':
+			if i++; i == len(text) || !strings.ContainsRune(blanks+`\'`, rune(text[i])) {
+				return "", "", false // a backslash that somebody forgot to double
+			}
 			out.WriteByte(text[i])
 		case quoted && c == '\'':
 			rest = text[i+1:]
@@ -133,9 +141,8 @@ func (s settings) keywords(last string) string {
 // judgeKey refuses what is no setting's name: a piece of a password, most likely, which
 // would be sent to the server and come back in its error.
 func judgeKey(key string, hasValue bool, seen map[string]bool) error {
-	const quote = `put a password with spaces or quotes into '…', and write \' and \\ for quote and backslash in it`
 	if !hasValue || !settingName.MatchString(key) || !slices.Contains(shortNames, key) && !strings.ContainsAny(key, "_.") {
-		return refuse("something in it is no known setting", databaseForm+"; "+encode+"; in the form of keywords, "+quote)
+		return refuse("something in it is no known setting", databaseForm+"; "+encode+"; in the form of keywords, "+quoteValues)
 	}
 	if seen[keyword(key)] {
 		return refuse("a setting stands in it twice", "write several databases as URLs, separated by white space")

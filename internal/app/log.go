@@ -41,7 +41,6 @@ func Logger(level, format string) (*zap.Logger, error) {
 		OutputPaths:       []string{"stderr"},
 		ErrorOutputPaths:  []string{"stderr"},
 	}.Build(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return scrubbing{core} }))
-
 }
 
 // scrubbing takes the passwords out of what the other side said, see [address.Scrub].
