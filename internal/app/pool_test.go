@@ -3,14 +3,19 @@ package app
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/address"
 	"go.example/saga/internal/config"
 	"go.example/saga/internal/testenv"
 )
@@ -58,5 +63,42 @@ func TestSessionlessPoolReadsItsURLAgain(t *testing.T) {
 	require.Equal(t, first, who(), "a connection that stands is used")
 	pool.Reset()
 	require.Equal(t, second, who())
+	pool.Close()
+}
+
+// What the address says now is used as a whole, and a former host is left.
+func TestSessionlessPoolFollowsItsURL(t *testing.T) {
+	t.Parallel()
+	admin := testenv.Database(t)
+	old := testenv.StartProxy(t, admin.Config().ConnString())
+	var text atomic.Value
+	text.Store(old.URL)
+	pool, err := OpenSessionlessPool(t.Context(), func() (config.Secret, error) { return config.Secret(text.Load().(string)), nil }, "test", 3)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	port := func() (port int) {
+		conn, err := pool.Acquire(t.Context())
+		require.NoError(t, err)
+		defer conn.Release()
+		_, number, err := net.SplitHostPort(conn.Conn().PgConn().Conn().RemoteAddr().String())
+		require.NoError(t, err)
+		port, err = strconv.Atoi(number)
+		require.NoError(t, err)
+		return port
+	}
+	require.NotEqual(t, int(admin.Config().ConnConfig.Port), port())
+	held, err := pool.Acquire(t.Context())
+	require.NoError(t, err)
+	text.Store(admin.Config().ConnString())
+	require.Equal(t, int(admin.Config().ConnConfig.Port), port())
+	held.Release()
+	require.Equal(t, int(admin.Config().ConnConfig.Port), port())
+
+	other := *admin.Config().ConnConfig
+	text.Store(strings.Replace(admin.Config().ConnString(), other.Database, "another", 1))
+	pool.Reset()
+	err = pool.Ping(t.Context())
+	require.ErrorIs(t, err, address.ErrRefused)
+	require.ErrorContains(t, err, "names database another now")
 	pool.Close()
 }
