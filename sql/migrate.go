@@ -25,6 +25,10 @@ const (
 	stepTries = 30
 )
 
+// ErrAddress is an address of a database that can be read in two ways. Its text holds
+// nothing of the address; to try again is of no use.
+var ErrAddress = address.ErrRefused
+
 // Up brings the lines of a database to their newest version. The empty schema is
 // public; another one is created where it is missing. Each migration commits by
 // itself together with its row in the table saga_migration.
@@ -36,8 +40,8 @@ const (
 //
 // The url, or keywords in its place, must lead to PostgreSQL itself or to a pooler in
 // session mode. Beyond this machine it means sslmode=verify-full unless it says another.
-// One that can be read in two ways is refused before anything is connected; no error
-// quotes it.
+// One that can be read in two ways is [ErrAddress], before anything is connected; no
+// error quotes it.
 func Up(ctx context.Context, url, schema string, lines ...Line) error {
 	schema, err := checkSchema(schema)
 	if err != nil {

@@ -83,7 +83,7 @@ func plainHost(host string) bool {
 
 var (
 	plainFolder = regexp.MustCompile(`^(/[A-Za-z0-9_.+~-]*)+$`)
-	hostName    = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*\.?)+$`)
+	hostName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*\.?$`)
 )
 
 // plainName says that the text can only be a name, with others as extra characters.

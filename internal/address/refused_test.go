@@ -83,6 +83,7 @@ func TestRefused(t *testing.T) {
 		"postgres://u:kanari%ffvogel@h/x":                  "stands for no character",
 		"postgres://u:p@h:kanari/x":                        "client cannot read it",
 		"postgres://u:p@kan%40ari/x":                       "a host is no plain name",
+		"postgres://u:p@kanari..vogel/x":                   "a host is no plain name",
 		"postgres://u:p@-kanari/x":                         "a host is no plain name",
 		"postgres://u:p@[kanari]/x":                        "no IPv6 address",
 		"postgres://u:p@h/kanari%2Fvogel":                  "name is not plain",

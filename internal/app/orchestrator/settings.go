@@ -50,10 +50,13 @@ func DefaultSettings() Settings {
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	var queue, batch, retention error
-	database, broker := app.CheckDatabase("DATABASE_URL", s.DatabaseURL), app.CheckBroker("AMQP_URL", s.AMQPURL)
+	var broker, queue, batch, retention error
+	database := app.CheckDatabase("DATABASE_URL", s.DatabaseURL)
 	if s.DatabaseURL == "" {
 		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_reservation")
+	}
+	if s.AMQPURL != "" {
+		broker = app.CheckBroker("AMQP_URL", s.AMQPURL)
 	}
 	if s.ReplyQueue == "" || len(s.ReplyQueue) > protocol.MaxText {
 		queue = fmt.Errorf("REPLY_QUEUE has %d bytes, want 1 to %d", len(s.ReplyQueue), protocol.MaxText)
