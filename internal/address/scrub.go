@@ -36,8 +36,10 @@ func remember(secret string, shown ...string) {
 		return
 	}
 	quoted, _ := json.Marshal(secret) // a string has no error
-	forms := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), url.UserPassword("", secret).String()[1:],
-		string(quoted[1 : len(quoted)-1])}
+	forms := []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), url.UserPassword("", secret).String()[1:],
+		string(quoted[1 : len(quoted)-1]),
+	}
 	secrets.Lock()
 	defer secrets.Unlock()
 	for _, form := range forms {

@@ -1,7 +1,6 @@
 package address_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -36,5 +35,5 @@ func TestScrub(t *testing.T) {
 	require.Equal(t, io.EOF, address.ScrubError(io.EOF), "what holds no secret stays as it is")
 	err = address.ScrubError(fmt.Errorf("a mouse: %w", io.EOF))
 	require.EqualError(t, err, "a ***: EOF")
-	require.True(t, errors.Is(err, io.EOF))
+	require.ErrorIs(t, err, io.EOF)
 }

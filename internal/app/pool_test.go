@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/address"
@@ -76,28 +77,35 @@ func TestSessionlessPoolFollowsItsURL(t *testing.T) {
 	pool, err := OpenSessionlessPool(t.Context(), func() (config.Secret, error) { return config.Secret(text.Load().(string)), nil }, "test", 3)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	port := func() (port int) {
+	acquire := func() (conn *pgxpool.Conn, port string) {
 		conn, err := pool.Acquire(t.Context())
-		require.NoError(t, err)
-		defer conn.Release()
-		_, number, err := net.SplitHostPort(conn.Conn().PgConn().Conn().RemoteAddr().String())
-		require.NoError(t, err)
-		port, err = strconv.Atoi(number)
-		require.NoError(t, err)
-		return port
+		if err == nil {
+			_, port, err = net.SplitHostPort(conn.Conn().PgConn().Conn().RemoteAddr().String())
+		}
+		if !assert.NoError(t, err) {
+			return nil, ""
+		}
+		return conn, port
 	}
-	require.NotEqual(t, int(admin.Config().ConnConfig.Port), port())
-	held, err := pool.Acquire(t.Context())
-	require.NoError(t, err)
+	first, oldPort := acquire()
+	second, _ := acquire()
 	text.Store(admin.Config().ConnString())
-	require.Equal(t, int(admin.Config().ConnConfig.Port), port())
-	held.Release()
-	require.Equal(t, int(admin.Config().ConnConfig.Port), port())
+	third, newPort := acquire()
+	first.Release()
+	second.Release()
+	third.Release()
+	assert.Equal(t, strconv.Itoa(int(admin.Config().ConnConfig.Port)), newPort)
+	assert.NotEqual(t, oldPort, newPort)
+	for range 3 {
+		conn, port := acquire()
+		assert.Equal(t, newPort, port, "none of the old ones comes back")
+		conn.Release()
+	}
 
 	other := *admin.Config().ConnConfig
 	text.Store(strings.Replace(admin.Config().ConnString(), other.Database, "another", 1))
 	pool.Reset()
-	err = pool.Ping(t.Context())
+	_, err = pool.Exec(t.Context(), `SELECT`)
 	require.ErrorIs(t, err, address.ErrRefused)
 	require.ErrorContains(t, err, "names database another now")
 	pool.Close()

@@ -90,9 +90,11 @@ func (c *canary) program(ctx context.Context, words []string, database, broker s
 	cmd := exec.CommandContext(ctx, filepath.Join(c.programs, words[0]), words[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.TempDir(), "GODEBUG=netdns=go+2",
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + c.TempDir(), "GODEBUG=netdns=go+2",
 		"DATABASE_URL=" + database, "DATABASE_URLS=" + database, "AMQP_URL=" + broker,
-		"HEALTH_ADDR=127.0.0.1:0", "LISTEN_ADDR=127.0.0.1:0", "LOG_LEVEL=debug"}
+		"HEALTH_ADDR=127.0.0.1:0", "LISTEN_ADDR=127.0.0.1:0", "LOG_LEVEL=debug",
+	}
 	return cmd
 }
 
