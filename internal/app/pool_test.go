@@ -96,9 +96,13 @@ func TestSessionlessPoolFollowsItsURL(t *testing.T) {
 	third.Release()
 	assert.Equal(t, strconv.Itoa(int(admin.Config().ConnConfig.Port)), newPort)
 	assert.NotEqual(t, oldPort, newPort)
+	var all []*pgxpool.Conn
 	for range 3 {
 		conn, port := acquire()
 		assert.Equal(t, newPort, port, "none of the old ones comes back")
+		all = append(all, conn)
+	}
+	for _, conn := range all {
 		conn.Release()
 	}
 

@@ -2,7 +2,9 @@ package relaycmd
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -80,5 +82,34 @@ func TestStatusTriesTheBrokersInTurn(t *testing.T) {
 		_, out, errs := command(t, t.Context(), file, "status")
 		require.Regexp(t, ` `+want+"\n", out)
 		require.NotContains(t, out+errs, "S3cretPw")
+	}
+}
+
+// A server that repeats the password does not have it shown.
+func TestStatusIsScrubbed(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	answer := "SFATAL\x00C28P01\x00Mno way in with toldByTheServer\x00\x00"
+	answer = "E" + string(binary.BigEndian.AppendUint32(nil, uint32(len(answer)+4))) + answer
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1024))
+			_, _ = conn.Write([]byte(answer))
+			_ = conn.Close()
+		}
+	}()
+	url := "postgres://me:toldByTheServer@" + listener.Addr().String() + "/x?sslmode=disable"
+	file := configFile(t, "database_urls: "+url)
+	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"migrate"}, {"parked", "list"}} {
+		_, out, errs := command(t, t.Context(), file, args...)
+		require.Contains(t, out+errs, "no way in with ***", args)
+		require.NotContains(t, out+errs, "toldByTheServer", args)
+		require.NotContains(t, out+errs, "user=me", args)
 	}
 }
