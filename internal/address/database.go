@@ -3,7 +3,6 @@ package address
 import (
 	"errors"
 	"io/fs"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -82,59 +81,6 @@ func judge(said settings, conn *pgx.ConnConfig) error {
 func servers(conn *pgx.ConnConfig) []*pgconn.FallbackConfig {
 	first := &pgconn.FallbackConfig{Host: conn.Host, Port: conn.Port, TLSConfig: conn.TLSConfig}
 	return append([]*pgconn.FallbackConfig{first}, conn.Fallbacks...)
-}
-
-// verifyRemote gives the servers beyond this machine what pgx makes of verify-full for them,
-// and takes away the attempts without TLS.
-func verifyRemote(text string, said settings, conn *pgx.ConnConfig) error {
-	strict, err := pgx.ParseConfig(withVerifyFull(text, said))
-	if err != nil {
-		return unparsed(err)
-	}
-	verified := map[string]*pgconn.FallbackConfig{}
-	for _, server := range servers(strict) {
-		verified[server.Host] = server
-	}
-	var kept []*pgconn.FallbackConfig
-	for _, server := range servers(conn) {
-		if IsLocal(server.Host) {
-			kept = append(kept, server)
-			continue
-		}
-		tls := verified[server.Host]
-		if tls == nil || tls.TLSConfig == nil || tls.TLSConfig.InsecureSkipVerify {
-			return refuse("TLS cannot be demanded of a host", "say sslmode=verify-full in it")
-		}
-		if server.TLSConfig != nil {
-			kept = append(kept, &pgconn.FallbackConfig{Host: server.Host, Port: server.Port, TLSConfig: tls.TLSConfig})
-		}
-	}
-	conn.Host, conn.Port, conn.TLSConfig, conn.Fallbacks = kept[0].Host, kept[0].Port, kept[0].TLSConfig, kept[1:]
-	return nil
-}
-
-// withVerifyFull is the address with the setting, in the form's own way. The last one holds.
-func withVerifyFull(text string, said settings) string {
-	const setting = "sslmode=verify-full"
-	switch {
-	case !isURL(text):
-		return said.keywords(setting)
-	case !strings.Contains(text, "?"):
-		return text + "?" + setting
-	case strings.HasSuffix(text, "?"):
-		return text + setting
-	default:
-		return text + "&" + setting
-	}
-}
-
-// IsLocal says that a host is this machine: a socket, localhost or a loopback address.
-func IsLocal(host string) bool {
-	if strings.HasPrefix(host, "/") || strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
 
 func rememberLogin(said settings, conn *pgx.ConnConfig) {

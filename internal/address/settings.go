@@ -2,13 +2,9 @@ package address
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgservicefile"
 )
 
 // settings are what the text of an address says, under libpq's keywords. pgx has the last
@@ -159,43 +155,4 @@ var shortNames = []string{
 	"host", "port", "dbname", "database", "user", "password", "passfile", "service", "servicefile", "options",
 	"ssl", "sslmode", "sslcert", "sslcertmode", "sslkey", "sslrootcert", "sslpassword", "sslsni", "sslnegotiation",
 	"krbspn", "krbsrvname", "timezone", "TimeZone", "datestyle", "DateStyle", "intervalstyle", "IntervalStyle", "role", "jit", "geqo",
-}
-
-// saidMode tells whether somebody has said an sslmode: in the address, in the service file
-// or in PGSSLMODE, in this order.
-func saidMode(said settings) (bool, error) {
-	mode, err := sslMode(said)
-	return slices.Contains([]string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}, mode), err
-}
-
-func sslMode(said settings) (string, error) {
-	if mode, ok := said["sslmode"]; ok {
-		return mode, nil
-	}
-	name, ok := said["service"]
-	if !ok {
-		name = os.Getenv("PGSERVICE")
-	}
-	if !ok && name == "" {
-		return os.Getenv("PGSSLMODE"), nil
-	}
-	file := said["servicefile"]
-	if file == "" {
-		file = os.Getenv("PGSERVICEFILE")
-	}
-	if home, err := os.UserHomeDir(); file == "" && err == nil {
-		file = filepath.Join(home, ".pg_service.conf")
-	}
-	services, err := pgservicefile.ReadServicefile(file)
-	if err != nil {
-		return "", unparsed(err)
-	}
-	service, err := services.GetService(name)
-	if err != nil {
-		return "", unparsed(err)
-	}
-	if mode, ok := service.Settings["sslmode"]; ok {
-		return mode, nil
-	}
-	return os.Getenv("PGSSLMODE"), nil
 }
