@@ -11,9 +11,10 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"go.example/saga/internal/address"
 )
 
 const (
@@ -24,6 +25,10 @@ const (
 	stepTries = 30
 )
 
+// ErrAddress is an address of a database that can be read in two ways. Its text holds
+// nothing of the address; to try again is of no use.
+var ErrAddress = address.ErrRefused
+
 // Up brings the lines of a database to their newest version. The empty schema is
 // public; another one is created where it is missing. Each migration commits by
 // itself together with its row in the table saga_migration.
@@ -33,20 +38,23 @@ const (
 // lock and is repeated up to 30 times. After an error the call may be repeated: what
 // has been applied stays and is not applied again.
 //
-// The url must lead to PostgreSQL itself or to a pooler in session mode.
+// The url, or keywords in its place, must lead to PostgreSQL itself or to a pooler in
+// session mode. Beyond this machine it means sslmode=verify-full unless it says another.
+// One that can be read in two ways is [ErrAddress], before anything is connected; no
+// error quotes it.
 func Up(ctx context.Context, url, schema string, lines ...Line) error {
 	schema, err := checkSchema(schema)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	config, err := pgxpool.ParseConfig(url) // takes the pool's settings too
+	config, err := address.ParseDatabase(url)
 	if err != nil {
-		return fmt.Errorf("migrate: database URL: %w", err) // pgx leaves the password out
+		return fmt.Errorf("migrate: database URL: %w", err)
 	}
 	db := stdlib.OpenDB(*config.ConnConfig, stdlib.OptionAfterConnect(prepareSession))
 	defer db.Close()
 	if err := upLines(ctx, db, schema, lines); err != nil {
-		return fmt.Errorf("migrate database %s, schema %s: %w", config.ConnConfig.Database, schema, err)
+		return address.ScrubError(fmt.Errorf("migrate database %s, schema %s: %w", config.ConnConfig.Database, schema, err))
 	}
 	return nil
 }

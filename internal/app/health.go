@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"go.example/saga/internal/address"
 )
 
 const healthTimeout = 3 * time.Second
@@ -69,12 +71,12 @@ func healthHandler(ready func() error, more []Endpoint) http.Handler {
 		err := ready()
 		var remark *Remark
 		if err != nil && !errors.As(err, &remark) {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			http.Error(w, address.Scrub(err.Error()), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
 		if remark != nil {
-			fmt.Fprintln(w, remark)
+			fmt.Fprintln(w, address.Scrub(remark.Error()))
 		}
 	})
 	return mux

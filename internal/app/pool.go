@@ -2,18 +2,17 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	neturl "net/url"
-	"os"
-	"strings"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"go.example/saga/internal/address"
 	"go.example/saga/internal/config"
 	sagasql "go.example/saga/sql"
 )
@@ -51,14 +50,9 @@ var steadyPlans = map[string]string{
 	"plan_cache_mode": "force_generic_plan",
 }
 
-// errURL leaves the parser's own text out: it can quote pieces of the password.
-var errURL = errors.New("the database URL cannot be read; it has to look like " +
-	"postgres://user:password@host:5432/database?sslmode=disable " +
-	"with special characters in the password percent-encoded")
-
 // OpenPool makes a pool of at most maxConns connections, which name shows in
-// pg_stat_activity. It does not connect: the database need not be up yet. The
-// error never holds the URL, because the URL holds the password.
+// pg_stat_activity. It does not connect: the database need not be up yet. An address
+// that cannot be read is [address.ErrRefused]; its text is never part of an error.
 func OpenPool(ctx context.Context, url config.Secret, name string, maxConns int32) (*pgxpool.Pool, error) {
 	return openPool(ctx, url, name, maxConns, sessionLimits)
 }
@@ -87,34 +81,81 @@ func openPool(ctx context.Context, url config.Secret, name string, maxConns int3
 // OpenSessionlessPool makes a pool as [OpenPool] does, for who keeps nothing in a
 // session, so that PgBouncer in transaction mode may be in between: no settings but the
 // name, and prepared statements only where each connection is seen to have a server
-// process of its own. Every call needs a deadline of its own. url is
-// asked again for each connection, so that a changed user and password are used.
+// process of its own. Every call needs a deadline of its own.
+//
+// url is asked again for each connection, and all that it says is used then: a new user
+// and password, another host. Once it says so, the connections to the former host are
+// closed as they come back. Another database is refused, because what was read there says
+// nothing here.
 func OpenSessionlessPool(ctx context.Context, url func() (config.Secret, error), name string, maxConns int32) (*pgxpool.Pool, error) {
 	text, err := url()
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := poolConfig(text, name, maxConns)
+	cfg, err := sessionlessConfig(text, name, maxConns)
 	if err != nil {
 		return nil, err
 	}
-	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	cfg.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
-		text, err := url()
-		if err != nil {
-			return err
-		}
-		fresh, err := pgx.ParseConfig(text.Reveal())
-		if err != nil {
-			return errURL
-		}
-		conn.User, conn.Password = fresh.User, fresh.Password
-		if direct(ctx, conn) {
-			conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
-		}
-		return nil
+	r := rereader{url: url, name: name, database: cfg.ConnConfig.Database}
+	r.changed(cfg.ConnConfig)
+	cfg.BeforeConnect = r.beforeConnect
+	pool, err := newPool(ctx, cfg)
+	r.pool.Store(pool)
+	return pool, err
+}
+
+func sessionlessConfig(text config.Secret, name string, maxConns int32) (*pgxpool.Config, error) {
+	cfg, err := poolConfig(text, name, maxConns)
+	if err == nil {
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
-	return newPool(ctx, cfg)
+	return cfg, err
+}
+
+// rereader reads the address of a pool's database anew.
+type rereader struct {
+	url            func() (config.Secret, error)
+	name, database string
+	pool           atomic.Pointer[pgxpool.Pool]
+
+	mu      sync.Mutex
+	servers string // where the last one led
+}
+
+func (r *rereader) beforeConnect(ctx context.Context, conn *pgx.ConnConfig) error {
+	text, err := r.url()
+	if err != nil {
+		return err
+	}
+	fresh, err := sessionlessConfig(text, r.name, 1)
+	if err != nil {
+		return err
+	}
+	if fresh.ConnConfig.Database != r.database {
+		return fmt.Errorf("%w: it names database %s now, and named %s at the start: restart the program for another list",
+			address.ErrRefused, fresh.ConnConfig.Database, r.database)
+	}
+	if pool := r.pool.Load(); r.changed(fresh.ConnConfig) && pool != nil {
+		pool.Reset()
+	}
+	*conn = *fresh.ConnConfig
+	if direct(ctx, conn) {
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	}
+	return nil
+}
+
+// changed tells whether the servers are others than at the last call.
+func (r *rereader) changed(conn *pgx.ConnConfig) bool {
+	servers := net.JoinHostPort(conn.Host, strconv.Itoa(int(conn.Port)))
+	for _, f := range conn.Fallbacks {
+		servers += " " + net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port)))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.servers
+	r.servers = servers
+	return before != servers
 }
 
 // direct finds out, with a connection of its own, whether the server process that
@@ -131,9 +172,9 @@ func direct(ctx context.Context, cfg *pgx.ConnConfig) bool {
 }
 
 func poolConfig(url config.Secret, name string, maxConns int32) (*pgxpool.Config, error) {
-	cfg, err := pgxpool.ParseConfig(Verified(url).Reveal())
+	cfg, err := address.ParseDatabase(url.Reveal())
 	if err != nil {
-		return nil, errURL
+		return nil, err
 	}
 	cfg.MaxConns = maxConns
 	cfg.MaxConnLifetime = connMaxLifetime
@@ -156,33 +197,6 @@ func newPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("make the pool for database %s: %w", cfg.ConnConfig.Database, err)
 	}
 	return pool, nil
-}
-
-// Verified adds to a database's URL what libpq's default lacks: over a network, TLS
-// and a certificate that is checked. Another sslmode in the URL, or in PGSSLMODE, is
-// somebody's choice and stays.
-func Verified(url config.Secret) config.Secret {
-	parsed, err := neturl.Parse(url.Reveal())
-	if err != nil || parsed.Query().Has("sslmode") || os.Getenv("PGSSLMODE") != "" || isLocal(parsed) {
-		return url
-	}
-	query := parsed.Query()
-	query.Set("sslmode", "verify-full")
-	parsed.RawQuery = query.Encode()
-	return config.Secret(parsed.String())
-}
-
-// isLocal says that the server is on this machine: a loopback address or a socket.
-func isLocal(url *neturl.URL) bool {
-	host := url.Hostname()
-	if host == "" {
-		host = url.Query().Get("host")
-	}
-	if host == "" || host == "localhost" || strings.HasPrefix(host, "/") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // ClosePools closes the pools at the end of the process. It does not wait long for

@@ -3,35 +3,23 @@ package app
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/address"
 	"go.example/saga/internal/config"
 	"go.example/saga/internal/testenv"
 )
-
-func TestVerifiedAsksForCertificatesOverANetwork(t *testing.T) {
-	for given, want := range map[string]string{
-		"postgres://a:b@db.example:5432/x":                   "postgres://a:b@db.example:5432/x?sslmode=verify-full",
-		"postgres://a:b@db.example/x?connect_timeout=3":      "postgres://a:b@db.example/x?connect_timeout=3&sslmode=verify-full",
-		"postgres://a:b@10.0.0.7/x":                          "postgres://a:b@10.0.0.7/x?sslmode=verify-full",
-		"postgres://a:b@db.example/x?sslmode=disable":        "postgres://a:b@db.example/x?sslmode=disable",
-		"postgres://a:b@127.0.0.1/x":                         "postgres://a:b@127.0.0.1/x",
-		"postgres://a:b@[::1]/x":                             "postgres://a:b@[::1]/x",
-		"postgres://a:b@localhost/x":                         "postgres://a:b@localhost/x",
-		"postgres:///x?host=/var/run/postgresql":             "postgres:///x?host=/var/run/postgresql",
-		"postgres:///x?host=db.example":                      "postgres:///x?host=db.example&sslmode=verify-full",
-		"postgres://a:b@db.example/x?sslmode=require&user=c": "postgres://a:b@db.example/x?sslmode=require&user=c",
-		"not a url at all, which OpenPool will say: \x7f%zz": "not a url at all, which OpenPool will say: \x7f%zz",
-	} {
-		require.Equal(t, want, Verified(config.Secret(given)).Reveal())
-	}
-}
 
 // login makes a role that may log in to the database, until the test ends.
 func login(t *testing.T, pool *pgxpool.Pool, suffix string) (name string) {
@@ -76,5 +64,53 @@ func TestSessionlessPoolReadsItsURLAgain(t *testing.T) {
 	require.Equal(t, first, who(), "a connection that stands is used")
 	pool.Reset()
 	require.Equal(t, second, who())
+	pool.Close()
+}
+
+// What the address says now is used as a whole, and a former host is left.
+func TestSessionlessPoolFollowsItsURL(t *testing.T) {
+	t.Parallel()
+	admin := testenv.Database(t)
+	old := testenv.StartProxy(t, admin.Config().ConnString())
+	var text atomic.Value
+	text.Store(old.URL)
+	pool, err := OpenSessionlessPool(t.Context(), func() (config.Secret, error) { return config.Secret(text.Load().(string)), nil }, "test", 3)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	acquire := func() (conn *pgxpool.Conn, port string) {
+		conn, err := pool.Acquire(t.Context())
+		if err == nil {
+			_, port, err = net.SplitHostPort(conn.Conn().PgConn().Conn().RemoteAddr().String())
+		}
+		if !assert.NoError(t, err) {
+			return nil, ""
+		}
+		return conn, port
+	}
+	first, oldPort := acquire()
+	second, _ := acquire()
+	text.Store(admin.Config().ConnString())
+	third, newPort := acquire()
+	first.Release()
+	second.Release()
+	third.Release()
+	assert.Equal(t, strconv.Itoa(int(admin.Config().ConnConfig.Port)), newPort)
+	assert.NotEqual(t, oldPort, newPort)
+	var all []*pgxpool.Conn
+	for range 3 {
+		conn, port := acquire()
+		assert.Equal(t, newPort, port, "none of the old ones comes back")
+		all = append(all, conn)
+	}
+	for _, conn := range all {
+		conn.Release()
+	}
+
+	other := *admin.Config().ConnConfig
+	text.Store(strings.Replace(admin.Config().ConnString(), other.Database, "another", 1))
+	pool.Reset()
+	_, err = pool.Exec(t.Context(), `SELECT`)
+	require.ErrorIs(t, err, address.ErrRefused)
+	require.ErrorContains(t, err, "names database another now")
 	pool.Close()
 }

@@ -14,6 +14,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"go.example/saga/internal/address"
 )
 
 // Exit codes of every command.
@@ -67,10 +69,13 @@ func Run(ctx context.Context, root *cobra.Command) int {
 	if err == nil {
 		return ExitOK
 	}
-	fmt.Fprintf(root.ErrOrStderr(), "%s: %v\n", root.Name(), err)
+	fmt.Fprintf(root.ErrOrStderr(), "%s: %s\n", root.Name(), address.Scrub(err.Error()))
 	var coded *Error
 	if errors.As(err, &coded) {
 		return coded.Code
+	}
+	if errors.Is(err, address.ErrRefused) {
+		return ExitUsage
 	}
 	return ExitFailed
 }

@@ -7,7 +7,6 @@ package config
 import (
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/goccy/go-yaml"
@@ -66,9 +65,4 @@ func (s Secret) Reveal() string { return string(s) }
 // Required is the error for a setting that has no default.
 func Required(field, variable, example string) error {
 	return fmt.Errorf("%s is not set: set %s, for example %s", field, variable, example)
-}
-
-// List is a setting of several values, separated by white space or commas.
-func List(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' })
 }

@@ -12,8 +12,9 @@ import (
 // their defaults.
 type Config struct {
 	// URL gives amqp://user:password@host:port/vhost or amqps://…, with reserved
-	// characters percent-encoded. It is asked at each dial. A heartbeat parameter
-	// in it overrides Heartbeat.
+	// characters percent-encoded. Several, separated by white space or commas, and
+	// several hosts in one (a:5672,b:5672), are tried in their order. It is asked at
+	// each dial. A heartbeat parameter in it overrides Heartbeat.
 	URL func(ctx context.Context) (string, error)
 	// Name is shown by the broker as the connection's name and becomes the app_id
 	// of published messages. At most 255 bytes.
@@ -21,8 +22,8 @@ type Config struct {
 	// Heartbeat is how often both sides show that they live, in whole seconds;
 	// after one and a half of it without a sign the session ends. Default 5 s.
 	Heartbeat time.Duration
-	// DialTimeout bounds connecting, the TLS handshake and the login together.
-	// Default 3 s.
+	// DialTimeout bounds connecting, the TLS handshake and the login together, at one
+	// address. Default 3 s.
 	DialTimeout time.Duration
 	// WriteTimeout bounds one write to the socket. Default 5 s.
 	WriteTimeout time.Duration

@@ -5,7 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"strconv"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -18,42 +18,69 @@ type link struct {
 	vhost  string
 }
 
-// dial connects and logs in within the configured time.
+// dial connects and logs in at the first of the configured addresses that lets it, in
+// their order. One that does not answer costs the configured time at most, and less where
+// ctx leaves less for all of them.
 func dial(ctx context.Context, cfg Config) (*link, error) {
 	text, err := cfg.URL(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("get the broker's URL: %w", err)
 	}
-	uri, err := parseURL(text)
+	servers, err := parseURL(text)
 	if err != nil {
 		return nil, err
 	}
-	secure, err := secured(cfg, uri)
+	secure, err := secured(cfg, servers)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, cfg.DialTimeout,
-		fmt.Errorf("no login within %s", cfg.DialTimeout))
+	var failed error
+	for i, s := range servers {
+		l, err := dialOne(ctx, cfg, s, secure.Clone(), share(ctx, cfg.DialTimeout, len(servers)-i))
+		if err == nil {
+			return l, nil
+		}
+		if failed == nil {
+			failed = err
+		} else {
+			failed = fmt.Errorf("%w; %w", failed, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, failed
+}
+
+// share is the time for the first of n attempts.
+func share(ctx context.Context, most time.Duration, n int) time.Duration {
+	if end, bounded := ctx.Deadline(); bounded {
+		return min(most, time.Until(end)/time.Duration(n))
+	}
+	return most
+}
+
+func dialOne(ctx context.Context, cfg Config, s server, secure *tls.Config, within time.Duration) (*link, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("no login within %s", within.Round(time.Millisecond)))
 	defer cancel()
-	address := net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port))
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.name)
 	if err != nil {
 		return nil, dialError(err)
 	}
-	l := &link{socket: newSocket(conn, cfg.WriteTimeout), vhost: uri.Vhost}
+	l := &link{socket: newSocket(conn, cfg.WriteTimeout), vhost: s.uri.Vhost}
 	err = l.within(ctx, func() error {
-		l.Connection, err = amqp.DialConfig(text, settings(cfg, uri, secure, l.socket))
+		l.Connection, err = amqp.DialConfig(s.url, settings(cfg, s.uri, secure, l.socket))
 		return err
 	})
 	if err != nil {
 		l.socket.abort(net.ErrClosed) // the library leaves it open after a failed login
-		return nil, fmt.Errorf("log in at %s: %w", address, dialError(err))
+		return nil, fmt.Errorf("log in at %s: %w", s.name, dialError(err))
 	}
 	return l, nil
 }
 
 // secured asks for the TLS settings; nil are the library's own.
-func secured(cfg Config, uri amqp.URI) (*tls.Config, error) {
+func secured(cfg Config, servers []server) (*tls.Config, error) {
 	if cfg.TLS == nil {
 		return nil, nil
 	}
@@ -61,10 +88,12 @@ func secured(cfg Config, uri amqp.URI) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get the TLS settings: %w", err)
 	}
-	if secure != nil && uri.Scheme != "amqps" {
-		return nil, fmt.Errorf("%w: with TLS settings it has to begin with amqps", ErrURL)
+	for _, s := range servers {
+		if secure != nil && s.uri.Scheme != "amqps" {
+			return nil, fmt.Errorf("%w: with TLS settings it has to begin with amqps", ErrURL)
+		}
 	}
-	return secure.Clone(), nil // the library writes into it
+	return secure, nil // the library writes into it: each dial has a copy
 }
 
 // settings are the library's for one dial. Recovery stays nil, see the package's

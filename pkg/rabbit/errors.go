@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"go.example/saga/internal/address"
 )
 
 // Why a session could not be opened. The first two need a change of settings or
@@ -29,6 +31,7 @@ var ErrClosed = errors.New("the session was closed")
 
 // dialError puts a failed dial under one of the errors above.
 func dialError(err error) error {
+	err = address.ScrubError(err)
 	var reply *amqp.Error
 	if errors.As(err, &reply) && (reply.Server || errors.Is(reply, amqp.ErrSASL)) {
 		return fmt.Errorf("%w: %w", ErrDenied, err)
@@ -39,6 +42,7 @@ func dialError(err error) error {
 // setupError does the same for what follows the login. Other refusals by the
 // broker stay as they are.
 func setupError(err error) error {
+	err = address.ScrubError(err)
 	var reply *amqp.Error
 	switch {
 	case !errors.As(err, &reply):
@@ -54,6 +58,11 @@ func setupError(err error) error {
 
 // endError words why the library reports the end of a channel.
 func endError(reply *amqp.Error) error {
+	if reply != nil {
+		scrubbed := *reply
+		scrubbed.Reason = address.Scrub(reply.Reason)
+		reply = &scrubbed
+	}
 	switch {
 	case reply == nil:
 		return ErrClosed

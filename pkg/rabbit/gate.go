@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"go.example/saga/internal/address"
 )
 
 // gate is shut while the broker blocks publishers. The zero value is open.
@@ -18,7 +20,7 @@ type gate struct {
 func (g *gate) set(b amqp.Blocking) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.reason = b.Reason
+	g.reason = address.Scrub(b.Reason)
 	if b.Active && g.opened == nil {
 		g.opened = make(chan struct{})
 	}

@@ -1,26 +1,49 @@
 package rabbit
 
 import (
-	"net/url"
+	"fmt"
+	"net"
+	"strconv"
 	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"go.example/saga/internal/address"
 )
 
-// parseURL reads the broker's URL. Its error never quotes the URL, as those of
-// net/url and of the library do.
-func parseURL(text string) (amqp.URI, error) {
-	uri, err := amqp.ParseURI(text)
+// server is one address that a session may be opened at.
+type server struct {
+	url  string
+	uri  amqp.URI
+	name string // host and port
+}
+
+// CheckURL judges what [Config].URL gives. It connects to nothing. The error is [ErrURL],
+// and holds nothing of the text.
+func CheckURL(text string) error {
+	_, err := parseURL(text)
+	return err
+}
+
+// parseURL reads the addresses, and sees to it that the library reads them likewise. Its
+// error never quotes them, as those of net/url and of the library do.
+func parseURL(text string) ([]server, error) {
+	brokers, err := address.Brokers(text)
 	if err != nil {
-		return amqp.URI{}, ErrURL
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
-	// An unescaped "/", "?" or "#" in the password ends the authority early: the
-	// user then reads as the host and the start of the password as the port,
-	// which would show up in the dial's error.
-	if u, err := url.Parse(text); err != nil || u.User == nil && strings.Contains(text, "@") {
-		return amqp.URI{}, ErrURL
+	servers := make([]server, len(brokers))
+	for i, b := range brokers {
+		uri, err := amqp.ParseURI(b.URL)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w: a parameter behind \"?\" has a value that it cannot have", ErrURL, address.ErrRefused)
+		}
+		if uri.Host != b.Host || uri.Port != b.Port || uri.Vhost != b.Vhost || (uri.Scheme == "amqps") != b.TLS {
+			return nil, fmt.Errorf("%w: %w: it can be read in two ways", ErrURL, address.ErrRefused)
+		}
+		servers[i] = server{b.URL, uri, net.JoinHostPort(b.Host, strconv.Itoa(b.Port))}
 	}
-	return uri, nil
+	return servers, nil
 }
 
 // logins are the mechanisms that the URL names, made anew for each dial.

@@ -26,7 +26,7 @@ const secret = "a token of some length"
 
 func settings(change func(*Settings)) Settings {
 	s := DefaultSettings()
-	s.DatabaseURL = "postgres://x"
+	s.DatabaseURL = "postgres://x/y"
 	change(&s)
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/protocol"
 )
@@ -49,9 +50,13 @@ func DefaultSettings() Settings {
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	var database, queue, batch, retention error
+	var broker, queue, batch, retention error
+	database := app.CheckDatabase("DATABASE_URL", s.DatabaseURL)
 	if s.DatabaseURL == "" {
 		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_reservation")
+	}
+	if s.AMQPURL != "" {
+		broker = app.CheckBroker("AMQP_URL", s.AMQPURL)
 	}
 	if s.ReplyQueue == "" || len(s.ReplyQueue) > protocol.MaxText {
 		queue = fmt.Errorf("REPLY_QUEUE has %d bytes, want 1 to %d", len(s.ReplyQueue), protocol.MaxText)
@@ -62,7 +67,7 @@ func (s *Settings) Validate() error {
 	if s.Retention != 0 && s.Retention < minRetention {
 		retention = fmt.Errorf("ORCHESTRATOR_RETENTION is %s, want at least %s, or 0 to keep finished sagas for ever", s.Retention, minRetention)
 	}
-	return errors.Join(database, queue, batch, retention, s.validateAdmin())
+	return errors.Join(database, broker, queue, batch, retention, s.validateAdmin())
 }
 
 // RequireBroker is nil if the broker's address is set.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.example/saga/internal/app"
-	"go.example/saga/internal/config"
 	sagasql "go.example/saga/sql"
 )
 
@@ -23,7 +21,7 @@ func Migrate(ctx context.Context, s Settings, done func(database string)) error 
 	}
 	var errs []error
 	for _, d := range databases {
-		if err := sagasql.Up(ctx, app.Verified(config.Secret(d.url)).Reveal(), s.DatabaseSchema, line); err != nil {
+		if err := sagasql.Up(ctx, d.url, s.DatabaseSchema, line); err != nil {
 			errs = append(errs, err)
 			continue
 		}

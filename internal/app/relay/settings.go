@@ -8,24 +8,26 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
+	"go.example/saga/internal/address"
+	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/outbox/adopt"
 )
 
 // Settings are those of every command of the relay.
 type Settings struct {
-	// DatabaseURLs names the databases whose outboxes are relayed, in the URL
-	// form, separated by white space or commas.
+	// DatabaseURLs names the databases whose outboxes are relayed: URLs, separated by
+	// white space or commas, or one database in the form of keywords.
 	DatabaseURLs config.Secret `yaml:"database_urls" env:"DATABASE_URLS"`
 	// DatabaseURLsFile holds them instead, and is read again for each connection, so
-	// that a password can change while the relay runs.
+	// that passwords and hosts can change while the relay runs.
 	DatabaseURLsFile string `yaml:"database_urls_file" env:"DATABASE_URLS_FILE"`
 	// DatabaseSchema holds the tables; empty means public.
 	DatabaseSchema string `yaml:"database_schema" env:"DATABASE_SCHEMA"`
-	// AMQPURL is needed by run; status dials it if it is set.
+	// AMQPURL is needed by run; status dials it if it is set. Of several URLs, or hosts in
+	// one, the first that answers is used.
 	AMQPURL config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
 	// AMQPURLFile holds it instead, and is read again for each connection.
 	AMQPURLFile string `yaml:"amqp_url_file" env:"AMQP_URL_FILE"`
@@ -77,18 +79,46 @@ const (
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	var databases error
-	if s.DatabaseURLs == "" && s.DatabaseURLsFile == "" || s.DatabaseURLs != "" && len(config.List(s.DatabaseURLs.Reveal())) == 0 {
-		databases = config.Required("the list of databases", "DATABASE_URLS",
-			"\"postgres://user@127.0.0.1:5432/saga_hotel postgres://user@127.0.0.1:5432/saga_payment\"")
-	}
-	return errors.Join(databases,
-		either("DATABASE_URLS", s.DatabaseURLs, s.DatabaseURLsFile), either("AMQP_URL", s.AMQPURL, s.AMQPURLFile),
+	return errors.Join(s.validateDatabases(), s.validateBroker(),
 		within("RELAY_WINDOW", s.Window, 1, maxWindow), within("RELAY_PAGE", s.Page, 1, maxWindow),
 		within("RELAY_LEASE", s.Lease, minLease, maxLease), within("RELAY_SHARDS", s.Shards, 0, maxShards),
 		within("RELAY_RETRY_FOR", s.RetryFor, time.Second, 10*365*24*time.Hour),
 		within("RELAY_RETENTION", s.Retention, time.Second, 100*365*24*time.Hour),
 		within("RELAY_PARTITION_ROWS", s.PartitionRows, 1000, 1_000_000_000))
+}
+
+// validateDatabases judges the list as it is at the start.
+func (s *Settings) validateDatabases() error {
+	if err := either("DATABASE_URLS", s.DatabaseURLs, s.DatabaseURLsFile); err != nil {
+		return err
+	}
+	text, err := fileOr(s.DatabaseURLs, s.DatabaseURLsFile)
+	if err != nil {
+		return fmt.Errorf("DATABASE_URLS_FILE: %w", err)
+	}
+	urls, err := address.Databases(text)
+	if err != nil {
+		return fmt.Errorf("DATABASE_URLS: %w", err)
+	}
+	if len(urls) == 0 {
+		return config.Required("the list of databases", "DATABASE_URLS",
+			"\"postgres://user@127.0.0.1:5432/saga_hotel postgres://user@127.0.0.1:5432/saga_payment\"")
+	}
+	return nil
+}
+
+func (s *Settings) validateBroker() error {
+	if err := either("AMQP_URL", s.AMQPURL, s.AMQPURLFile); err != nil {
+		return err
+	}
+	text, err := fileOr(s.AMQPURL, s.AMQPURLFile)
+	if err != nil {
+		return fmt.Errorf("AMQP_URL_FILE: %w", err)
+	}
+	if s.RequireBroker() != nil {
+		return nil // a command that needs it says so
+	}
+	return app.CheckBroker("AMQP_URL", config.Secret(text))
 }
 
 func within[T cmp.Ordered](variable string, value, least, most T) error {
@@ -116,12 +146,12 @@ func (s *Settings) RequireBroker() error {
 // databaseURLs reads the list as it is now.
 func (s *Settings) databaseURLs() ([]string, error) {
 	text, err := fileOr(s.DatabaseURLs, s.DatabaseURLsFile)
-	return config.List(text), err
+	return address.SplitDatabases(text), err
 }
 
 func (s *Settings) amqpURL(context.Context) (string, error) {
 	text, err := fileOr(s.AMQPURL, s.AMQPURLFile)
-	return strings.TrimSpace(text), err
+	return text, err
 }
 
 func fileOr(value config.Secret, file string) (string, error) {

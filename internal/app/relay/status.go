@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"go.example/saga/internal/address"
 	"go.example/saga/pkg/outbox/outboxpg"
 	"go.example/saga/pkg/rabbit"
 )
@@ -114,7 +115,7 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 		looks.Go(func() {
 			status.Broker = BrokerReachable
 			if _, err := rabbit.Ping(ctx, broker(s)); err != nil {
-				status.Broker = err.Error()
+				status.Broker = address.Scrub(err.Error())
 			}
 		})
 	}

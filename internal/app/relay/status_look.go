@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go.example/saga/internal/address"
 	"go.example/saga/pkg/outbox/outboxpg"
 	engine "go.example/saga/pkg/outbox/relay"
 )
@@ -23,7 +24,7 @@ type databaseLook struct {
 func (l *databaseLook) read(ctx context.Context) {
 	lags, err := l.log.Lag(ctx)
 	if err != nil {
-		l.shards = []ShardStatus{{Database: l.name, State: stateOfError(err), LastError: err.Error()}}
+		l.shards = []ShardStatus{{Database: l.name, State: stateOfError(err), LastError: address.Scrub(err.Error())}}
 	}
 	for _, lag := range lags {
 		l.shards = append(l.shards, shardStatus(l.name, lag))

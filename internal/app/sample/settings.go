@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 )
 
@@ -19,7 +20,7 @@ type Settings struct {
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	var database, broker error
+	database, broker := app.CheckDatabase("DATABASE_URL", s.DatabaseURL), app.CheckBroker("AMQP_URL", s.AMQPURL)
 	if s.DatabaseURL == "" {
 		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_hotel")
 	}

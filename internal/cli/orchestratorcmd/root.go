@@ -23,6 +23,8 @@ Settings come from the environment, over those of the --config file:
 DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, REPLY_QUEUE (saga.replies),
 BATCH_SIZE (100), ORCHESTRATOR_RETENTION (0: for ever), HEALTH_ADDR, LOG_LEVEL,
 LOG_FORMAT.
+AMQP_URL may list several brokers. Percent-encode special characters in passwords.
+Beyond this machine DATABASE_URL means sslmode=verify-full unless it says otherwise.
 ADMIN_ADDRESS serves operators by HTTP, see /openapi.yaml there; beyond this machine
 only with ADMIN_TOKEN or ADMIN_TOKEN_FILE, which the callers have to send.
 
@@ -111,7 +113,7 @@ func newMigrate(o *options) *cobra.Command {
 				return err
 			}
 			lines := []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox}
-			if err := sagasql.Up(cmd.Context(), app.Verified(settings.DatabaseURL).Reveal(), settings.DatabaseSchema, lines...); err != nil {
+			if err := sagasql.Up(cmd.Context(), settings.DatabaseURL.Reveal(), settings.DatabaseSchema, lines...); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "the tables of outbox, saga and inbox are up to date")

@@ -14,7 +14,8 @@ import (
 const settingsHelp = `
 
 Settings come from the environment, over those of the --config file:
-DATABASE_URL, AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.`
+DATABASE_URL, AMQP_URL (one broker or several), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+Percent-encode special characters in passwords.`
 
 // Participant is the command of a service that carries out one step of the saga.
 func Participant(name, short string, serve func(context.Context, sample.Settings) error) *cobra.Command {
