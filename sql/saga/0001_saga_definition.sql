@@ -2,6 +2,30 @@
 -- so a version that changed under it would change its past: the table refuses.
 
 -- +goose Up
+
+-- Row security leaves out rows without a word, and a saga that is left out looks like one
+-- that does not exist. So every statement of ours that reads sagas asks this first, and
+-- is refused where rows would be left out. It is STABLE: one call a statement, before the
+-- first row, also where no row is there. Functions have SET row_security = off instead,
+-- for the same. Nobody's session has to be set up for it: the statements also run in
+-- transactions whose other tables may well have row security.
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_visible() RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF pg_catalog.row_security_active('public.saga'::regclass)
+    OR pg_catalog.row_security_active('public.saga_history'::regclass)
+    OR pg_catalog.row_security_active('public.saga_definition'::regclass) THEN
+        RAISE EXCEPTION 'row security hides sagas from the role %', current_user
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('ALTER ROLE %I BYPASSRLS, or disable row security on the tables saga, saga_history and saga_definition.', current_user);
+    END IF;
+    RETURN true;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.saga_visible() IS
+    'True where no row security hides sagas, their history or definitions from the current role; else error 42501.';
+
 CREATE TABLE public.saga_definition (
     name       text        NOT NULL,
     version    integer     NOT NULL,

@@ -19,7 +19,7 @@ WITH c AS MATERIALIZED (
            CASE c.op WHEN 'REQUEST' THEN '{}'::jsonb
                 ELSE '{"type": "urn:problem:saga:cancelled", "title": "The request was cancelled before it arrived"}' END
     FROM c
-    WHERE c.op IN ('REQUEST', 'CANCEL')
+    WHERE c.op IN ('REQUEST', 'CANCEL') AND public.saga_barrier_visible()
     ORDER BY c.saga, c.step COLLATE "C"
     ON CONFLICT DO NOTHING
     RETURNING saga_id, step

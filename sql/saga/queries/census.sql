@@ -3,5 +3,5 @@
 SELECT s.type, s.status, s.paused, count(*),
        COALESCE(extract(epoch FROM clock_timestamp() - min(s.wake_at))::float8, 0)
 FROM public.saga AS s
-WHERE s.look_at IS NOT NULL
+WHERE s.look_at IS NOT NULL AND public.saga_visible()
 GROUP BY s.type, s.status, s.paused

@@ -13,7 +13,7 @@ WITH bound AS (
 ), met AS (
     SELECT s.id, s.ended_at
     FROM public.saga s
-    WHERE s.id > $2::uuid AND s.id < (SELECT bound.id FROM bound)
+    WHERE s.id > $2::uuid AND s.id < (SELECT bound.id FROM bound) AND public.saga_visible()
     ORDER BY s.id
     LIMIT $3::integer
 ), old AS (

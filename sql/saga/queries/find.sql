@@ -11,7 +11,8 @@
 -- $14 paused. $15 rows.
 SELECT s.id
 FROM public.saga s
-WHERE (NOT $1::boolean OR s.look_at IS NOT NULL)
+WHERE public.saga_visible()
+  AND (NOT $1::boolean OR s.look_at IS NOT NULL)
   AND ($2::text = '' OR s.type = $2)
   AND ($3::text = '' OR s.business_key = $3)
   AND ($4::uuid IS NULL OR s.id < $4)
