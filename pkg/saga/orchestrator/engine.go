@@ -26,6 +26,9 @@ type Config struct {
 	// repeated is told again; nil tells nobody. It must not block and is called from
 	// several goroutines.
 	Observe func(saga.Transition)
+	// Report, where set, is told each time that a round of timers fails, and nil when one
+	// succeeds again. It must not block.
+	Report func(error)
 	// Log receives what an operator should know; never a payload.
 	Log *zap.Logger
 }
@@ -34,7 +37,8 @@ type Config struct {
 type Engine struct {
 	Config
 	timing timing
-	// trouble is the error of the last round of timers, nil if it went well.
+	// trouble is the error of the last round of timers, or of a saga that is left out of
+	// them; nil if all went well.
 	trouble atomic.Pointer[error]
 }
 
@@ -77,10 +81,14 @@ func New(cfg Config) (*Engine, error) {
 	return &Engine{Config: cfg, timing: standard}, nil
 }
 
-// Check reads the definition of every running saga and returns them. An error that
-// is [sagapg.ErrNoDefinition] or [sagapg.ErrNotUnderstood] means that this program
-// must not work on this database; any other may go away by itself.
+// Check proves that the role has the rights that the engine needs, reads the definition
+// of every running saga and returns them. An error that is [sagapg.ErrNoDefinition] or
+// [sagapg.ErrNotUnderstood] means that this program must not work on this database; any
+// other may go away by itself. A RightsError of package sql names the statements that help.
 func (e *Engine) Check(ctx context.Context) ([]saga.Definition, error) {
+	if err := e.Store.CheckRights(ctx, e.DB, sagapg.RightsToDrive...); err != nil {
+		return nil, fmt.Errorf("orchestrator: %w", err)
+	}
 	defs, err := e.Store.CheckDefinitions(ctx, e.DB)
 	if err != nil {
 		return nil, fmt.Errorf("orchestrator: %w", err)
@@ -88,8 +96,19 @@ func (e *Engine) Check(ctx context.Context) ([]saga.Definition, error) {
 	return defs, nil
 }
 
-// Ready is nil if the last look at the timers went well, which says that the
-// database answers too.
+// keep remembers how the last round went.
+func (e *Engine) keep(err error) {
+	var trouble *error
+	if err != nil {
+		trouble = &err
+	}
+	if before := e.trouble.Swap(trouble); (err != nil || before != nil) && e.Report != nil {
+		e.Report(err)
+	}
+}
+
+// Ready is nil if the last look at the timers went well, which says that the database
+// answers too, and no saga is left out because its timer fails.
 func (e *Engine) Ready() error {
 	if err := e.trouble.Load(); err != nil {
 		return fmt.Errorf("timers: %w", *err)

@@ -19,8 +19,9 @@ const (
 	// expirePause is between two rounds of a walk: others want the disk too. It allows
 	// some thousands a second, more than are started.
 	expirePause = 100 * time.Millisecond
-	// expireRest is between two walks, and after an error.
-	expireRest = time.Minute
+	// expireRest is between two walks, and expireAgain after an error.
+	expireRest  = time.Minute
+	expireAgain = 10 * time.Second
 	// expireTime bounds a round.
 	expireTime = 10 * time.Second
 )
@@ -36,6 +37,9 @@ type Expiry struct {
 	// Log hears of each round that deleted something, at debug, and of what is in the
 	// way, once until something else is.
 	Log *zap.Logger
+	// Report, where set, is told each time that a round fails, and nil when one succeeds
+	// again. It must not block.
+	Report func(error)
 
 	deleted atomic.Int64
 	fault   string // what was in the way last time
@@ -63,7 +67,10 @@ func (x *Expiry) Run(ctx context.Context) error {
 		}
 		x.report(err)
 		pause := cmp.Or(x.rest, expireRest)
-		if err == nil && at != (saga.ID{}) {
+		switch {
+		case err != nil:
+			pause = cmp.Or(x.rest, expireAgain)
+		case at != (saga.ID{}):
 			pause = cmp.Or(x.pause, expirePause)
 		}
 		wait(ctx, pause)
@@ -77,7 +84,7 @@ func (x *Expiry) round(ctx context.Context, at saga.ID) (saga.ID, error) {
 	defer cancel()
 	expired, err := x.Store.Expire(ctx, x.DB, x.Retention, at, cmp.Or(x.batch, expireBatch))
 	if err != nil {
-		return at, err
+		return at, x.Store.ExplainRights(ctx, x.DB, err, sagapg.RightsToExpire...)
 	}
 	if expired.Deleted > 0 {
 		x.deleted.Add(int64(expired.Deleted))
@@ -89,13 +96,16 @@ func (x *Expiry) round(ctx context.Context, at saga.ID) (saga.ID, error) {
 
 // report warns once of what is in the way.
 func (x *Expiry) report(err error) {
+	if x.Report != nil && (err != nil || x.fault != "") {
+		x.Report(err)
+	}
 	var fault string
 	if err != nil {
 		fault = err.Error()
 	}
 	switch {
 	case fault != "" && fault != x.fault:
-		x.Log.Warn("finished sagas cannot be deleted, trying again", zap.Error(err), zap.Duration("pause", expireRest))
+		x.Log.Warn("finished sagas cannot be deleted, trying again", zap.Error(err), zap.Duration("pause", expireAgain))
 	case fault == "" && x.fault != "":
 		x.Log.Info("finished sagas are deleted again")
 	}
