@@ -34,7 +34,7 @@ func TestCheckRightsTellsTheCure(t *testing.T) {
 		"GRANT SELECT, UPDATE ON public.saga_barrier TO " + name,
 		"GRANT EXECUTE ON FUNCTION public.saga_barrier_enter(the_saga uuid, the_step text, the_op text) TO " + name,
 		"ALTER ROLE " + name + " BYPASSRLS",
-		"GRANT SELECT, INSERT ON public.inbox_quarantine TO " + name,
+		"GRANT INSERT, SELECT ON public.inbox_quarantine TO " + name,
 	}, missing.Cure)
 	for _, statement := range missing.Cure {
 		_, err := owner.Exec(t.Context(), statement)

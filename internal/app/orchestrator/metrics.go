@@ -31,6 +31,7 @@ var (
 // meter counts what the engine decides and looks at what the database holds.
 type meter struct {
 	census func(context.Context) ([]sagapg.Census, error)
+	report func(error)
 	log    *zap.Logger
 
 	events, sent, parked, ended *prometheus.CounterVec
@@ -41,14 +42,16 @@ type meter struct {
 	failing bool
 }
 
-func newMeter(registry *prometheus.Registry, census func(context.Context) ([]sagapg.Census, error), log *zap.Logger) *meter {
+func newMeter(
+	registry *prometheus.Registry, census func(context.Context) ([]sagapg.Census, error), report func(error), log *zap.Logger,
+) *meter {
 	counter := func(metric, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: metric, Help: help}, labels)
 		registry.MustRegister(c)
 		return c
 	}
 	m := &meter{
-		census: census, log: log,
+		census: census, report: report, log: log,
 		events: counter("events_total", "Events that were applied or recorded, by what became of them.", "kind", "disposition"),
 		sent:   counter("commands_total", "Commands that were sent, repetitions included.", "type", "step", "operation"),
 		parked: counter("sagas_parked_total", "Times that a saga was parked.", "type", "reason"),
@@ -108,6 +111,7 @@ func (m *meter) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	m.report(err)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/tasks"
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
 )
@@ -23,7 +24,9 @@ import (
 func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error), transitions ...saga.Transition) string {
 	t.Helper()
 	registry, log := app.NewRegistry(namespace), zaptest.NewLogger(t)
-	m := newMeter(registry, census, log)
+	all := tasks.New(namespace, taskMetrics)
+	registry.MustRegister(all)
+	m := newMeter(registry, census, all.Of(taskMetrics), log)
 	countDeleted(registry, func() int64 { return 0 })
 	for _, tr := range transitions {
 		m.observe(tr)

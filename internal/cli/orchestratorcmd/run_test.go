@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 			return code == want && strings.Contains(errs, text)
 		}, soon, tick)
 	}
-	healthy(cli.ExitFailed, "not ready: no session with the broker")
+	healthy(cli.ExitFailed, "not ready: check: tables: ")
 	b.ok("migrate")
 	b.ok("definition", "apply", b.file)
 	id := b.saga("K-1")

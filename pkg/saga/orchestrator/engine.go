@@ -26,8 +26,7 @@ type Config struct {
 	// repeated is told again; nil tells nobody. It must not block and is called from
 	// several goroutines.
 	Observe func(saga.Transition)
-	// Report, where set, is told each time that a round of timers fails, and nil when one
-	// succeeds again. It must not block.
+	// Report, where set, is told how each round of timers went. It must not block.
 	Report func(error)
 	// Log receives what an operator should know; never a payload.
 	Log *zap.Logger
@@ -75,6 +74,9 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(saga.Transition) {}
 	}
+	if cfg.Report == nil {
+		cfg.Report = func(error) {}
+	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
@@ -102,9 +104,8 @@ func (e *Engine) keep(err error) {
 	if err != nil {
 		trouble = &err
 	}
-	if before := e.trouble.Swap(trouble); (err != nil || before != nil) && e.Report != nil {
-		e.Report(err)
-	}
+	e.trouble.Store(trouble)
+	e.Report(err)
 }
 
 // Ready is nil if the last look at the timers went well, which says that the database

@@ -37,8 +37,7 @@ type Expiry struct {
 	// Log hears of each round that deleted something, at debug, and of what is in the
 	// way, once until something else is.
 	Log *zap.Logger
-	// Report, where set, is told each time that a round fails, and nil when one succeeds
-	// again. It must not block.
+	// Report, where set, is told how each round went. It must not block.
 	Report func(error)
 
 	deleted atomic.Int64
@@ -55,6 +54,7 @@ func (x *Expiry) Deleted() int64 { return x.deleted.Load() }
 // sagas do without it for as long as the disk suffices.
 func (x *Expiry) Run(ctx context.Context) error {
 	if x.Retention <= 0 {
+		x.report(nil)
 		<-ctx.Done()
 		return nil
 	}
@@ -96,7 +96,7 @@ func (x *Expiry) round(ctx context.Context, at saga.ID) (saga.ID, error) {
 
 // report warns once of what is in the way.
 func (x *Expiry) report(err error) {
-	if x.Report != nil && (err != nil || x.fault != "") {
+	if x.Report != nil {
 		x.Report(err)
 	}
 	var fault string

@@ -17,13 +17,13 @@ WITH needed AS (
     FROM pg_catalog.pg_namespace AS s
     WHERE s.nspname = $1 AND NOT has_schema_privilege(s.oid, 'USAGE')
     UNION ALL
-    SELECT r.place, format('GRANT %s ON %s TO %I', string_agg(p.privilege, ', ' ORDER BY p.place), r.name, current_user)
+    SELECT min(r.place), format('GRANT %s ON %s TO %I', string_agg(DISTINCT p.privilege, ', '), r.name, current_user)
     FROM relation AS r
-    CROSS JOIN LATERAL unnest(r.privileges) WITH ORDINALITY AS p (privilege, place)
+    CROSS JOIN LATERAL unnest(r.privileges) AS p (privilege)
     WHERE NOT has_table_privilege(r.oid, p.privilege)
-    GROUP BY r.place, r.name
+    GROUP BY r.name
     UNION ALL
-    SELECT n.place, format('GRANT EXECUTE ON FUNCTION %I.%I(%s) TO %I', $1, f.proname,
+    SELECT DISTINCT ON (f.oid) n.place, format('GRANT EXECUTE ON FUNCTION %I.%I(%s) TO %I', $1, f.proname,
                            pg_catalog.pg_get_function_identity_arguments(f.oid), current_user)
     FROM needed AS n
     JOIN pg_catalog.pg_proc AS f ON f.pronamespace = n.schema AND f.proname = n.name

@@ -1,4 +1,5 @@
-package app
+// Package tasks keeps how the tasks of a daemon go: for its readiness and its metrics.
+package tasks
 
 import (
 	"errors"
@@ -6,7 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"go.example/saga/pkg/inbox"
@@ -15,12 +15,12 @@ import (
 
 // What is the matter when a task of a daemon fails.
 const (
-	MatterRights   = "rights"   // the role lacks a right, or row security hides rows from it
-	MatterTables   = "tables"   // a table, a column or a function is missing: migrate
-	MatterRow      = "row"      // a row cannot be read or written; others can
-	MatterDatabase = "database" // it is away, or refuses for another reason
-	MatterBroker   = "broker"   // it is away, or refuses
-	MatterStarting = "starting" // the task has not begun
+	Rights   = "rights"   // the role lacks a right, or row security hides rows from it
+	Tables   = "tables"   // a table, a column or a function is missing: migrate
+	Row      = "row"      // a row cannot be read or written; others can
+	Database = "database" // it is away, or refuses for another reason
+	Broker   = "broker"   // it is away, or refuses
+	Starting = "starting" // the task has not begun
 )
 
 var errStarting = errors.New("it has not begun yet")
@@ -34,17 +34,17 @@ func Matter(err error) (matter, state string) {
 	var row *sagapg.SagaError
 	switch {
 	case errors.Is(err, errStarting):
-		return MatterStarting, ""
+		return Starting, ""
 	case state == "42501":
-		return MatterRights, state
+		return Rights, state
 	case slices.Contains([]string{"42P01", "42703", "42883", "3F000"}, state):
-		return MatterTables, state
+		return Tables, state
 	case errors.As(err, &row):
-		return MatterRow, state
+		return Row, state
 	case state == "" && errors.Is(err, inbox.ErrBroker):
-		return MatterBroker, ""
+		return Broker, ""
 	}
-	return MatterDatabase, state
+	return Database, state
 }
 
 // Tasks keeps what each task of a daemon failed of last, for its readiness and its
@@ -58,8 +58,8 @@ type Tasks struct {
 	last  map[string]error
 }
 
-// NewTasks keeps the tasks in the order of their names; none has begun.
-func NewTasks(namespace string, names ...string) *Tasks {
+// New keeps the tasks in the order of their names; none has begun.
+func New(namespace string, names ...string) *Tasks {
 	t := &Tasks{
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "task_errors_total", Help: "Times that a task of the daemon failed, by SQLSTATE where the database said why.",
@@ -90,11 +90,15 @@ func (t *Tasks) Of(name string) func(error) {
 }
 
 // Ready is nil if every task works; else it says of each other one what is the matter.
-func (t *Tasks) Ready() error {
+func (t *Tasks) Ready() error { return t.ReadyBut() }
+
+// ReadyBut is [Tasks.Ready] for a daemon that some matters do not keep from being of use.
+func (t *Tasks) ReadyBut(matters ...string) error {
 	var all []error
 	t.each(func(name string, err error) {
-		matter, _ := Matter(err)
-		all = append(all, fmt.Errorf("%s: %s: %w", name, matter, err))
+		if matter, _ := Matter(err); !slices.Contains(matters, matter) {
+			all = append(all, fmt.Errorf("%s: %s: %w", name, matter, err))
+		}
 	})
 	return errors.Join(all...)
 }
@@ -124,5 +128,3 @@ func (t *Tasks) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- prometheus.MustNewConstMetric(t.failing, prometheus.GaugeValue, 1, name, matter, state)
 	})
 }
-
-var _ interface{ SQLState() string } = (*pgconn.PgError)(nil)
