@@ -72,6 +72,14 @@ func countDeleted(registry *prometheus.Registry, deleted func() int64) {
 	}, func() float64 { return float64(deleted()) }))
 }
 
+// countRecounted shows how many sagas were found to be written in the future.
+func countRecounted(registry *prometheus.Registry, recounted func() int64) {
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "sagas_recounted_total",
+		Help: "Sagas that were written in the future, because the database's clock has gone back, and whose waits were counted anew.",
+	}, func() float64 { return float64(recounted()) }))
+}
+
 // observe counts a decision. It is safe for concurrent use.
 func (m *meter) observe(t saga.Transition) {
 	s, e := t.Next, t.Entry
@@ -86,7 +94,7 @@ func (m *meter) observe(t saga.Transition) {
 	}
 	if e.From != e.To && s.Status.Terminal() {
 		m.ended.WithLabelValues(s.Type, string(s.Status)).Inc()
-		m.lasted.WithLabelValues(s.Type, string(s.Status)).Observe(s.EndedAt.Sub(s.StartedAt).Seconds())
+		m.lasted.WithLabelValues(s.Type, string(s.Status)).Observe(max(s.EndedAt.Sub(s.StartedAt).Seconds(), 0)) // the clock may have gone back
 	}
 }
 

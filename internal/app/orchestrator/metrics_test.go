@@ -28,6 +28,7 @@ func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error),
 	registry.MustRegister(all)
 	m := newMeter(registry, census, all.Of(taskMetrics), log)
 	countDeleted(registry, func() int64 { return 0 })
+	countRecounted(registry, func() int64 { return 0 })
 	for _, tr := range transitions {
 		m.observe(tr)
 	}

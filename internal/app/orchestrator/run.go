@@ -76,6 +76,7 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	expiry := &engine.Expiry{DB: pool, Store: store, Retention: s.Retention, Report: all.Of(taskRetention), Log: log}
 	countDeleted(registry, expiry.Deleted)
+	countRecounted(registry, e.Recounted)
 	replies := inbox.Config{
 		Name: name, DB: pool, Schema: s.DatabaseSchema, Open: open(s), Handle: e.Handle, MaxBatch: s.BatchSize,
 		Rights: s.rights(), Report: all.Of(taskReplies), Log: log,

@@ -38,7 +38,8 @@ type Engine struct {
 	timing timing
 	// trouble is the error of the last round of timers, or of a saga that is left out of
 	// them; nil if all went well.
-	trouble atomic.Pointer[error]
+	trouble   atomic.Pointer[error]
+	recounted atomic.Int64
 }
 
 // timing holds the pauses of the timer loop. Tests make them short.
@@ -47,6 +48,7 @@ type timing struct {
 	maxPause time.Duration // longest pause while the database fails
 	postpone time.Duration // how long a saga that fails is left out
 	batch    time.Duration // how long one transaction may take, also at the end
+	recount  time.Duration // shortest time between two looks for sagas of the future
 }
 
 var standard = timing{
@@ -54,6 +56,7 @@ var standard = timing{
 	maxPause: 5 * time.Second,
 	postpone: 30 * time.Second,
 	batch:    10 * time.Second,
+	recount:  10 * time.Second,
 }
 
 const defaultBatch = 100

@@ -57,7 +57,7 @@ func (b *bench) engine() *Engine {
 	b.Helper()
 	e, err := New(Config{DB: b.db, Store: sagapg.New("")})
 	require.NoError(b, err)
-	e.timing = timing{sweep: 20 * time.Millisecond, maxPause: 50 * time.Millisecond, postpone: time.Minute, batch: 10 * time.Second}
+	e.timing = timing{sweep: 20 * time.Millisecond, maxPause: 50 * time.Millisecond, postpone: time.Minute, batch: 10 * time.Second, recount: 20 * time.Millisecond}
 	return e
 }
 

@@ -36,6 +36,8 @@ type sweeper struct {
 	postponed map[saga.ID]postponed
 	// failures counts the rounds in a row that failed.
 	failures int
+	// recountAt is when to look for sagas of the future again.
+	recountAt time.Time
 }
 
 type postponed struct {
@@ -45,6 +47,9 @@ type postponed struct {
 
 // round fires one batch and returns how long to wait before the next.
 func (s *sweeper) round(ctx context.Context) time.Duration {
+	if err := s.recount(ctx); err != nil {
+		return s.failed(ctx, nil, err)
+	}
 	except := s.except(time.Now())
 	fired, err := s.fire(ctx, except)
 	if err != nil {
