@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	sagasql "go.example/saga/sql"
 )
 
 // rolePoolSize is how many connections a role's pool may take.
@@ -50,6 +52,18 @@ func AsRole(t testing.TB, db *pgxpool.Pool, role string, statements ...string) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
+}
+
+// Grants are the statements that give a role the rights and nothing else. Functions may
+// be called by everybody as long as nobody says otherwise.
+func Grants(rights ...sagasql.Right) []string {
+	var grants []string
+	for _, right := range rights {
+		if right.Privileges != "EXECUTE" {
+			grants = append(grants, "GRANT "+right.Privileges+" ON "+right.On+" TO {role}")
+		}
+	}
+	return grants
 }
 
 func named(statement, role string) string {

@@ -29,7 +29,7 @@ var rights = []sagasql.Right{
 	{On: "saga_barrier", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 	{On: "saga_barrier_enter", Privileges: "EXECUTE"},
 	{On: "saga_barrier_leave", Privileges: "EXECUTE"},
-	{On: "saga_barrier_visible", Privileges: "EXECUTE"},
+	{On: "saga_barrier_hidden", Privileges: "EXECUTE"},
 	{On: "outbox", Privileges: "INSERT"},
 	{On: "outbox_headers_fit", Privileges: "EXECUTE"},
 }

@@ -4,13 +4,15 @@
 -- +goose Up
 
 -- Row security leaves out rows without a word, and a saga that is left out looks like one
--- that does not exist. So every statement of ours that reads sagas asks this first, and
--- is refused where rows would be left out. It is STABLE: one call a statement, before the
--- first row, also where no row is there. Functions have SET row_security = off instead,
--- for the same. Nobody's session has to be set up for it: the statements also run in
--- transactions whose other tables may well have row security.
+-- that does not exist. So every statement of ours that reads sagas ends in OFFSET
+-- saga_hidden(): an OFFSET is known before the first row is looked for, and also where a
+-- policy lets the planner leave out the table, with every condition on it. What is read
+-- is locked against new policies until the transaction ends, so that statements which
+-- write what was read before need not ask again. Functions have SET row_security = off
+-- instead, for the same. Nobody's session has to be set up, and what else is done in the
+-- caller's transaction is not concerned: other tables may well have row security.
 -- +goose StatementBegin
-CREATE FUNCTION public.saga_visible() RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION public.saga_hidden() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF pg_catalog.row_security_active('public.saga'::regclass)
     OR pg_catalog.row_security_active('public.saga_history'::regclass)
@@ -19,12 +21,12 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege',
                   HINT = format('ALTER ROLE %I BYPASSRLS, or disable row security on the tables saga, saga_history and saga_definition.', current_user);
     END IF;
-    RETURN true;
+    RETURN 0;
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION public.saga_visible() IS
-    'True where no row security hides sagas, their history or definitions from the current role; else error 42501.';
+COMMENT ON FUNCTION public.saga_hidden() IS
+    '0 where no row security hides sagas, their history or definitions from the current role; else error 42501.';
 
 CREATE TABLE public.saga_definition (
     name       text        NOT NULL,

@@ -127,7 +127,7 @@ BEGIN
         -- Not a foreign key: each start would lock the definition's row, all of them the
         -- same, and a row that is locked by many at once is dear. Definitions stay for
         -- ever, so that being there once is enough.
-        IF public.saga_visible() AND EXISTS (
+        IF public.saga_hidden() = 0 AND EXISTS (
             SELECT FROM public.saga_definition AS d WHERE d.name = NEW.type AND d.version = NEW.definition_version
         ) THEN
             RETURN NEW;

@@ -13,21 +13,21 @@ var (
 		{On: "saga", Privileges: "SELECT, UPDATE"},
 		{On: "saga_history", Privileges: "INSERT"},
 		{On: "saga_definition", Privileges: "SELECT"},
-		{On: "saga_visible", Privileges: "EXECUTE"},
+		{On: "saga_hidden", Privileges: "EXECUTE"},
 		{On: "outbox", Privileges: "INSERT"},
 		{On: "outbox_headers_fit", Privileges: "EXECUTE"},
 	}
 	RightsToExpire = []sagasql.Right{
 		{On: "saga", Privileges: "SELECT, UPDATE, DELETE"}, // UPDATE to lock them
 		{On: "saga_history", Privileges: "SELECT, DELETE"},
-		{On: "saga_visible", Privileges: "EXECUTE"},
+		{On: "saga_hidden", Privileges: "EXECUTE"},
 	}
 	RightsToStart = []sagasql.Right{
 		{On: "saga", Privileges: "SELECT, INSERT"},
 		{On: "saga_history", Privileges: "INSERT"},
 		{On: "saga_definition", Privileges: "SELECT"},
 		{On: "saga_start", Privileges: "EXECUTE"},
-		{On: "saga_visible", Privileges: "EXECUTE"},
+		{On: "saga_hidden", Privileges: "EXECUTE"},
 		{On: "outbox", Privileges: "INSERT"},
 		{On: "outbox_headers_fit", Privileges: "EXECUTE"},
 	}
@@ -36,7 +36,7 @@ var (
 		{On: "saga_definition", Privileges: "SELECT"},
 		{On: "saga_overview", Privileges: "SELECT"},
 		{On: "saga_timeline", Privileges: "SELECT"},
-		{On: "saga_visible", Privileges: "EXECUTE"},
+		{On: "saga_hidden", Privileges: "EXECUTE"},
 	}
 )
 

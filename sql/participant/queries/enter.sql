@@ -19,7 +19,7 @@ WITH c AS MATERIALIZED (
            CASE c.op WHEN 'REQUEST' THEN '{}'::jsonb
                 ELSE '{"type": "urn:problem:saga:cancelled", "title": "The request was cancelled before it arrived"}' END
     FROM c
-    WHERE c.op IN ('REQUEST', 'CANCEL') AND public.saga_barrier_visible()
+    WHERE c.op IN ('REQUEST', 'CANCEL')
     ORDER BY c.saga, c.step COLLATE "C"
     ON CONFLICT DO NOTHING
     RETURNING saga_id, step
@@ -39,3 +39,4 @@ SELECT coalesce(known.run, c.op = 'REQUEST') AS run,
 FROM c
 LEFT JOIN known ON known.place = c.place
 ORDER BY c.place
+OFFSET public.saga_barrier_hidden()

@@ -8,4 +8,3 @@ SET state = c.outcome, reply = c.body::jsonb
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS c (saga, step, outcome, body)
 WHERE b.saga_id = ANY ($1::uuid[]) AND b.saga_id = c.saga AND b.step = c.step
   AND b.state = 'succeeded' AND b.entered_at = now()
-  AND public.saga_barrier_visible()

@@ -4,6 +4,6 @@ SELECT r.saga_id
 FROM public.reservation AS r
 JOIN public.saga AS s ON s.id = r.saga_id
 WHERE r.status = 'PENDING' AND s.status IN ('COMPLETED', 'ABORTED', 'KILLED')
-  AND public.saga_visible() -- sagas that are hidden have not ended
 ORDER BY r.saga_id
 LIMIT 1000
+OFFSET public.saga_hidden()

@@ -3,5 +3,6 @@
 SELECT s.type, s.status, s.paused, count(*),
        COALESCE(extract(epoch FROM clock_timestamp() - min(s.wake_at))::float8, 0)
 FROM public.saga AS s
-WHERE s.look_at IS NOT NULL AND public.saga_visible()
+WHERE s.look_at IS NOT NULL
 GROUP BY s.type, s.status, s.paused
+OFFSET public.saga_hidden()

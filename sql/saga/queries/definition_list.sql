@@ -10,5 +10,5 @@ LEFT JOIN (
     WHERE s.look_at IS NOT NULL
     GROUP BY s.type, s.definition_version
 ) AS open ON open.type = d.name AND open.definition_version = d.version
-WHERE public.saga_visible()
 ORDER BY d.name, d.version
+OFFSET public.saga_hidden()

@@ -7,7 +7,8 @@
 SELECT s.id, s.type, s.definition_version, s.status, s.paused, s.step_status, s.waiting, s.payload, s.outputs,
        s.signals, s.failure, s.business_key, s.version, s.deadline, s.started_at, s.updated_at, s.ended_at
 FROM public.saga s
-WHERE s.look_at <= now() AND s.wake_at <= now() AND s.id <> ALL ($2::uuid[]) AND public.saga_visible()
+WHERE s.look_at <= now() AND s.wake_at <= now() AND s.id <> ALL ($2::uuid[])
 ORDER BY s.look_at
 LIMIT $1::integer
+OFFSET public.saga_hidden()
 FOR NO KEY UPDATE SKIP LOCKED

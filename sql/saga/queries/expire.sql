@@ -13,7 +13,7 @@ WITH bound AS (
 ), met AS (
     SELECT s.id, s.ended_at
     FROM public.saga s
-    WHERE s.id > $2::uuid AND s.id < (SELECT bound.id FROM bound) AND public.saga_visible()
+    WHERE s.id > $2::uuid AND s.id < (SELECT bound.id FROM bound)
     ORDER BY s.id
     LIMIT $3::integer
 ), old AS (
@@ -29,3 +29,4 @@ WITH bound AS (
 SELECT (SELECT count(*) FROM met) AS met,
        (SELECT m.id FROM met m ORDER BY m.id DESC LIMIT 1) AS last,
        (SELECT count(*) FROM gone) AS deleted
+OFFSET public.saga_hidden()

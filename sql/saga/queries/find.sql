@@ -11,8 +11,7 @@
 -- $14 paused. $15 rows.
 SELECT s.id
 FROM public.saga s
-WHERE public.saga_visible()
-  AND (NOT $1::boolean OR s.look_at IS NOT NULL)
+WHERE (NOT $1::boolean OR s.look_at IS NOT NULL)
   AND ($2::text = '' OR s.type = $2)
   AND ($3::text = '' OR s.business_key = $3)
   AND ($4::uuid IS NULL OR s.id < $4)
@@ -28,3 +27,4 @@ WHERE public.saga_visible()
   AND (NOT $14::boolean OR s.paused)
 ORDER BY CASE WHEN $1 THEN s.id::text COLLATE "C" END DESC, s.id DESC
 LIMIT $15::integer
+OFFSET public.saga_hidden()

@@ -4,6 +4,7 @@
 SELECT s.id, s.type, s.definition_version, s.status, s.paused, s.step_status, s.waiting, s.payload, s.outputs,
        s.signals, s.failure, s.business_key, s.version, s.deadline, s.started_at, s.updated_at, s.ended_at
 FROM public.saga s
-WHERE s.id = ANY ($1::uuid[]) AND public.saga_visible()
+WHERE s.id = ANY ($1::uuid[])
 ORDER BY s.id
+OFFSET public.saga_hidden()
 FOR NO KEY UPDATE

@@ -3,6 +3,7 @@
 -- where a minimum leaves it to the planner.
 SELECT (SELECT (extract(epoch FROM s.look_at - clock_timestamp()) * 1000000)::bigint
         FROM public.saga s
-        WHERE s.look_at < 'infinity' AND s.id <> ALL ($1::uuid[]) AND public.saga_visible()
+        WHERE s.look_at < 'infinity' AND s.id <> ALL ($1::uuid[])
         ORDER BY s.look_at
         LIMIT 1)
+OFFSET public.saga_hidden()

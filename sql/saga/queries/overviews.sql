@@ -7,5 +7,5 @@ SELECT o.id::text, o.type, o.business_key, o.status, s.paused, o.steps, o.waits_
 FROM unnest($1::uuid[]) WITH ORDINALITY AS given (id, place)
 JOIN public.saga s ON s.id = given.id
 CROSS JOIN LATERAL (SELECT v.* FROM public.saga_overview v WHERE v.id = given.id LIMIT 1) AS o
-WHERE public.saga_visible()
 ORDER BY given.place
+OFFSET public.saga_hidden()

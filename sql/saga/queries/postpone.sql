@@ -5,7 +5,7 @@
 WITH early AS (
     SELECT s.id
     FROM public.saga s
-    WHERE s.look_at <= now() AND (s.wake_at > now() OR s.wake_at IS NULL) AND public.saga_visible()
+    WHERE s.look_at <= now() AND (s.wake_at > now() OR s.wake_at IS NULL)
     ORDER BY s.look_at
     LIMIT $1::integer
     FOR NO KEY UPDATE SKIP LOCKED

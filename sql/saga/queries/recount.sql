@@ -8,7 +8,7 @@
 WITH ahead AS (
     SELECT s.id, s.updated_at - clock_timestamp() AS span
     FROM public.saga AS s
-    WHERE s.look_at IS NOT NULL AND s.updated_at > clock_timestamp() + interval '1 second' AND public.saga_visible()
+    WHERE s.look_at IS NOT NULL AND s.updated_at > clock_timestamp() + interval '1 second'
     LIMIT $1::integer
     FOR NO KEY UPDATE SKIP LOCKED
 ), moved AS (
@@ -25,3 +25,4 @@ WITH ahead AS (
     RETURNING a.span
 )
 SELECT count(*), (extract(epoch FROM coalesce(max(m.span), '0')) * 1000000)::bigint FROM moved AS m
+OFFSET public.saga_hidden()

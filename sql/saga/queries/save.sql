@@ -21,5 +21,5 @@ FROM jsonb_to_recordset($1::text::jsonb) AS n (
     id uuid, over_version bigint, definition_version integer, status text, paused boolean, current_step text,
     step_status jsonb, waiting jsonb, outputs jsonb, signals jsonb, failure jsonb, park_reason text, version bigint,
     deadline timestamptz, wake_at timestamptz, updated_at timestamptz, ended_at timestamptz)
-WHERE s.id = ANY ($2::uuid[]) AND s.id = n.id AND s.version = n.over_version AND public.saga_visible()
+WHERE s.id = ANY ($2::uuid[]) AND s.id = n.id AND s.version = n.over_version
 RETURNING s.id

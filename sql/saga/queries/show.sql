@@ -4,4 +4,5 @@ SELECT o.id::text, o.type, o.business_key, o.status, s.paused, o.steps, o.waits_
        s.started_at, s.updated_at, s.ended_at, s.payload::text, s.outputs::text
 FROM public.saga_overview o
 JOIN public.saga s ON s.id = o.id
-WHERE o.id = $1::uuid AND public.saga_visible()
+WHERE o.id = $1::uuid
+OFFSET public.saga_hidden()
