@@ -156,7 +156,11 @@ func (s *sweeper) except(now time.Time) []saga.ID {
 // leftOut says why sagas are left out, nil if none is.
 func (s *sweeper) leftOut() error {
 	for id, p := range s.postponed {
-		return fmt.Errorf("%d sagas are left out because their timers fail, for one: %w", len(s.postponed), &sagapg.SagaError{ID: id, Err: p.why})
+		why := p.why
+		if alone := (*sagapg.SagaError)(nil); !errors.As(why, &alone) {
+			why = &sagapg.SagaError{ID: id, Err: why}
+		}
+		return fmt.Errorf("sagas whose timers fail are left out: %d, one of them is %w", len(s.postponed), why)
 	}
 	return nil
 }
