@@ -77,7 +77,7 @@ func (c Config) complete() (Config, error) {
 	if c.Report == nil {
 		c.Report = func(error) {}
 	}
-	c.Rights = append([]sagasql.Right{quarantineRights}, c.Rights...)
+	c.Rights = append([]sagasql.Right{RightsToQuarantine}, c.Rights...)
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}

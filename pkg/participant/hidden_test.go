@@ -25,7 +25,7 @@ import (
 func (b *bench) asRole() (role string) {
 	b.t.Helper()
 	owner := b.DB
-	rights := append([]sagasql.Right{{On: "inbox_quarantine", Privileges: "SELECT, INSERT, UPDATE"}}, participant.Rights...)
+	rights := append([]sagasql.Right{inbox.RightsToQuarantine}, participant.Rights...)
 	b.DB = testenv.Role(b.t, owner, append(testenv.Grants(rights...), `GRANT SELECT, INSERT ON effect TO {role}`,
 		`ALTER TABLE effect ENABLE ROW LEVEL SECURITY`, `CREATE POLICY own ON effect USING (op <> 'secret')`,
 		`INSERT INTO effect (op) VALUES ('secret')`)...)

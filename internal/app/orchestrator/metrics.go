@@ -18,6 +18,8 @@ const (
 	// one may take.
 	lookPause   = 15 * time.Second
 	lookTimeout = 5 * time.Second
+	// statusPaused stands in for the status of a saga that is paused.
+	statusPaused = "PAUSED"
 )
 
 // What docs/metrics.md explains.
@@ -144,7 +146,7 @@ func (m *meter) Collect(metrics chan<- prometheus.Metric) {
 	for _, c := range m.last {
 		status := string(c.Status)
 		if c.Paused {
-			status = "PAUSED"
+			status = statusPaused
 		}
 		metrics <- prometheus.MustNewConstMetric(descRunning, prometheus.GaugeValue, float64(c.Count), c.Type, status)
 		overdue = max(overdue, c.Overdue.Seconds())

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
 
@@ -24,7 +25,8 @@ import (
 func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error), transitions ...saga.Transition) string {
 	t.Helper()
 	registry, log := app.NewRegistry(namespace), zaptest.NewLogger(t)
-	all := tasks.New(namespace, taskMetrics)
+	all := tasks.New(namespace, taskMetrics, taskTimers)
+	all.Of(taskTimers)(&pgconn.PgError{Code: "42501"})
 	registry.MustRegister(all)
 	m := newMeter(registry, census, all.Of(taskMetrics), log)
 	countDeleted(registry, func() int64 { return 0 })
@@ -91,6 +93,8 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`saga_orchestrator_running_sagas{status="STARTED",type="trip"} 3`,
 		`saga_orchestrator_running_sagas{status="PAUSED",type="trip"} 2`,
 		`saga_orchestrator_overdue_seconds 7`,
+		`saga_orchestrator_task_failing{matter="rights",sqlstate="42501",task="timers"} 1`,
+		`saga_orchestrator_task_errors_total{sqlstate="42501",task="timers"} 1`,
 	} {
 		require.Contains(t, text, line)
 	}
@@ -106,6 +110,7 @@ func TestMetricsKeepWhatWasKnown(t *testing.T) {
 	})
 	require.Equal(t, 1, asked)
 	require.Contains(t, text, "saga_orchestrator_overdue_seconds 0")
+	require.Contains(t, text, `saga_orchestrator_task_failing{matter="database",sqlstate="",task="metrics"} 1`)
 }
 
 // The page is complete, and tells of nothing that does not exist.
