@@ -59,7 +59,7 @@ func TestStatusNamesWhatIsMissing(t *testing.T) {
 	require.Equal(t, cli.ExitFailed, code, "nobody publishes")
 	require.Equal(t, orchestrator.StateActive, status.State)
 	require.Equal(t, orchestrator.BrokerUnknown, status.Broker)
-	require.Equal(t, "", status.Outbox[0].Holder)
+	require.Empty(t, status.Outbox[0].Holder)
 	b.relayed()
 	status, code = b.status()
 	require.Equal(t, cli.ExitOK, code, status)

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +83,7 @@ func (x *Expiry) Run(ctx context.Context) error {
 func (x *Expiry) round(ctx context.Context, at saga.ID) (saga.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, expireTime)
 	defer cancel()
-	expired, err := x.Store.Expire(ctx, x.DB, x.Retention, at, cmp.Or(x.batch, expireBatch))
+	expired, err := x.expire(ctx, at)
 	if err != nil {
 		return at, x.Store.ExplainRights(ctx, x.DB, err, sagapg.RightsToExpire...)
 	}
@@ -92,6 +93,22 @@ func (x *Expiry) round(ctx context.Context, at saga.ID) (saga.ID, error) {
 			zap.Int("sagas", expired.Deleted), zap.Duration("retention", x.Retention))
 	}
 	return expired.Last, nil
+}
+
+// expire is a round's transaction.
+func (x *Expiry) expire(ctx context.Context, at saga.ID) (expired sagapg.Expired, err error) {
+	tx, err := sagapg.Begin(ctx, x.DB)
+	if err != nil {
+		return expired, fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing after the commit
+	if expired, err = x.Store.Expire(ctx, tx, x.Retention, at, cmp.Or(x.batch, expireBatch)); err != nil {
+		return expired, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return expired, fmt.Errorf("commit: %w", err)
+	}
+	return expired, nil
 }
 
 // report warns once of what is in the way.
