@@ -84,6 +84,35 @@ func TestEveryQueryFitsTheTables(t *testing.T) {
 	}
 }
 
+// afterReading are statements that write what another one has read in the same transaction.
+var afterReading = map[string]bool{
+	"saga/queries/save.sql": true, "saga/queries/postpone.sql": true, "participant/queries/settle.sql": true,
+}
+
+// What reads sagas or the barrier refuses to where row security would hide some.
+func TestReadersRefuseHiddenRows(t *testing.T) {
+	t.Parallel()
+	reads := regexp.MustCompile(`(?i)\b(FROM|JOIN|UPDATE) (ONLY )?public\.(saga\w*)`)
+	for _, line := range []string{"saga", "participant", "reservation", "hotel", "payment"} {
+		files, err := filepath.Glob(line + "/queries/*.sql")
+		require.NoError(t, err)
+		require.NotEmpty(t, files)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			if reads.Match(text) && !afterReading[filepath.ToSlash(file)] {
+				require.Regexp(t, `(?m)^OFFSET public\.saga(_barrier)?_hidden\(\)$`, string(text), file)
+			}
+		}
+	}
+	conn := migrated(t)
+	require.Empty(t, names(t, conn, `
+		SELECT p.oid::regprocedure::text FROM pg_proc p
+		 WHERE p.pronamespace = 'public'::regnamespace AND p.proname ~ '^saga'
+		   AND p.prosrc ~* '\m(FROM|INTO|UPDATE|JOIN)\s+public\.saga\w*\M(?!\s*\()'
+		   AND NOT coalesce(p.proconfig, '{}') @> '{row_security=off}' AND p.prosrc !~ '_hidden\(\)'`))
+}
+
 // Functions are not looked into before they run, so their texts are searched: names
 // of this project's objects have a schema in front.
 func TestFunctionsNameTheirSchema(t *testing.T) {

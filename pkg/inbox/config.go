@@ -7,6 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
+
+	sagasql "go.example/saga/sql"
 )
 
 // Handler does the work of a batch inside tx and names the deliveries that can
@@ -40,9 +42,14 @@ type Config struct {
 	// MaxBatch bounds the deliveries of one transaction; 0 means 100. Give the
 	// session at least that prefetch.
 	MaxBatch int
-	// Connected, where set, is told whether a session is open: the Store of an
-	// [sync/atomic.Bool] that readiness looks at.
-	Connected func(bool)
+	// Rights are what the handler's own statements need in the Schema. The consumer begins
+	// no session without them, and looks again while it runs.
+	Rights []sagasql.Right
+	// Report, where set, is told each time that something keeps the consumer from working,
+	// and nil when it works; before the first call it has not begun. The error is the broker's where it Is [ErrBroker], else the
+	// database's; for want of a right it names the statement that gives it. One message
+	// that is to blame is no trouble. It must not block.
+	Report func(error)
 	// Log receives what an operator should know; never a body.
 	Log *zap.Logger
 }
@@ -67,9 +74,10 @@ func (c Config) complete() (Config, error) {
 	if c.MaxBatch == 0 {
 		c.MaxBatch = defaultBatch
 	}
-	if c.Connected == nil {
-		c.Connected = func(bool) {}
+	if c.Report == nil {
+		c.Report = func(error) {}
 	}
+	c.Rights = append([]sagasql.Right{RightsToQuarantine}, c.Rights...)
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}

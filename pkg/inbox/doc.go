@@ -16,6 +16,13 @@
 // again what is done already. Handlers must be idempotent, and all they change
 // must go through the transaction that they are given.
 //
+// # Rights
+//
+// The role needs [RightsToQuarantine] and what [Config] says of the handler. The consumer
+// proves it before each session and every ten seconds: without a right it takes no
+// message, and what it reports names the statement that gives it. The tables of the
+// handler are not its concern.
+//
 // # Errors
 //
 // An error of the database or of the handler is of one of three classes, see

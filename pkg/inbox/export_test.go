@@ -14,5 +14,6 @@ func RunFast(ctx context.Context, cfg Config, attempt time.Duration) error {
 		attempt:    attempt,
 		grace:      20 * time.Second,
 		tries:      3,
+		prove:      20 * time.Millisecond,
 	})
 }

@@ -26,12 +26,12 @@ const soon, often = 20 * time.Second, 5 * time.Millisecond
 
 // bench is a database with a table of done work, and a consumer over a queue.
 type bench struct {
-	t         *testing.T
-	db        *pgxpool.Pool
-	queue     *queue
-	connected atomic.Bool
-	stop      context.CancelFunc
-	ended     chan error
+	t       *testing.T
+	db      *pgxpool.Pool
+	queue   *queue
+	trouble atomic.Pointer[error] // what was reported last
+	stop    context.CancelFunc
+	ended   chan error
 }
 
 func setUp(t *testing.T, deliveries ...inbox.Delivery) *bench {
@@ -50,7 +50,7 @@ func (b *bench) startHasty(handle inbox.Handler, attempt time.Duration) {
 	b.stop, b.ended = cancel, make(chan error, 1)
 	cfg := inbox.Config{
 		Name: "test", DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50,
-		Connected: b.connected.Store, Log: zaptest.NewLogger(b.t),
+		Report: func(err error) { b.trouble.Store(&err) }, Log: zaptest.NewLogger(b.t),
 	}
 	go func() { b.ended <- inbox.RunFast(ctx, cfg, attempt) }()
 	b.t.Cleanup(func() {
@@ -103,11 +103,11 @@ func TestWorkIsCommittedThenAcknowledged(t *testing.T) {
 	b.awaitAcked(120)
 	require.Equal(t, 120, b.count(`SELECT count(*) FROM work`))
 	require.Equal(t, 3, b.count(`SELECT count(DISTINCT xmin::text) FROM work`), "one transaction a batch")
-	require.True(t, b.connected.Load())
+	require.NoError(t, *b.trouble.Load())
 	b.stop()
 	require.NoError(t, <-b.ended)
 	b.ended = nil
-	require.False(t, b.connected.Load())
+	require.Error(t, *b.trouble.Load())
 }
 
 // A batch whose work takes longer than a transaction may is done in smaller ones.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
+
+	sagasql "go.example/saga/sql"
 )
 
 // failure is an attempt that did not commit, with what to do about it.
@@ -67,7 +69,12 @@ func (c *consumer) repeat(ctx context.Context, ds []Delivery, handle Handler) er
 	for try := 1; ; try++ {
 		f := c.attempt(ctx, ds, handle)
 		if f == nil {
+			c.trouble.ofWork(nil)
 			return nil
+		}
+		if f.class == Transient {
+			f.err = sagasql.ExplainRights(ctx, c.DB, c.Schema, f.err, c.Rights...)
+			c.trouble.ofWork(f.err)
 		}
 		if !c.again(f, len(ds), try) || ctx.Err() != nil || time.Now().After(end) {
 			return f
@@ -93,6 +100,10 @@ func (c *consumer) again(f *failure, n, try int) bool {
 	}
 }
 
+// inTransaction does not depend on the role's defaults: under serializable two consumers
+// would undo each other's batches.
+var inTransaction = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+
 // attempt is one transaction: work, quarantine, commit.
 func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) *failure {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.attempt)
@@ -110,7 +121,7 @@ func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) *
 		}
 		return &failure{class: Classify(err), err: err}
 	}
-	tx, err := conn.Begin(ctx)
+	tx, err := conn.BeginTx(ctx, inTransaction)
 	if err != nil {
 		return fail(fmt.Errorf("begin: %w", err))
 	}

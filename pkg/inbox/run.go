@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -18,6 +19,7 @@ type timing struct {
 	patience             time.Duration // how long a batch is repeated in process
 	attempt              time.Duration // how long one transaction may take
 	grace                time.Duration // how long the batch in hand may take at the end
+	prove                time.Duration // between two looks at the rights
 	tries                int           // of an unknown error of a single delivery
 }
 
@@ -27,6 +29,7 @@ var standard = timing{
 	patience:   time.Minute,
 	attempt:    time.Minute,
 	grace:      5 * time.Second,
+	prove:      10 * time.Second,
 	tries:      3,
 }
 
@@ -35,6 +38,7 @@ type consumer struct {
 	Config
 	timing
 	quarantineSQL string
+	trouble       *trouble
 }
 
 // Run consumes until ctx ends, then finishes the batch in hand and returns nil.
@@ -47,7 +51,14 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	if err != nil {
 		return err
 	}
-	c := &consumer{Config: cfg, timing: t, quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql")}
+	c := &consumer{
+		Config: cfg, timing: t, quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql"),
+		trouble: &trouble{report: cfg.Report},
+	}
+	defer c.trouble.ofWork(errStopped)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	watch.Go(func() { c.watchRights(ctx) })
 	pauses := c.pauses()
 	for ctx.Err() == nil {
 		opened := time.Now()
@@ -55,6 +66,7 @@ func run(ctx context.Context, cfg Config, t timing) error {
 		if ctx.Err() != nil {
 			break
 		}
+		c.trouble.ofWork(err)
 		if progress || time.Since(opened) > t.maxPause {
 			pauses.Reset()
 		}
@@ -68,17 +80,16 @@ func run(ctx context.Context, cfg Config, t timing) error {
 // session opens one session and works until it fails. It reports whether at
 // least one batch was done.
 func (c *consumer) session(ctx context.Context) (progress bool, err error) {
-	if err := c.ping(ctx); err != nil {
-		return false, fmt.Errorf("the database does not answer: %w", err)
+	if err := c.prove(ctx); err != nil {
+		return false, fmt.Errorf("the database is not ready: %w", err)
 	}
 	source, err := c.Open(ctx)
 	if err != nil {
-		return false, fmt.Errorf("open a session with the broker: %w", err)
+		return false, fmt.Errorf("open a session with %w: %w", ErrBroker, err)
 	}
-	c.Connected(true)
+	c.trouble.ofWork(nil)
 	c.Log.Info("consuming")
 	defer func() {
-		c.Connected(false)
 		// The reason why the session ended is known better by err.
 		if cerr := source.Close(); cerr != nil && err == nil {
 			err = cerr
@@ -93,20 +104,11 @@ func (c *consumer) session(ctx context.Context) (progress bool, err error) {
 	return progress, nil
 }
 
-// pingTime bounds the wait for a database that may have fallen silent.
-const pingTime = 5 * time.Second
-
-func (c *consumer) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTime)
-	defer cancel()
-	return c.DB.Ping(ctx)
-}
-
 // round is one batch from receive to acknowledgement.
 func (c *consumer) round(ctx context.Context, source Source) error {
 	batch, err := source.Receive(ctx, c.MaxBatch)
 	if err != nil {
-		return fmt.Errorf("receive: %w", err)
+		return fmt.Errorf("receive from %w: %w", ErrBroker, err)
 	}
 	work, cancel := outlive(ctx, c.grace)
 	defer cancel()
@@ -114,7 +116,7 @@ func (c *consumer) round(ctx context.Context, source Source) error {
 		return fmt.Errorf("process a batch, it will be delivered again: %w", err)
 	}
 	if err := batch.Ack(); err != nil {
-		return fmt.Errorf("acknowledge a processed batch, it will be delivered again: %w", err)
+		return fmt.Errorf("acknowledge a processed batch to %w, it will be delivered again: %w", ErrBroker, err)
 	}
 	return nil
 }

@@ -24,8 +24,9 @@ type Config struct {
 	Steps map[string]Step
 	// MaxBatch bounds the commands of one transaction; 0 means 100.
 	MaxBatch int
-	// Connected, where set, is told whether a session with the broker is open.
-	Connected func(bool)
+	// Report, where set, is told each time that something keeps the participant from
+	// working, and nil when it works: see [inbox.Config].
+	Report func(error)
 	// Log receives what an operator should know; never a body.
 	Log *zap.Logger
 }

@@ -80,10 +80,31 @@ COMMENT ON FUNCTION public.saga_barrier_check() IS
 CREATE TRIGGER saga_barrier_checked BEFORE INSERT OR UPDATE ON public.saga_barrier
     FOR EACH ROW EXECUTE FUNCTION public.saga_barrier_check();
 
+-- A row that row security leaves out looks like one that does not exist, and a command
+-- that was seen like a new one. What reads the barrier is refused then: the functions by
+-- SET row_security = off, other statements by OFFSET saga_barrier_hidden(), which is known
+-- before the first row is looked for, whatever the planner makes of a policy. The rest of
+-- the transaction, which is the participant's own, is not concerned.
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_barrier_hidden() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF pg_catalog.row_security_active('public.saga_barrier'::regclass) THEN
+        RAISE EXCEPTION 'row security hides rows of saga_barrier from the role %', current_user
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('ALTER ROLE %I BYPASSRLS, or disable row security on the table.', current_user);
+    END IF;
+    RETURN 0;
+END
+$$;
+-- +goose StatementEnd
+
+COMMENT ON FUNCTION public.saga_barrier_hidden() IS
+    '0 where no row security hides the barrier from the current role; else error 42501.';
+
 -- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_enter(the_saga uuid, the_step text, the_op text)
 RETURNS TABLE (run boolean, answer text, body jsonb)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET row_security = off AS $$
 DECLARE
     found_state text;
     found_reply jsonb;
@@ -147,7 +168,7 @@ COMMENT ON FUNCTION public.saga_barrier_enter(uuid, text, text) IS
 -- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_leave(the_saga uuid, the_step text, the_op text, the_outcome text, the_body jsonb DEFAULT '{}')
 RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET row_security = off AS $$
 BEGIN
     -- Only a row of this transaction: what is committed stands.
     CASE the_op || ' ' || the_outcome

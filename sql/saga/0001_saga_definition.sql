@@ -2,6 +2,32 @@
 -- so a version that changed under it would change its past: the table refuses.
 
 -- +goose Up
+
+-- Row security leaves out rows without a word, and a saga that is left out looks like one
+-- that does not exist. So every statement of ours that reads sagas ends in OFFSET
+-- saga_hidden(): an OFFSET is known before the first row is looked for, and also where a
+-- policy lets the planner leave out the table, with every condition on it. What is read
+-- is locked against new policies until the transaction ends, so that statements which
+-- write what was read before need not ask again. Functions have SET row_security = off
+-- instead, for the same. Nobody's session has to be set up, and what else is done in the
+-- caller's transaction is not concerned: other tables may well have row security.
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_hidden() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF pg_catalog.row_security_active('public.saga'::regclass)
+    OR pg_catalog.row_security_active('public.saga_history'::regclass)
+    OR pg_catalog.row_security_active('public.saga_definition'::regclass) THEN
+        RAISE EXCEPTION 'row security hides sagas from the role %', current_user
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('ALTER ROLE %I BYPASSRLS, or disable row security on the tables saga, saga_history and saga_definition.', current_user);
+    END IF;
+    RETURN 0;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.saga_hidden() IS
+    '0 where no row security hides sagas, their history or definitions from the current role; else error 42501.';
+
 CREATE TABLE public.saga_definition (
     name       text        NOT NULL,
     version    integer     NOT NULL,

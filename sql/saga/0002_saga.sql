@@ -127,7 +127,9 @@ BEGIN
         -- Not a foreign key: each start would lock the definition's row, all of them the
         -- same, and a row that is locked by many at once is dear. Definitions stay for
         -- ever, so that being there once is enough.
-        IF EXISTS (SELECT FROM public.saga_definition AS d WHERE d.name = NEW.type AND d.version = NEW.definition_version) THEN
+        IF public.saga_hidden() = 0 AND EXISTS (
+            SELECT FROM public.saga_definition AS d WHERE d.name = NEW.type AND d.version = NEW.definition_version
+        ) THEN
             RETURN NEW;
         END IF;
         RAISE EXCEPTION 'definition % version % of saga % is not stored', NEW.type, NEW.definition_version, NEW.id

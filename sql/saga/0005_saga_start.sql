@@ -16,7 +16,7 @@ CREATE FUNCTION public.saga_start(
     correlation_id text[], reply_to text[], content_type text[], headers text[], payload text[], payload_bytes text[],
     deliver_at text[], channel text, wanted boolean
 ) RETURNS boolean
-    LANGUAGE plpgsql AS
+    LANGUAGE plpgsql SET row_security = off AS
 $$
 #variable_conflict use_variable
 DECLARE

@@ -20,7 +20,7 @@ import (
 // as makes the road's relays log in as a role that may do anything with the tables' rows.
 func (r *road) as() (role string) {
 	r.Helper()
-	role, pool := testenv.Role(r, r.db)
+	role, pool := testenv.Login(r, r.db)
 	r.database = pool.Config().ConnString()
 	r.exec(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ` + role)
 	return role

@@ -18,6 +18,8 @@ const (
 	// one may take.
 	lookPause   = 15 * time.Second
 	lookTimeout = 5 * time.Second
+	// statusPaused stands in for the status of a saga that is paused.
+	statusPaused = "PAUSED"
 )
 
 // What docs/metrics.md explains.
@@ -31,6 +33,7 @@ var (
 // meter counts what the engine decides and looks at what the database holds.
 type meter struct {
 	census func(context.Context) ([]sagapg.Census, error)
+	report func(error)
 	log    *zap.Logger
 
 	events, sent, parked, ended *prometheus.CounterVec
@@ -41,14 +44,16 @@ type meter struct {
 	failing bool
 }
 
-func newMeter(registry *prometheus.Registry, census func(context.Context) ([]sagapg.Census, error), log *zap.Logger) *meter {
+func newMeter(
+	registry *prometheus.Registry, census func(context.Context) ([]sagapg.Census, error), report func(error), log *zap.Logger,
+) *meter {
 	counter := func(metric, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: metric, Help: help}, labels)
 		registry.MustRegister(c)
 		return c
 	}
 	m := &meter{
-		census: census, log: log,
+		census: census, report: report, log: log,
 		events: counter("events_total", "Events that were applied or recorded, by what became of them.", "kind", "disposition"),
 		sent:   counter("commands_total", "Commands that were sent, repetitions included.", "type", "step", "operation"),
 		parked: counter("sagas_parked_total", "Times that a saga was parked.", "type", "reason"),
@@ -69,6 +74,14 @@ func countDeleted(registry *prometheus.Registry, deleted func() int64) {
 	}, func() float64 { return float64(deleted()) }))
 }
 
+// countRecounted shows how many sagas were found to be written in the future.
+func countRecounted(registry *prometheus.Registry, recounted func() int64) {
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "sagas_recounted_total",
+		Help: "Sagas that were written in the future, because the database's clock has gone back, and whose waits were counted anew.",
+	}, func() float64 { return float64(recounted()) }))
+}
+
 // observe counts a decision. It is safe for concurrent use.
 func (m *meter) observe(t saga.Transition) {
 	s, e := t.Next, t.Entry
@@ -83,7 +96,7 @@ func (m *meter) observe(t saga.Transition) {
 	}
 	if e.From != e.To && s.Status.Terminal() {
 		m.ended.WithLabelValues(s.Type, string(s.Status)).Inc()
-		m.lasted.WithLabelValues(s.Type, string(s.Status)).Observe(s.EndedAt.Sub(s.StartedAt).Seconds())
+		m.lasted.WithLabelValues(s.Type, string(s.Status)).Observe(max(s.EndedAt.Sub(s.StartedAt).Seconds(), 0)) // the clock may have gone back
 	}
 }
 
@@ -108,6 +121,7 @@ func (m *meter) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	m.report(err)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err == nil {
@@ -132,7 +146,7 @@ func (m *meter) Collect(metrics chan<- prometheus.Metric) {
 	for _, c := range m.last {
 		status := string(c.Status)
 		if c.Paused {
-			status = "PAUSED"
+			status = statusPaused
 		}
 		metrics <- prometheus.MustNewConstMetric(descRunning, prometheus.GaugeValue, float64(c.Count), c.Type, status)
 		overdue = max(overdue, c.Overdue.Seconds())

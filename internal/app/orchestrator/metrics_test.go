@@ -11,10 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/tasks"
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
 )
@@ -23,8 +25,12 @@ import (
 func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error), transitions ...saga.Transition) string {
 	t.Helper()
 	registry, log := app.NewRegistry(namespace), zaptest.NewLogger(t)
-	m := newMeter(registry, census, log)
+	all := tasks.New(namespace, taskMetrics, taskTimers)
+	all.Of(taskTimers)(&pgconn.PgError{Code: "42501"})
+	registry.MustRegister(all)
+	m := newMeter(registry, census, all.Of(taskMetrics), log)
 	countDeleted(registry, func() int64 { return 0 })
+	countRecounted(registry, func() int64 { return 0 })
 	for _, tr := range transitions {
 		m.observe(tr)
 	}
@@ -87,6 +93,8 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`saga_orchestrator_running_sagas{status="STARTED",type="trip"} 3`,
 		`saga_orchestrator_running_sagas{status="PAUSED",type="trip"} 2`,
 		`saga_orchestrator_overdue_seconds 7`,
+		`saga_orchestrator_task_failing{matter="rights",sqlstate="42501",task="timers"} 1`,
+		`saga_orchestrator_task_errors_total{sqlstate="42501",task="timers"} 1`,
 	} {
 		require.Contains(t, text, line)
 	}
@@ -102,6 +110,7 @@ func TestMetricsKeepWhatWasKnown(t *testing.T) {
 	})
 	require.Equal(t, 1, asked)
 	require.Contains(t, text, "saga_orchestrator_overdue_seconds 0")
+	require.Contains(t, text, `saga_orchestrator_task_failing{matter="database",sqlstate="",task="metrics"} 1`)
 }
 
 // The page is complete, and tells of nothing that does not exist.

@@ -5,13 +5,13 @@ package orchestrator
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/tasks"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/rabbit"
@@ -29,6 +29,15 @@ const (
 	adminPoolSize = 4
 	// maxCheckPause is the longest pause while the database is not ready at start.
 	maxCheckPause = 5 * time.Second
+)
+
+// The daemon's tasks, as its readiness and its metrics name them.
+const (
+	taskCheck     = "check"
+	taskReplies   = "replies"
+	taskTimers    = "timers"
+	taskRetention = "retention"
+	taskMetrics   = "metrics"
 )
 
 // Run drives sagas until ctx is done. Database and broker may be absent at the
@@ -52,8 +61,12 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	defer app.ClosePools(pool, operators)
 	store, registry := sagapg.New(s.DatabaseSchema), app.NewRegistry(namespace)
-	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, log)
-	e, err := engine.New(engine.Config{DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Log: log})
+	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics)
+	registry.MustRegister(all)
+	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
+	e, err := engine.New(engine.Config{
+		DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Report: all.Of(taskTimers), Log: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -61,57 +74,57 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	expiry := &engine.Expiry{DB: pool, Store: store, Retention: s.Retention, Log: log}
+	expiry := &engine.Expiry{DB: pool, Store: store, Retention: s.Retention, Report: all.Of(taskRetention), Log: log}
 	countDeleted(registry, expiry.Deleted)
-	var connected atomic.Bool
+	countRecounted(registry, e.Recounted)
 	replies := inbox.Config{
-		Name: name, DB: pool, Schema: s.DatabaseSchema, Open: open(s), Handle: e.Handle,
-		MaxBatch: s.BatchSize, Connected: connected.Store, Log: log,
-	}
-	ready := func() error {
-		if !connected.Load() {
-			return errors.New("no session with the broker")
-		}
-		return e.Ready()
+		Name: name, DB: pool, Schema: s.DatabaseSchema, Open: open(s), Handle: e.Handle, MaxBatch: s.BatchSize,
+		Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
 	}
 	return app.Run(ctx,
 		func(ctx context.Context) error {
-			if err := check(ctx, e, s.ReplyQueue, log); err != nil || ctx.Err() != nil {
+			if err := check(ctx, e, s, all.Of(taskCheck), log); err != nil || ctx.Err() != nil {
 				return err
 			}
 			return app.Run(ctx, e.RunTimers, expiry.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
 		},
 		m.run,
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, ready, log, app.MetricsEndpoint(registry, log))
+			return app.ServeHealth(ctx, s.HealthAddr, all.Ready, log, app.MetricsEndpoint(registry, log))
 		},
 		func(ctx context.Context) error { return serveAdmin(ctx, s, desk, log) },
 	)
 }
 
-// check waits until the database answers, and refuses to work on sagas whose plan
-// this program does not understand.
-func check(ctx context.Context, e *engine.Engine, replyQueue string, log *zap.Logger) error {
+// check waits until the database answers and the role has its rights, and refuses to work
+// on sagas whose plan this program does not understand.
+func check(ctx context.Context, e *engine.Engine, s Settings, report func(error), log *zap.Logger) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.MaxInterval = maxCheckPause
 	defs, err := backoff.Retry(ctx, func() ([]saga.Definition, error) {
+		err := e.Store.CheckRights(ctx, e.DB, s.rights()...)
+		if err != nil {
+			return nil, err
+		}
 		defs, err := e.Check(ctx)
 		if errors.Is(err, sagapg.ErrNoDefinition) || errors.Is(err, sagapg.ErrNotUnderstood) {
 			return nil, backoff.Permanent(err)
 		}
 		return defs, err
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
+		report(err)
 		log.Warn("the database is not ready, trying again (has `orchestrator migrate` been run?)",
 			zap.Error(err), zap.Duration("pause", pause))
 	}))
 	if ctx.Err() != nil {
 		return nil
 	}
+	report(err)
 	for _, def := range defs {
-		if def.ReplyTo != replyQueue {
+		if def.ReplyTo != s.ReplyQueue {
 			log.Warn("running sagas wait for replies in a queue that this orchestrator does not read",
 				zap.String("definition", def.Name), zap.Int("version", def.Version),
-				zap.String("reply_to", def.ReplyTo), zap.String("REPLY_QUEUE", replyQueue))
+				zap.String("reply_to", def.ReplyTo), zap.String("REPLY_QUEUE", s.ReplyQueue))
 		}
 	}
 	return err

@@ -3,11 +3,14 @@ package orchestrator
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/saga/sagapg"
+	sagasql "go.example/saga/sql"
 )
 
 // maxBatchSize bounds one transaction: a larger one gains nothing and holds its
@@ -68,6 +71,18 @@ func (s *Settings) Validate() error {
 		retention = fmt.Errorf("ORCHESTRATOR_RETENTION is %s, want at least %s, or 0 to keep finished sagas for ever", s.Retention, minRetention)
 	}
 	return errors.Join(database, broker, queue, batch, retention, s.validateAdmin())
+}
+
+// rights are what the daemon needs with these settings.
+func (s *Settings) rights() []sagasql.Right {
+	rights := sagapg.RightsToDrive
+	if s.Retention > 0 {
+		rights = slices.Concat(rights, sagapg.RightsToExpire)
+	}
+	if s.AdminAddress != "" {
+		rights = slices.Concat(rights, sagapg.RightsToLook)
+	}
+	return rights
 }
 
 // RequireBroker is nil if the broker's address is set.

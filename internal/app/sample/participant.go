@@ -2,10 +2,9 @@ package sample
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/tasks"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/participant"
@@ -16,6 +15,9 @@ import (
 
 // poolSize is enough for a consumer; the reservation service adds its requests'.
 const poolSize = 8
+
+// taskCommands is the participant's one task, as its readiness names it.
+const taskCommands = "commands"
 
 // prefetch is how many deliveries wait in the process: two batches.
 const prefetch = 200
@@ -33,14 +35,14 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 		return err
 	}
 	defer app.ClosePools(pool)
-	var connected atomic.Bool
+	all := tasks.New(name, taskCommands)
 	p, err := participant.New(participant.Config{
-		Name:      name,
-		DB:        pool,
-		Open:      open(s.AMQPURL, name, rabbit.CommandTopology(step), protocol.CommandQueue(step)),
-		Steps:     map[string]participant.Step{step: work},
-		Connected: connected.Store,
-		Log:       log,
+		Name:   name,
+		DB:     pool,
+		Open:   open(s.AMQPURL, name, rabbit.CommandTopology(step), protocol.CommandQueue(step)),
+		Steps:  map[string]participant.Step{step: work},
+		Report: all.Of(taskCommands),
+		Log:    log,
 	})
 	if err != nil {
 		return err
@@ -55,19 +57,9 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 		},
 		// From the first moment: a process that waits for its database is alive.
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, consuming(&connected), log)
+			return app.ServeHealth(ctx, s.HealthAddr, all.Ready, log)
 		},
 	)
-}
-
-// consuming is readiness: without a session with the broker nothing is done.
-func consuming(connected *atomic.Bool) func() error {
-	return func() error {
-		if !connected.Load() {
-			return errors.New("no session with the broker")
-		}
-		return nil
-	}
 }
 
 func open(url config.Secret, name string, topology rabbit.Topology, queue string) func(context.Context) (inbox.Source, error) {

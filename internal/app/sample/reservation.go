@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/tasks"
 	"go.example/saga/internal/config"
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
@@ -22,6 +23,9 @@ const (
 	// the start; definitionNotice how often the log says what is waited for.
 	definitionPoll   = 500 * time.Millisecond
 	definitionNotice = 30 * time.Second
+	// The service's tasks, as its readiness names them.
+	taskStart  = "reservations"
+	taskEvents = "events"
 )
 
 // ServeReservation runs the reservation service until ctx is done: the HTTP
@@ -41,11 +45,13 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	defer app.ClosePools(pool)
 	service := reservation.NewService(pool)
 	service.Bound(s.MaxRunning, log)
+	all := tasks.New(name, taskStart, taskEvents)
 	listener := inbox.Config{
 		Name:   name,
 		DB:     pool,
 		Open:   listen(s.AMQPURL, name, service),
 		Handle: reservation.Listen(log),
+		Report: all.Of(taskEvents),
 		Log:    log,
 	}
 	return app.Run(ctx,
@@ -55,16 +61,18 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 				return err
 			}
 			return app.Run(ctx,
-				func(ctx context.Context) error { return awaitDefinition(ctx, service, log) },
+				func(ctx context.Context) error { return awaitDefinition(ctx, service, all.Of(taskStart), log) },
 				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
 				func(ctx context.Context) error {
 					return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, log), log)
 				})
 		},
-		// Alive from the first moment. Ready means that reservations are accepted;
-		// that needs no broker, so the service must not be taken out of reach when
-		// the broker is away.
-		func(ctx context.Context) error { return app.ServeHealth(ctx, s.HealthAddr, service.Ready, log) },
+		// Alive from the first moment. Ready means that reservations are accepted, and
+		// will end. That needs no broker for the moment, so the service must not be
+		// taken out of reach when the broker is away.
+		func(ctx context.Context) error {
+			return app.ServeHealth(ctx, s.HealthAddr, func() error { return all.ReadyBut(tasks.Broker) }, log)
+		},
 	)
 }
 
@@ -86,18 +94,18 @@ func listen(url config.Secret, name string, service *reservation.Service) func(c
 }
 
 // awaitDefinition returns when the service can start sagas.
-func awaitDefinition(ctx context.Context, service *reservation.Service, log *zap.Logger) error {
+func awaitDefinition(ctx context.Context, service *reservation.Service, report func(error), log *zap.Logger) error {
 	var noticed time.Time
 	for {
 		def, err := service.LoadDefinition(ctx)
+		report(err)
 		if err == nil {
 			log.Info("new sagas follow the definition", zap.String("name", def.Name), zap.Int("version", def.Version))
 			return nil
 		}
 		if time.Since(noticed) > definitionNotice && ctx.Err() == nil {
 			noticed = time.Now()
-			log.Warn("no reservation can be placed yet; apply the definition with "+
-				"`orchestrator definition apply deploy/room-reservation.yaml`", zap.Error(err))
+			log.Warn("no reservation can be placed yet", zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():

@@ -126,7 +126,10 @@ func TestReservationDaemon(t *testing.T) {
 	}
 	ctx := context.Background()
 	eventually(t, "503 before the definition", func() bool { status, _ := post(); return status == http.StatusServiceUnavailable })
-	require.ErrorContains(t, app.CheckHealth(ctx, s.HealthAddr), "definition")
+	eventually(t, "not ready, and why", func() bool {
+		err := app.CheckHealth(ctx, s.HealthAddr)
+		return err != nil && strings.Contains(err.Error(), "definition")
+	})
 
 	policy := saga.Policy{Timeout: time.Second, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
 	_, err := sagapg.New("").ApplyDefinition(ctx, db, saga.Definition{

@@ -41,6 +41,7 @@ func New() *cobra.Command {
 		Example: `  orchestrator migrate
   orchestrator definition apply deploy/room-reservation.yaml
   orchestrator run
+  orchestrator status
   orchestrator saga list --status PARKED`,
 	}
 	root.PersistentFlags().StringVar(&o.config, "config", "", "YAML file with settings")
@@ -49,7 +50,7 @@ func New() *cobra.Command {
 		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list",
 	}
 	definitions.AddCommand(newDefinitionLint(), newDefinitionApply(&o), newDefinitionMigrate(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
-	root.AddCommand(newRun(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), newSaga(&o), definitions)
+	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), newSaga(&o), definitions)
 	return root
 }
 

@@ -14,10 +14,13 @@ import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/orchestratorcmd"
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
+	sagasql "go.example/saga/sql"
 )
 
 const (
@@ -45,7 +48,7 @@ func TestRun(t *testing.T) {
 			return code == want && strings.Contains(errs, text)
 		}, soon, tick)
 	}
-	healthy(cli.ExitFailed, "not ready: no session with the broker")
+	healthy(cli.ExitFailed, "not ready: check: tables: ")
 	b.ok("migrate")
 	b.ok("definition", "apply", b.file)
 	id := b.saga("K-1")
@@ -87,4 +90,42 @@ func (b *bench) publishReply(id string) {
 	wait, err := publisher.Publish(b.Context(), &outbox.Record{Message: m})
 	require.NoError(b, err)
 	require.NoError(b, wait(b.Context()))
+}
+
+// A daemon whose role lacks a right takes no reply, and says which statement gives it. What
+// is taken away while it runs, it tells too, although nothing happens.
+func TestRunProvesItsRights(t *testing.T) {
+	b := setup(t)
+	role := testenv.Role(t, b.db, testenv.Grants(append([]sagasql.Right{inbox.RightsToQuarantine}, sagapg.RightsToDrive[1:]...)...)...)
+	name := role.Config().ConnConfig.User
+	t.Setenv("DATABASE_URL", strings.Replace(b.db.Config().ConnString(), "//postgres@", "//"+name+"@", 1))
+	t.Setenv("AMQP_URL", testenv.Vhost(t))
+	addr := freeAddr(t)
+	t.Setenv("HEALTH_ADDR", addr)
+	t.Setenv("LOG_LEVEL", "error")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	root := orchestratorcmd.New()
+	root.SetArgs([]string{"run"})
+	go func() { ended <- cli.Run(ctx, root) }()
+	healthy := func(want int, text string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			code, _, errs := run(t, "healthcheck", "--addr", addr)
+			return code == want && strings.Contains(errs, text)
+		}, 2*soon, tick)
+	}
+	cure := "GRANT SELECT, UPDATE ON public.saga TO " + name
+	healthy(cli.ExitFailed, "check: rights: the role lacks rights; run as the owner of the tables or a superuser: "+cure)
+	testenv.AsRole(t, b.db, name, cure)
+	healthy(cli.ExitOK, "")
+	testenv.AsRole(t, b.db, name, `REVOKE INSERT ON inbox_quarantine FROM {role}`)
+	healthy(cli.ExitFailed, "replies: rights: the role lacks rights; run as the owner of the tables or a superuser: GRANT INSERT ON public.inbox_quarantine TO "+name)
+	testenv.AsRole(t, b.db, name, `GRANT INSERT ON inbox_quarantine TO {role}`, `ALTER TABLE saga ENABLE ROW LEVEL SECURITY`)
+	healthy(cli.ExitFailed, "timers: rights: ")
+	healthy(cli.ExitFailed, "ALTER ROLE "+name+" BYPASSRLS")
+	testenv.AsRole(t, b.db, name, `ALTER ROLE {role} BYPASSRLS`)
+	healthy(cli.ExitOK, "")
+	stop()
+	require.Equal(t, cli.ExitOK, <-ended)
 }

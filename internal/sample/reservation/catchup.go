@@ -18,7 +18,7 @@ import (
 func (s *Service) CatchUp(ctx context.Context) error {
 	for {
 		var n int
-		err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) (err error) {
+		err := pgx.BeginTxFunc(ctx, s.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) (err error) {
 			n, err = s.catchUp(ctx, tx)
 			return err
 		})

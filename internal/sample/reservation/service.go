@@ -51,27 +51,22 @@ func (s *Service) Bound(most int, log *zap.Logger) {
 	}
 }
 
-// LoadDefinition reads the newest definition of [SagaType] that is stored; new
+// LoadDefinition proves that the service may start sagas, and reads the newest definition of [SagaType] that is stored; new
 // sagas follow it until the process ends. The error is [ErrNotReady] as long as
 // there is none.
 func (s *Service) LoadDefinition(ctx context.Context) (saga.Definition, error) {
+	if err := s.sagas.CheckRights(ctx, s.db, sagapg.RightsToStart...); err != nil {
+		return saga.Definition{}, fmt.Errorf("start sagas: %w", err)
+	}
 	def, err := s.sagas.LatestDefinition(ctx, s.db, SagaType)
 	if errors.Is(err, sagapg.ErrNoDefinition) {
-		return saga.Definition{}, ErrNotReady
+		return saga.Definition{}, fmt.Errorf("%w: %w", ErrNotReady, err)
 	}
 	if err != nil {
 		return saga.Definition{}, err
 	}
 	s.definition.Store(&def)
 	return def, nil
-}
-
-// Ready is nil once reservations can be placed.
-func (s *Service) Ready() error {
-	if s.definition.Load() == nil {
-		return ErrNotReady
-	}
-	return nil
 }
 
 // Get shows one reservation, or [ErrNotFound].

@@ -73,7 +73,7 @@ func TestAChangedTimelineIsTold(t *testing.T) {
 func TestTheTimelineIsNotKnown(t *testing.T) {
 	b := setup(t)
 	b.exec(`REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn() FROM PUBLIC`)
-	role, pool := testenv.Role(t, b.pool)
+	role, pool := testenv.Login(t, b.pool)
 	log := New(pool, "")
 	b.heal(log, TaskPublish)
 	b.insert(b.pool, "k", "m")

@@ -17,7 +17,7 @@ func stranger(t *testing.T) (b *bundle, role string, log *Log) {
 	b = setup(t)
 	b.exec(`REVOKE ALL ON SCHEMA public FROM PUBLIC`)
 	b.exec(`REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC`)
-	role, pool := testenv.Role(t, b.pool)
+	role, pool := testenv.Login(t, b.pool)
 	return b, role, New(pool, "")
 }
 
@@ -112,7 +112,7 @@ func TestTheStatementsForMissingRightsAreEnough(t *testing.T) {
 // Members of the owner's role look after the partitions, without owning anything.
 func TestUpkeepByAMemberOfTheOwner(t *testing.T) {
 	b, role, log := stranger(t)
-	owner, _ := testenv.Role(t, b.pool)
+	owner, _ := testenv.Login(t, b.pool)
 	b.exec(`REASSIGN OWNED BY ` + owner + ` TO CURRENT_USER`)
 	for _, table := range []string{"outbox", "outbox_default", "outbox_p1", "outbox_p1000001", "outbox_p2000001"} {
 		b.exec(`ALTER TABLE public.` + table + ` OWNER TO ` + owner)
@@ -163,14 +163,14 @@ func TestRowSecurityIsAMissingRight(t *testing.T) {
 func TestRowSecurityBehindAView(t *testing.T) {
 	t.Parallel()
 	b := &bundle{T: t, ctx: t.Context(), pool: testenv.Database(t)}
-	owner, _ := testenv.Role(t, b.pool)
+	owner, _ := testenv.Login(t, b.pool)
 	b.exec(`CREATE TABLE public.events (id bigint, xact xid8, event_id uuid, aggregate_type text, aggregate_id text, type text,
 		exchange text, routing_key text, correlation_id text, reply_to text, content_type text, headers jsonb, payload jsonb,
 		payload_bytes bytea, deliver_at timestamptz, created_at timestamptz)`)
 	b.exec(`CREATE VIEW public.outbox AS SELECT * FROM public.events`)
 	b.exec(`ALTER VIEW public.outbox OWNER TO ` + owner)
 	require.NoError(t, sagasql.Up(t.Context(), b.pool.Config().ConnString(), "", sagasql.Relay))
-	role, pool := testenv.Role(t, b.pool)
+	role, pool := testenv.Login(t, b.pool)
 	log := New(pool, "")
 	b.exec(`ALTER TABLE public.events ENABLE ROW LEVEL SECURITY`)
 	given := b.heal(log, TaskPublish)

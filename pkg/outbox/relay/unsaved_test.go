@@ -34,7 +34,7 @@ func (b *bundle) schedule() {
 // asRole is a log seen by a role that may do what it is told it may not.
 func (b *bundle) asRole() (role string, log *outboxpg.Log) {
 	b.Helper()
-	role, pool := testenv.Role(b, b.pool)
+	role, pool := testenv.Login(b, b.pool)
 	log = outboxpg.New(pool, "")
 	missing, err := log.MissingRights(b.Context())
 	require.NoError(b, err)

@@ -38,7 +38,7 @@ func TookEffect(e saga.HistoryEntry) bool {
 func (e *Engine) actOn(ctx context.Context, ids []saga.ID, event saga.Event) ([]saga.Transition, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timing.batch)
 	defer cancel()
-	tx, err := e.DB.Begin(ctx)
+	tx, err := sagapg.Begin(ctx, e.DB)
 	if err != nil {
 		return nil, fmt.Errorf("begin (nothing was done): %w", err)
 	}

@@ -16,7 +16,8 @@
 // transaction, and gives each a [saga.Timer]. It sleeps until the next one is due,
 // at most half a second, because another process may set an earlier one. A saga
 // whose timer cannot be applied is left out for a while, so that it does not hold
-// up the others.
+// up the others. Every ten seconds it looks for sagas that were written in the future:
+// the database's clock has gone back, and their waits are counted from now.
 //
 // # Retention
 //

@@ -26,6 +26,8 @@ type Config struct {
 	// repeated is told again; nil tells nobody. It must not block and is called from
 	// several goroutines.
 	Observe func(saga.Transition)
+	// Report, where set, is told how each round of timers went. It must not block.
+	Report func(error)
 	// Log receives what an operator should know; never a payload.
 	Log *zap.Logger
 }
@@ -34,8 +36,10 @@ type Config struct {
 type Engine struct {
 	Config
 	timing timing
-	// trouble is the error of the last round of timers, nil if it went well.
-	trouble atomic.Pointer[error]
+	// trouble is the error of the last round of timers, or of a saga that is left out of
+	// them; nil if all went well.
+	trouble   atomic.Pointer[error]
+	recounted atomic.Int64
 }
 
 // timing holds the pauses of the timer loop. Tests make them short.
@@ -44,6 +48,7 @@ type timing struct {
 	maxPause time.Duration // longest pause while the database fails
 	postpone time.Duration // how long a saga that fails is left out
 	batch    time.Duration // how long one transaction may take, also at the end
+	recount  time.Duration // shortest time between two looks for sagas of the future
 }
 
 var standard = timing{
@@ -51,6 +56,7 @@ var standard = timing{
 	maxPause: 5 * time.Second,
 	postpone: 30 * time.Second,
 	batch:    10 * time.Second,
+	recount:  10 * time.Second,
 }
 
 const defaultBatch = 100
@@ -71,16 +77,23 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(saga.Transition) {}
 	}
+	if cfg.Report == nil {
+		cfg.Report = func(error) {}
+	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
 	return &Engine{Config: cfg, timing: standard}, nil
 }
 
-// Check reads the definition of every running saga and returns them. An error that
-// is [sagapg.ErrNoDefinition] or [sagapg.ErrNotUnderstood] means that this program
-// must not work on this database; any other may go away by itself.
+// Check proves that the role has the rights that the engine needs, reads the definition
+// of every running saga and returns them. An error that is [sagapg.ErrNoDefinition] or
+// [sagapg.ErrNotUnderstood] means that this program must not work on this database; any
+// other may go away by itself. A RightsError of package sql names the statements that help.
 func (e *Engine) Check(ctx context.Context) ([]saga.Definition, error) {
+	if err := e.Store.CheckRights(ctx, e.DB, sagapg.RightsToDrive...); err != nil {
+		return nil, fmt.Errorf("orchestrator: %w", err)
+	}
 	defs, err := e.Store.CheckDefinitions(ctx, e.DB)
 	if err != nil {
 		return nil, fmt.Errorf("orchestrator: %w", err)
@@ -88,8 +101,18 @@ func (e *Engine) Check(ctx context.Context) ([]saga.Definition, error) {
 	return defs, nil
 }
 
-// Ready is nil if the last look at the timers went well, which says that the
-// database answers too.
+// keep remembers how the last round went.
+func (e *Engine) keep(err error) {
+	var trouble *error
+	if err != nil {
+		trouble = &err
+	}
+	e.trouble.Store(trouble)
+	e.Report(err)
+}
+
+// Ready is nil if the last look at the timers went well, which says that the database
+// answers too, and no saga is left out because its timer fails.
 func (e *Engine) Ready() error {
 	if err := e.trouble.Load(); err != nil {
 		return fmt.Errorf("timers: %w", *err)

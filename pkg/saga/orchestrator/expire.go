@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +20,9 @@ const (
 	// expirePause is between two rounds of a walk: others want the disk too. It allows
 	// some thousands a second, more than are started.
 	expirePause = 100 * time.Millisecond
-	// expireRest is between two walks, and after an error.
-	expireRest = time.Minute
+	// expireRest is between two walks, and expireAgain after an error.
+	expireRest  = time.Minute
+	expireAgain = 10 * time.Second
 	// expireTime bounds a round.
 	expireTime = 10 * time.Second
 )
@@ -36,6 +38,8 @@ type Expiry struct {
 	// Log hears of each round that deleted something, at debug, and of what is in the
 	// way, once until something else is.
 	Log *zap.Logger
+	// Report, where set, is told how each round went. It must not block.
+	Report func(error)
 
 	deleted atomic.Int64
 	fault   string // what was in the way last time
@@ -51,6 +55,7 @@ func (x *Expiry) Deleted() int64 { return x.deleted.Load() }
 // sagas do without it for as long as the disk suffices.
 func (x *Expiry) Run(ctx context.Context) error {
 	if x.Retention <= 0 {
+		x.report(nil)
 		<-ctx.Done()
 		return nil
 	}
@@ -63,7 +68,10 @@ func (x *Expiry) Run(ctx context.Context) error {
 		}
 		x.report(err)
 		pause := cmp.Or(x.rest, expireRest)
-		if err == nil && at != (saga.ID{}) {
+		switch {
+		case err != nil:
+			pause = cmp.Or(x.rest, expireAgain)
+		case at != (saga.ID{}):
 			pause = cmp.Or(x.pause, expirePause)
 		}
 		wait(ctx, pause)
@@ -75,9 +83,9 @@ func (x *Expiry) Run(ctx context.Context) error {
 func (x *Expiry) round(ctx context.Context, at saga.ID) (saga.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, expireTime)
 	defer cancel()
-	expired, err := x.Store.Expire(ctx, x.DB, x.Retention, at, cmp.Or(x.batch, expireBatch))
+	expired, err := x.expire(ctx, at)
 	if err != nil {
-		return at, err
+		return at, x.Store.ExplainRights(ctx, x.DB, err, sagapg.RightsToExpire...)
 	}
 	if expired.Deleted > 0 {
 		x.deleted.Add(int64(expired.Deleted))
@@ -87,15 +95,34 @@ func (x *Expiry) round(ctx context.Context, at saga.ID) (saga.ID, error) {
 	return expired.Last, nil
 }
 
+// expire is a round's transaction.
+func (x *Expiry) expire(ctx context.Context, at saga.ID) (expired sagapg.Expired, err error) {
+	tx, err := sagapg.Begin(ctx, x.DB)
+	if err != nil {
+		return expired, fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing after the commit
+	if expired, err = x.Store.Expire(ctx, tx, x.Retention, at, cmp.Or(x.batch, expireBatch)); err != nil {
+		return expired, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return expired, fmt.Errorf("commit: %w", err)
+	}
+	return expired, nil
+}
+
 // report warns once of what is in the way.
 func (x *Expiry) report(err error) {
+	if x.Report != nil {
+		x.Report(err)
+	}
 	var fault string
 	if err != nil {
 		fault = err.Error()
 	}
 	switch {
 	case fault != "" && fault != x.fault:
-		x.Log.Warn("finished sagas cannot be deleted, trying again", zap.Error(err), zap.Duration("pause", expireRest))
+		x.Log.Warn("finished sagas cannot be deleted, trying again", zap.Error(err), zap.Duration("pause", expireAgain))
 	case fault == "" && x.fault != "":
 		x.Log.Info("finished sagas are deleted again")
 	}

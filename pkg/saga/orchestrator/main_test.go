@@ -52,12 +52,14 @@ func setup(t *testing.T) *bench {
 	return b
 }
 
+var hasty = timing{sweep: 20 * time.Millisecond, maxPause: 50 * time.Millisecond, postpone: time.Minute, batch: 10 * time.Second, recount: 20 * time.Millisecond}
+
 // engine is one of the engines on the bench's database, in a hurry.
 func (b *bench) engine() *Engine {
 	b.Helper()
 	e, err := New(Config{DB: b.db, Store: sagapg.New("")})
 	require.NoError(b, err)
-	e.timing = timing{sweep: 20 * time.Millisecond, maxPause: 50 * time.Millisecond, postpone: time.Minute, batch: 10 * time.Second}
+	e.timing = hasty
 	return e
 }
 

@@ -134,7 +134,7 @@ func (e *Engine) migrateBatch(ctx context.Context, m Migration, to saga.Definiti
 func (e *Engine) migrate(ctx context.Context, m Migration, to saga.Definition, ids []saga.ID) (moved int, refusals []sagapg.SagaError, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timing.batch)
 	defer cancel()
-	tx, err := e.DB.Begin(ctx)
+	tx, err := sagapg.Begin(ctx, e.DB)
 	if err != nil {
 		return 0, nil, fmt.Errorf("begin: %w", err)
 	}

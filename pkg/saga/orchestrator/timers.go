@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"go.example/saga/pkg/saga"
@@ -17,7 +19,7 @@ import (
 // returns nil. Nothing else ends it: the database may be absent at the start and
 // go away at any time.
 func (e *Engine) RunTimers(ctx context.Context) error {
-	s := sweeper{Engine: e, limit: e.MaxBatch, postponed: map[saga.ID]time.Time{}}
+	s := sweeper{Engine: e, limit: e.MaxBatch, postponed: map[saga.ID]postponed{}}
 	for ctx.Err() == nil {
 		wait(ctx, s.round(ctx))
 	}
@@ -30,24 +32,34 @@ type sweeper struct {
 	// limit is the size of the next batch. It is halved when a batch fails, until
 	// the saga that is to blame stands alone, and grows again after.
 	limit int
-	// postponed sagas failed alone; they are left out until the time given.
-	postponed map[saga.ID]time.Time
+	// postponed sagas failed alone; they are left out for a while.
+	postponed map[saga.ID]postponed
 	// failures counts the rounds in a row that failed.
 	failures int
+	// recountAt is when to look for sagas of the future again.
+	recountAt time.Time
+}
+
+type postponed struct {
+	until time.Time
+	why   error
 }
 
 // round fires one batch and returns how long to wait before the next.
 func (s *sweeper) round(ctx context.Context) time.Duration {
+	if err := s.recount(ctx); err != nil {
+		return s.failed(ctx, nil, err)
+	}
 	except := s.except(time.Now())
 	fired, err := s.fire(ctx, except)
 	if err != nil {
-		return s.failed(fired, err)
+		return s.failed(ctx, fired, err)
 	}
 	if s.failures > 0 {
 		s.Log.Info("timers fire again")
 	}
 	s.failures = 0
-	s.trouble.Store(nil)
+	s.keep(s.leftOut())
 	full := len(fired) == s.limit
 	s.limit = min(2*s.limit, s.MaxBatch)
 	if full {
@@ -62,7 +74,7 @@ func (s *sweeper) fire(ctx context.Context, except []saga.ID) (ids []saga.ID, er
 	// The end of ctx must not cut a batch in two.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.batch)
 	defer cancel()
-	tx, err := s.DB.Begin(ctx)
+	tx, err := sagapg.Begin(ctx, s.DB)
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
@@ -97,9 +109,12 @@ func (s *sweeper) fire(ctx context.Context, except []saga.ID) (ids []saga.ID, er
 var errLost = errors.New("the connection was lost")
 
 // failed makes the next batch smaller, or leaves the one saga in it out.
-func (s *sweeper) failed(ids []saga.ID, err error) time.Duration {
+func (s *sweeper) failed(ctx context.Context, ids []saga.ID, err error) time.Duration {
+	err = s.Store.ExplainRights(ctx, s.DB, err, sagapg.RightsToDrive...)
 	s.failures++
-	s.trouble.Store(&err)
+	if ofTheDatabase(err) {
+		ids = nil
+	}
 	var alone *sagapg.SagaError
 	if errors.As(err, &alone) {
 		ids = []saga.ID{alone.ID}
@@ -109,11 +124,13 @@ func (s *sweeper) failed(ids []saga.ID, err error) time.Duration {
 		if errors.Is(err, errLost) {
 			leave = 2 * s.timing.sweep // hardly the saga's fault, but let others go first
 		}
-		s.postponed[ids[0]] = time.Now().Add(leave)
+		s.postponed[ids[0]] = postponed{time.Now().Add(leave), err}
+		s.keep(s.leftOut())
 		s.Log.Error("the timer of a saga fails, leaving it out for a while", zap.Error(err),
 			zap.Stringer("saga", uuid.UUID(ids[0])), zap.Duration("for", leave))
 		return 0
 	}
+	s.keep(err)
 	pause := min(s.timing.sweep<<min(s.failures-1, 8), s.timing.maxPause)
 	s.Log.Warn("firing timers failed, trying again", zap.Error(err), zap.Int("sagas", len(ids)), zap.Duration("pause", pause))
 	if len(ids) > 1 {
@@ -126,8 +143,8 @@ func (s *sweeper) failed(ids []saga.ID, err error) time.Duration {
 // except lists the sagas that are left out, and forgets those whose time is over.
 func (s *sweeper) except(now time.Time) []saga.ID {
 	var ids []saga.ID
-	for id, until := range s.postponed {
-		if now.After(until) {
+	for id, p := range s.postponed {
+		if now.After(p.until) {
 			delete(s.postponed, id)
 			continue
 		}
@@ -136,11 +153,32 @@ func (s *sweeper) except(now time.Time) []saga.ID {
 	return ids
 }
 
+// leftOut says why sagas are left out, nil if none is.
+func (s *sweeper) leftOut() error {
+	for id, p := range s.postponed {
+		why := p.why
+		if alone := (*sagapg.SagaError)(nil); !errors.As(why, &alone) {
+			why = &sagapg.SagaError{ID: id, Err: why}
+		}
+		return fmt.Errorf("sagas whose timers fail are left out: %d, one of them is %w", len(s.postponed), why)
+	}
+	return nil
+}
+
+// ofTheDatabase says that an error is no saga's own, by its class: a right, a table or a
+// column is missing, the database only reads, its disk or its memory is full.
+func ofTheDatabase(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && slices.Contains([]string{"25", "28", "3D", "3F", "42", "53"}, pg.Code[:min(2, len(pg.Code))])
+}
+
 // untilNext is the time to the next timer, at most one sweep.
 func (s *sweeper) untilNext(ctx context.Context, except []saga.ID) time.Duration {
 	next, set, err := s.Store.NextWake(ctx, s.DB, except)
-	if err != nil || !set {
-		// An error shows again in the next round, which reports it.
+	if err != nil {
+		return s.failed(ctx, nil, err)
+	}
+	if !set {
 		return s.timing.sweep
 	}
 	// An overdue one that this round did not get is locked by somebody else.

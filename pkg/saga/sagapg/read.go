@@ -29,7 +29,8 @@ type Loaded struct {
 
 // Load locks the sagas, in id order, until the transaction ends, and returns those
 // that exist with the database's time. The time is read after the last lock was
-// granted, so that a saga's history never runs backwards. After an error the
+// granted, so that a saga's history never runs backwards while the database's clock does
+// not. The waits of one that was written in the future are counted anew: see [Store.Recount]. After an error the
 // transaction has to be rolled back and may be repeated; a [*SagaError] comes again.
 func (s *Store) Load(ctx context.Context, tx pgx.Tx, ids []saga.ID) ([]Loaded, time.Time, error) {
 	return s.read(ctx, tx, &pgx.Batch{}, "load", uuids(ids))
@@ -80,6 +81,7 @@ func (s *Store) read(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, query str
 		def, err := s.Definition(ctx, tx, r.state.Type, r.state.DefinitionVersion)
 		if err == nil {
 			loaded[i], err = r.assemble(def)
+			loaded[i].recount(now)
 		}
 		if err != nil {
 			return nil, time.Time{}, &SagaError{r.state.ID, err}

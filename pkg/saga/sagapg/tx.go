@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"go.example/saga/pkg/outbox"
 )
@@ -44,4 +45,13 @@ func (t sqlTx) row(ctx context.Context, query string, args []any, into ...any) (
 
 func (t sqlTx) parameters(ctx context.Context, messages []outbox.Message) ([]any, error) {
 	return t.store.outbox.Parameters(ctx, t.tx, messages...)
+}
+
+// Begin begins a transaction of nothing but this package's statements. It does not depend
+// on the defaults of the role or the session: it is read committed and may write, and
+// rows that row security hides are an error, as everywhere.
+func Begin(ctx context.Context, db *pgxpool.Pool) (pgx.Tx, error) {
+	return db.BeginTx(ctx, pgx.TxOptions{
+		BeginQuery: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL row_security = off`,
+	})
 }

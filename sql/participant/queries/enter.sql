@@ -39,3 +39,4 @@ SELECT coalesce(known.run, c.op = 'REQUEST') AS run,
 FROM c
 LEFT JOIN known ON known.place = c.place
 ORDER BY c.place
+OFFSET public.saga_barrier_hidden()

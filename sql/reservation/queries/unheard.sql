@@ -6,3 +6,4 @@ JOIN public.saga AS s ON s.id = r.saga_id
 WHERE r.status = 'PENDING' AND s.status IN ('COMPLETED', 'ABORTED', 'KILLED')
 ORDER BY r.saga_id
 LIMIT 1000
+OFFSET public.saga_hidden()

@@ -5,3 +5,5 @@ SELECT s.type, s.status, s.paused, count(*),
 FROM public.saga AS s
 WHERE s.look_at IS NOT NULL
 GROUP BY s.type, s.status, s.paused
+ORDER BY s.type, s.status, s.paused
+OFFSET public.saga_hidden()

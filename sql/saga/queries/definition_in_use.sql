@@ -3,3 +3,4 @@ SELECT DISTINCT s.type, s.definition_version
 FROM public.saga s
 WHERE s.look_at IS NOT NULL
 ORDER BY s.type, s.definition_version
+OFFSET public.saga_hidden()

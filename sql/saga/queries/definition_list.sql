@@ -11,3 +11,4 @@ LEFT JOIN (
     GROUP BY s.type, s.definition_version
 ) AS open ON open.type = d.name AND open.definition_version = d.version
 ORDER BY d.name, d.version
+OFFSET public.saga_hidden()

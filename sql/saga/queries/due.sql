@@ -10,4 +10,5 @@ FROM public.saga s
 WHERE s.look_at <= now() AND s.wake_at <= now() AND s.id <> ALL ($2::uuid[])
 ORDER BY s.look_at
 LIMIT $1::integer
+OFFSET public.saga_hidden()
 FOR NO KEY UPDATE SKIP LOCKED

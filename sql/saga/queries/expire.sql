@@ -29,3 +29,4 @@ WITH bound AS (
 SELECT (SELECT count(*) FROM met) AS met,
        (SELECT m.id FROM met m ORDER BY m.id DESC LIMIT 1) AS last,
        (SELECT count(*) FROM gone) AS deleted
+OFFSET public.saga_hidden()

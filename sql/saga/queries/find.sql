@@ -27,3 +27,4 @@ WHERE (NOT $1::boolean OR s.look_at IS NOT NULL)
   AND (NOT $14::boolean OR s.paused)
 ORDER BY CASE WHEN $1 THEN s.id::text COLLATE "C" END DESC, s.id DESC
 LIMIT $15::integer
+OFFSET public.saga_hidden()

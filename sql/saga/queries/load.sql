@@ -6,4 +6,5 @@ SELECT s.id, s.type, s.definition_version, s.status, s.paused, s.step_status, s.
 FROM public.saga s
 WHERE s.id = ANY ($1::uuid[])
 ORDER BY s.id
+OFFSET public.saga_hidden()
 FOR NO KEY UPDATE

@@ -6,3 +6,4 @@ SELECT (SELECT (extract(epoch FROM s.look_at - clock_timestamp()) * 1000000)::bi
         WHERE s.look_at < 'infinity' AND s.id <> ALL ($1::uuid[])
         ORDER BY s.look_at
         LIMIT 1)
+OFFSET public.saga_hidden()

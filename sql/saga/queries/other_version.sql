@@ -9,3 +9,4 @@ WHERE s.look_at IS NOT NULL AND s.type = $1::text AND s.definition_version <> $2
   AND $3::integer IN (0, s.definition_version) AND s.id > $4::uuid
 ORDER BY s.id::text COLLATE "C"
 LIMIT $5::integer
+OFFSET public.saga_hidden()

@@ -8,3 +8,4 @@ FROM unnest($1::uuid[]) WITH ORDINALITY AS given (id, place)
 JOIN public.saga s ON s.id = given.id
 CROSS JOIN LATERAL (SELECT v.* FROM public.saga_overview v WHERE v.id = given.id LIMIT 1) AS o
 ORDER BY given.place
+OFFSET public.saga_hidden()

@@ -5,3 +5,4 @@ SELECT o.id::text, o.type, o.business_key, o.status, s.paused, o.steps, o.waits_
 FROM public.saga_overview o
 JOIN public.saga s ON s.id = o.id
 WHERE o.id = $1::uuid
+OFFSET public.saga_hidden()

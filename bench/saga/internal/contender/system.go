@@ -62,7 +62,11 @@ func (s *service) listen(ctx context.Context, pool *pgxpool.Pool, url string) (c
 			}
 			return heard{source, s.endings}, nil
 		},
-		Connected: func(bool) { once.Do(func() { close(listening) }) },
+		Report: func(err error) {
+			if err == nil {
+				once.Do(func() { close(listening) })
+			}
+		},
 	}
 	go func() {
 		defer close(ended)
