@@ -61,8 +61,8 @@ func (s Set) Prepare(ctx context.Context, report Report) (borrowed bool, err err
 
 // prepareDemo sees to the virtual host of [Broker.Demo].
 func (b Broker) prepareDemo(ctx context.Context, report Report) (borrowed bool, err error) {
-	if name := b.named(); name != "" && name != DemoVhost {
-		report("using the virtual host %s, which the broker's address names", name)
+	if b.lent() {
+		report("using the virtual host %s, which the broker's address names", b.named())
 		return true, nil
 	}
 	_, err = b.ChangeVhosts(ctx, []string{DemoVhost}, nil)
@@ -78,6 +78,9 @@ func (b Broker) prepareDemo(ctx context.Context, report Report) (borrowed bool, 
 	return true, nil
 }
 
+// lent tells whether the URL names a virtual host of the user's for us to use.
+func (b Broker) lent() bool { return b.named() != "" && b.named() != DemoVhost }
+
 // Demo is the URL of the virtual host that the sample uses: the one that the
 // broker's URL names, or saga_demo. It exists once [Set.Prepare] has succeeded.
 func (b Broker) Demo() string {
@@ -88,7 +91,9 @@ func (b Broker) Demo() string {
 }
 
 // Drop drops the sample's databases and virtual host and those of tests, if they
-// bear our [Mark]. While somebody is in one of the databases, everything stays.
+// bear our [Mark]. While somebody is in one of the databases, everything stays, and
+// also when nobody here administers the broker; unless the user has lent a virtual
+// host there, because then none was made.
 func (s Set) Drop(ctx context.Context, report Report) error {
 	databases, err := s.Postgres.Databases(ctx)
 	if err != nil {
@@ -96,7 +101,9 @@ func (s Set) Drop(ctx context.Context, report Report) error {
 	}
 	vhosts, err := s.Broker.Vhosts(ctx)
 	var unable *UnableError
-	if err != nil && !errors.As(err, &unable) {
+	if errors.As(err, &unable) && s.Broker.lent() {
+		report("%v", err)
+	} else if err != nil {
 		return err
 	}
 	databases = slices.DeleteFunc(databases, func(name string) bool { return !made(name) })
@@ -112,10 +119,10 @@ func (s Set) Drop(ctx context.Context, report Report) error {
 	if len(busy) > 0 || busyErr != nil {
 		return errors.Join(busyErr, fmt.Errorf("in use, by a demo, daemons, tests or somebody's psql: %s; end those and run this again", list(busy)))
 	}
-	if err != nil {
-		return err
-	}
 	report("deleting virtual hosts: %s", list(vhosts))
+	if len(vhosts) == 0 {
+		return nil
+	}
 	_, err = s.Broker.ChangeVhosts(ctx, nil, vhosts)
 	return err
 }

@@ -35,6 +35,8 @@ func TestSomebodyElsesBroker(t *testing.T) {
 	t.Cleanup(func() { require.Equal(t, before, contents(t, theirs)) })
 	useAsSystemCtl(t, theirs)
 
+	const database = TestPrefix + "left"
+	require.NoError(t, postgres.CreateDatabase(t.Context(), database, ""))
 	t.Run("five addresses", func(t *testing.T) {
 		for range 5 {
 			t.Setenv("AMQP_URL", forward(t, ourBroker.URL))
@@ -49,7 +51,7 @@ func TestSomebodyElsesBroker(t *testing.T) {
 		require.Equal(t, before, contents(t, theirs))
 		databases, err := postgres.Databases(t.Context())
 		require.NoError(t, err)
-		require.Empty(t, databases, "the broker is proved before a database is made")
+		require.Equal(t, []string{database}, databases, "the broker is proved before a database is made or dropped")
 	})
 	t.Run("all changes", func(t *testing.T) {
 		broker, err := openBroker(t.Context(), "test", ourBroker.URL, systemCtl())
@@ -76,6 +78,20 @@ func TestSomebodyElsesBroker(t *testing.T) {
 		_, err = ourBroker.prepareDemo(t.Context(), t.Logf)
 		require.ErrorAs(t, err, &Foreign{}, "who sees that it has no mark leaves it alone")
 		require.ErrorContains(t, err, "rabbitmqctl delete_vhost saga_demo")
+	})
+	t.Run("virtual host that the user has lent", func(t *testing.T) {
+		evaluate(t, ours, `rabbit_vhost:add(<<"mine">>, <<"x">>),
+			rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"mine">>, <<".*">>, <<".*">>, <<".*">>, <<"x">>).`)
+		broker, err := openBroker(t.Context(), "test", ourBroker.Vhost("mine"), systemCtl())
+		require.NoError(t, err)
+		borrowed, err := broker.prepareDemo(t.Context(), t.Logf)
+		require.NoError(t, err)
+		require.True(t, borrowed)
+		require.Equal(t, broker.URL, broker.Demo())
+		require.NoError(t, Set{Postgres: postgres, Broker: broker}.Drop(t.Context(), t.Logf))
+		databases, err := postgres.Databases(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, databases)
 	})
 	ourAPI, theirAPI := manage(t, ours), manage(t, theirs)
 	t.Run("management API of another broker", func(t *testing.T) {
