@@ -12,21 +12,27 @@ KILLS ?= 100
 SEEDS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help build services demo run test lint fmt fuzz soak sim model bench-relay bench-saga down drop clean
+.PHONY: help modules build services demo run test lint fmt fuzz soak sim model bench-relay bench-saga down drop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build the five daemons into bin/, static
+# Go downloads modules by HTTPS, for which a minimal Debian lacks the authorities'
+# certificates. Every target that runs Go comes by here first.
+modules:
+	@go list -deps ./internal/dev >/dev/null || { case "$$(go list -deps ./internal/dev 2>&1)" in *x509:*) \
+	  echo "Install the package ca-certificates, then run this again: sudo apt-get install ca-certificates" >&2 ;; esac; exit 1; }
+
+build: modules ## Build the five daemons into bin/, static
 	CGO_ENABLED=0 go build -trimpath -o bin/ $(addprefix ./cmd/,$(DAEMONS))
 
-services: ## Find or start PostgreSQL and RabbitMQ
+services: modules ## Find or start PostgreSQL and RabbitMQ
 	go run ./internal/dev services up
 
-demo: ## Three hotel reservations, from request to end
+demo: modules ## Three hotel reservations, from request to end
 	go run ./internal/dev demo
 
-run: ## Keep the five daemons in the foreground, for curl and psql
+run: modules ## Keep the five daemons in the foreground, for curl and psql
 	go run ./internal/dev run
 
 test: services ## Run all tests, with the race detector
@@ -34,13 +40,13 @@ test: services ## Run all tests, with the race detector
 	cd examples && go vet ./... && go test $(TESTFLAGS) ./...
 	cd bench && go vet ./... && go test $(TESTFLAGS) ./...
 
-lint: ## Check the code
+lint: modules ## Check the code
 	$(LINT) run
 
-fmt: ## Format the code
+fmt: modules ## Format the code
 	$(LINT) fmt
 
-fuzz: ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
+fuzz: modules ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 	@grep -rlE --include='*_test.go' '^func Fuzz' . | while read -r file; do \
 	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$file"); do \
 	    go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
@@ -50,7 +56,7 @@ fuzz: ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 soak: services ## Kill the relay KILLS times while ROWS rows by WRITERS writers pass
 	ROWS=$(ROWS) WRITERS=$(WRITERS) KILLS=$(KILLS) go test -count=1 -timeout=2h -v -run='^TestRelayUnderKills$$' ./test/fault
 
-sim: ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
+sim: modules ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
 	go run ./test/sim/run -seeds $(SEEDS)
 
 model: ## Search every state of the protocol's model, and refute the wrong rules; needs spin
@@ -62,10 +68,10 @@ bench-relay: services ## Measure the relay beside its peers, 20 minutes alone on
 bench-saga: services ## Measure sagas beside their peers, 13 minutes alone on the machine
 	cd bench && go run ./saga -page ../docs/benchmarks-saga.md $(BENCHFLAGS)
 
-down: ## Stop the services that make started, and no others
+down: modules ## Stop the services that make started, and no others
 	go run ./internal/dev services down
 
-drop: ## Drop the databases and virtual hosts that demo, run and tests made
+drop: modules ## Drop the databases and virtual hosts that demo, run and tests made
 	go run ./internal/dev services drop
 
 clean: down ## Remove what was built, and the private services' data

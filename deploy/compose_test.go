@@ -22,6 +22,7 @@ import (
 	"go.example/saga/internal/cli/paymentcmd"
 	"go.example/saga/internal/cli/relaycmd"
 	"go.example/saga/internal/cli/reservationcmd"
+	"go.example/saga/internal/dev/services"
 )
 
 // file is the part of the compose specification that compose.yaml uses. It is
@@ -182,4 +183,15 @@ func TestImageIsStaticAndNotRoot(t *testing.T) {
 	require.Contains(t, string(text), "CGO_ENABLED=0")
 	require.Regexp(t, `(?m)^FROM scratch$`, string(text))
 	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, string(text))
+}
+
+// The databases that the image makes are known to make as the project's own.
+func TestDatabasesBearTheMark(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("databases.sql")
+	require.NoError(t, err)
+	for _, name := range []string{services.ReservationDatabase, services.HotelDatabase, services.PaymentDatabase} {
+		require.Contains(t, string(text), "CREATE DATABASE "+name+";\n")
+		require.Contains(t, string(text), "COMMENT ON DATABASE "+name+" IS '"+services.Mark+"';\n")
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/address"
+	"go.example/saga/internal/httpapi"
 )
 
 const healthTimeout = 3 * time.Second
@@ -31,7 +32,8 @@ type Remark struct{ Err error }
 func (r *Remark) Error() string { return r.Err.Error() }
 func (r *Remark) Unwrap() error { return r.Err }
 
-// ServeHealth answers on addr until ctx is done; an empty addr serves nothing.
+// ServeHealth answers on addr, see [httpapi.Listen], until ctx is done; an empty addr
+// serves nothing.
 // /livez is 200 while the process runs. /readyz is 200 when ready returns nil or a
 // [Remark], which it shows, and else 503 with its error as text. Ready and the handlers of what else is
 // served are called from many goroutines.
@@ -40,7 +42,7 @@ func ServeHealth(ctx context.Context, addr string, ready func() error, log *zap.
 		<-ctx.Done()
 		return nil
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	listener, err := httpapi.Listen(ctx, addr)
 	if err != nil {
 		return fmt.Errorf("listen for health checks on HEALTH_ADDR %s: %w", addr, err)
 	}

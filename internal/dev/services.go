@@ -55,11 +55,12 @@ func servicesUp(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	describe(set, report)
-	report("the project makes databases and virtual hosts named saga_* there, and no others; `make drop` removes them")
+	report("the project makes and marks databases and virtual hosts named saga_* there, and touches no others; `make drop` removes them")
 	if err := services.InstallPooler(cmd.Context(), report); err != nil {
 		report("the tests that need pgbouncer will fail: %v", err)
 	}
-	return set.Prepare(cmd.Context(), report)
+	_, err = set.Prepare(cmd.Context(), report)
+	return err
 }
 
 func describe(set services.Set, report services.Report) {
@@ -104,7 +105,7 @@ func servicesEnv(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	for _, variable := range set.Environment(cmd.Context()) {
+	for _, variable := range set.Environment() {
 		name, value, _ := strings.Cut(variable, "=")
 		fmt.Fprintf(cmd.OutOrStdout(), "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 	}

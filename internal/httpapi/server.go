@@ -21,10 +21,10 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
-// Serve answers on addr until ctx is done, then lets running requests finish
+// Serve answers on addr, see [Listen], until ctx is done, then lets running requests finish
 // for at most ten seconds.
 func Serve(ctx context.Context, addr string, handler http.Handler, log *zap.Logger) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	listener, err := Listen(ctx, addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", addr, err)
 	}

@@ -109,7 +109,8 @@ func sweepDatabases(ctx context.Context, server services.Postgres) error {
 	if err != nil {
 		return err
 	}
-	return server.DropDatabases(ctx, stale(names, time.Now())...)
+	_, err = server.DropIdleDatabases(ctx, stale(names, time.Now())...)
+	return err
 }
 
 // drop drops the templates at the end of the process.

@@ -29,20 +29,26 @@ func PgBouncer(t testing.TB, pool *pgxpool.Pool) string {
 		t.Fatal(err)
 	}
 	target := pool.Config().ConnConfig
-	port, err := freePort()
-	if err != nil {
-		t.Fatalf("find a port for pgbouncer: %v", err)
+	for {
+		port, err := freePort()
+		if err != nil {
+			t.Fatalf("find a port for pgbouncer: %v", err)
+		}
+		path := filepath.Join(t.TempDir(), "pgbouncer.ini")
+		if err := os.WriteFile(path, []byte(pgbouncerConfig(target.Config, port)), 0o600); err != nil {
+			t.Fatalf("configure pgbouncer: %v", err)
+		}
+		log := startPgbouncer(t, program, path)
+		url := fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", target.User, port, target.Database)
+		err = awaitPgbouncer(url)
+		if err == nil {
+			return url
+		}
+		said := log()
+		if !strings.Contains(said, "Address already in use") { // by who took the port since
+			t.Fatalf("pgbouncer does not answer: %v; it said:\n%s", err, said)
+		}
 	}
-	path := filepath.Join(t.TempDir(), "pgbouncer.ini")
-	if err := os.WriteFile(path, []byte(pgbouncerConfig(target.Config, port)), 0o600); err != nil {
-		t.Fatalf("configure pgbouncer: %v", err)
-	}
-	log := startPgbouncer(t, program, path)
-	url := fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", target.User, port, target.Database)
-	if err := awaitPgbouncer(url); err != nil {
-		t.Fatalf("pgbouncer does not answer: %v; it said:\n%s", err, log())
-	}
-	return url
 }
 
 // freePort is a port that nobody listens on at the moment.

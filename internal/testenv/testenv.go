@@ -4,7 +4,8 @@
 //
 // The servers are those of package services: tests start none. They have room for so
 // many connections, which all packages' tests share: see [Connections]. Every name says
-// when it was made: what a killed run left behind is removed by a later one.
+// when it was made: what a killed run left behind is removed by one of a later day, if
+// it bears [services.Mark] and nobody is in it.
 package testenv
 
 import (
@@ -26,9 +27,9 @@ import (
 // prefix starts the name of every database and virtual host of a test.
 const prefix = services.TestPrefix
 
-// staleAfter is when a name's owner is taken to be dead: longer than any test
-// run may take.
-const staleAfter = time.Hour
+// staleAfter is when a name's owner is taken to be dead. It is far longer than any
+// run may take: `make soak` has two hours.
+const staleAfter = 24 * time.Hour
 
 // adminTime bounds one administrative act on a busy machine.
 const adminTime = 60 * time.Second

@@ -52,13 +52,31 @@ func TestVhostsDiffer(t *testing.T) {
 	}
 }
 
+// What another run made, and whoever connects to it, is left alone.
+func TestSweepSparesWhatIsInUse(t *testing.T) {
+	t.Parallel()
+	pool := Database(t)
+	require.NoError(t, pool.Ping(t.Context()))
+	name := pool.Config().ConnConfig.Database
+	busy, err := servers(t).Postgres.DropIdleDatabases(t.Context(), name)
+	require.NoError(t, err)
+	require.Equal(t, []string{name}, busy)
+	require.NoError(t, pool.Ping(t.Context()))
+	pool.Reset()
+	require.Eventually(t, func() bool {
+		busy, err = servers(t).Postgres.DropIdleDatabases(t.Context(), name)
+		return err == nil && len(busy) == 0
+	}, adminTime, roomPoll)
+	require.Error(t, pool.Ping(t.Context()))
+}
+
 func TestStaleKeepsYoungAndForeignNames(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	made := func(ago time.Duration) string {
 		return prefix + strconv.FormatInt(now.Add(-ago).Unix(), 36) + "_abc"
 	}
-	old, young := made(2*time.Hour), made(time.Minute)
+	old, young := made(25*time.Hour), made(2*time.Hour)
 	require.Equal(t, []string{old}, stale([]string{old, young, "saga_demo", "saga_test_", "other_" + old}, now))
 	require.Empty(t, stale([]string{newName()}, time.Now()))
 }

@@ -23,8 +23,9 @@ type relayProcess struct {
 	*testing.T
 	program string
 	env     []string
-	addr    string // of its health port
-	log     string // what all its processes wrote
+	addr    string   // of its health port
+	socket  *os.File // of that port; each process inherits it
+	log     string   // what all its processes wrote
 	cmd     *exec.Cmd
 	exited  chan struct{}
 }
@@ -37,11 +38,14 @@ func startRelay(t *testing.T, settings ...string) *relayProcess {
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	socket, err := listener.(*net.TCPListener).File()
+	require.NoError(t, err)
 	require.NoError(t, listener.Close())
+	t.Cleanup(func() { _ = socket.Close() })
 	p := &relayProcess{
-		T: t, program: program, addr: listener.Addr().String(), log: filepath.Join(t.TempDir(), "relay.log"),
+		T: t, program: program, addr: listener.Addr().String(), socket: socket, log: filepath.Join(t.TempDir(), "relay.log"),
 	}
-	p.env = append([]string{"PATH=" + os.Getenv("PATH"), "HEALTH_ADDR=" + p.addr, "LOG_FORMAT=console"}, settings...)
+	p.env = append([]string{"PATH=" + os.Getenv("PATH"), "HEALTH_ADDR=fd:3", "LOG_FORMAT=console"}, settings...)
 	p.start()
 	t.Cleanup(func() {
 		select {
@@ -81,6 +85,7 @@ func (p *relayProcess) start() {
 	defer func() { _ = log.Close() }() // the process has its own copy
 	cmd := exec.Command(p.program, "run")
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = p.env, log, log, attributes()
+	cmd.ExtraFiles = []*os.File{p.socket}
 	require.NoError(p, cmd.Start())
 	exited := make(chan struct{})
 	go func() {

@@ -21,12 +21,18 @@ const (
 
 // Run is `make demo`. It prints to out and returns an error when a reservation or
 // a saga did not end as it has to.
-func Run(ctx context.Context, out io.Writer) (err error) {
-	report := reporter(out)
-	env, err := prepare(ctx, report)
+func Run(ctx context.Context, out io.Writer) error {
+	env, err := prepare(ctx, reporter(out))
 	if err != nil {
 		return err
 	}
+	return env.run(ctx, out)
+}
+
+// run starts the daemons, tells the story and stops them.
+func (env environment) run(ctx context.Context, out io.Writer) (err error) {
+	report := reporter(out)
+	defer func() { err = errors.Join(err, env.giveBack(ctx, report)) }()
 	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
 	daemons, err := stack.Start(ctx, env.stack)
 	if err != nil {

@@ -9,10 +9,12 @@ import (
 	"go.example/saga/internal/dev/stack"
 )
 
-// environment is the servers, the databases on them and the programs.
+// environment is the databases, the virtual host and the programs.
 type environment struct {
-	servers services.Set
-	stack   stack.Settings
+	stack stack.Settings
+	// giveBack removes what the daemons, which have stopped, left in a virtual host
+	// that is not the project's own.
+	giveBack func(context.Context, services.Report) error
 }
 
 // prepare finds or starts the servers, makes what is missing on them and builds
@@ -27,19 +29,25 @@ func prepare(ctx context.Context, report services.Report) (environment, error) {
 		return environment{}, err
 	}
 	report("PostgreSQL %d (%s), RabbitMQ %s (%s)", servers.Postgres.Version, servers.Postgres.Way, servers.Broker.Version, servers.Broker.Way)
-	if err := servers.Prepare(ctx, report); err != nil {
+	borrowed, err := servers.Prepare(ctx, report)
+	if err != nil {
 		return environment{}, err
 	}
-	env := environment{servers: servers, stack: stack.Settings{
+	env := environment{giveBack: keep, stack: stack.Settings{
 		Root:        root,
 		BinDir:      filepath.Join(root, "bin"),
 		LogDir:      filepath.Join(root, ".local", "log"),
 		Reservation: servers.Postgres.Database(services.ReservationDatabase),
 		Hotel:       servers.Postgres.Database(services.HotelDatabase),
 		Payment:     servers.Postgres.Database(services.PaymentDatabase),
-		AMQP:        servers.DemoBroker(ctx),
+		AMQP:        servers.Broker.Demo(),
 		LogFormat:   "console",
 	}}
+	if borrowed {
+		if env.giveBack, err = borrow(ctx, env.stack.AMQP); err != nil {
+			return environment{}, err
+		}
+	}
 	began := time.Now()
 	report("building the five daemons (the first time takes a minute)")
 	if err := stack.Build(ctx, root, env.stack.BinDir); err != nil {
@@ -48,3 +56,6 @@ func prepare(ctx context.Context, report services.Report) (environment, error) {
 	report("built in %.1f s", time.Since(began).Seconds())
 	return env, nil
 }
+
+// keep is giveBack for a virtual host of the project's own.
+func keep(context.Context, services.Report) error { return nil }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.example/saga/internal/dev/stack"
@@ -23,6 +24,7 @@ func Foreground(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, env.giveBack(ctx, report)) }()
 	env.stack.Listen = listen
 	for _, name := range stack.Daemons { // only this run's lines are shown
 		if err := os.RemoveAll(env.stack.LogDir + "/" + name + ".log"); err != nil {
@@ -30,11 +32,16 @@ func Foreground(ctx context.Context, out io.Writer) (err error) {
 		}
 	}
 	daemons, err := stack.Start(ctx, env.stack)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		report("%s is taken by another program, so the reservation service gets another port", listen)
+		env.stack.Listen = ""
+		daemons, err = stack.Start(ctx, env.stack)
+	}
 	if err != nil {
 		return notStarted(err)
 	}
 	defer func() { err = errors.Join(err, daemons.Stop()) }()
-	fmt.Fprint(out, invitation(env))
+	fmt.Fprint(out, invitation(env, daemons.URL()))
 
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var logs sync.WaitGroup
@@ -53,14 +60,14 @@ func Foreground(ctx context.Context, out io.Writer) (err error) {
 	}
 }
 
-func invitation(env environment) string {
+func invitation(env environment, server string) string {
 	return fmt.Sprintf(`
-The reservation service listens on http://%s (API description: /openapi.json).
-  curl -i http://%[1]s/api/v1/reservations -H 'Content-Type: application/json' -d '{"hotelId":1,"roomId":1,"startDate":"2028-05-01","endDate":"2028-05-03","guestId":"me","paymentDue":49900,"creditCardNo":"************7999"}'
+The reservation service listens on %s (API description: /openapi.json).
+  curl -i %[1]s/api/v1/reservations -H 'Content-Type: application/json' -d '{"hotelId":1,"roomId":1,"startDate":"2028-05-01","endDate":"2028-05-03","guestId":"me","paymentDue":49900,"creditCardNo":"************7999"}'
   psql %[2]s -c 'SELECT * FROM saga_overview'
 Ctrl-C stops the daemons.
 
-`, listen, quote(env.stack.Reservation))
+`, server, quote(env.stack.Reservation))
 }
 
 // lineWriter prints the lines of several files, each with the daemon's name.

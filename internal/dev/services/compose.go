@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -59,19 +59,49 @@ func (c *compose) address(ctx context.Context, start bool, service, port string)
 }
 
 // up starts the service and waits until it is healthy. Where its usual port is
-// taken on this machine, it is published on a free one.
+// taken on this machine, the engine publishes it on a free one, which it chooses by
+// binding it.
 func (c *compose) up(ctx context.Context, service, port string) error {
 	c.report("docker compose: starting %s (the first time it downloads the image, a minute or two)", service)
-	command := composeCommand(ctx, c.dir, "up", "--detach", "--wait", service)
 	if !c.ours(service) {
-		if err := c.remember(service); err != nil {
-			return err
-		}
-		free, err := freePort(port)
+		exists, err := c.exists(ctx, service)
 		if err != nil {
 			return err
 		}
-		command.Env = append(command.Environ(), strings.ToUpper(service)+"_PORT="+free)
+		if exists { // somebody else made it; it is not ours to stop
+			return c.start(ctx, service, "")
+		}
+		if err := c.remember(service, port); err != nil {
+			return err
+		}
+	}
+	chosen, err := os.ReadFile(c.mark(service))
+	if err != nil {
+		return fmt.Errorf("the port of the service of docker compose: %w", err)
+	}
+	err = c.start(ctx, service, string(chosen))
+	if number, _ := strconv.Atoi(string(chosen)); err != nil && number != 0 && !free(number) {
+		if err := c.remember(service, "0"); err != nil {
+			return err
+		}
+		err = c.start(ctx, service, "0")
+	}
+	if err == nil {
+		return nil
+	}
+	if made, look := c.exists(ctx, service); look == nil && !made {
+		_ = os.Remove(c.mark(service)) // a container that somebody makes later is not ours
+	}
+	return err
+}
+
+// start has the service published on the port; empty leaves it as it is.
+func (c *compose) start(ctx context.Context, service, port string) error {
+	command := composeCommand(ctx, c.dir, "up", "--detach", "--wait", service)
+	if port == "" {
+		command = composeCommand(ctx, c.dir, "up", "--detach", "--wait", "--no-recreate", service)
+	} else {
+		command.Env = append(command.Environ(), strings.ToUpper(service)+"_PORT="+port)
 	}
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	if err := command.Run(); err != nil {
@@ -98,7 +128,7 @@ func (c *compose) down(ctx context.Context) error {
 	return nil
 }
 
-// mark is the file that says that up started the service.
+// mark is the file that says that up made the service's container, and on which port.
 func (c *compose) mark(service string) string {
 	return filepath.Join(c.dir, localDir, "compose-"+service)
 }
@@ -108,15 +138,20 @@ func (c *compose) ours(service string) bool {
 	return err == nil
 }
 
-func (c *compose) remember(service string) error {
-	out, err := composeCommand(context.Background(), c.dir, "ps", "--quiet", service).Output()
-	if err == nil && len(out) > 0 {
-		return nil // somebody else started it; it is not ours to stop
+// exists tells whether there is a container of the service already, running or not.
+func (c *compose) exists(ctx context.Context, service string) (bool, error) {
+	out, err := composeCommand(ctx, c.dir, "ps", "--all", "--quiet", service).Output()
+	if err != nil {
+		return false, fmt.Errorf("docker compose ps %s: %w", service, err)
 	}
+	return len(out) > 0, nil
+}
+
+func (c *compose) remember(service, port string) error {
 	if err := os.MkdirAll(filepath.Dir(c.mark(service)), 0o755); err != nil {
 		return fmt.Errorf("remember the service of docker compose: %w", err)
 	}
-	return os.WriteFile(c.mark(service), nil, 0o644)
+	return os.WriteFile(c.mark(service), []byte(port), 0o644)
 }
 
 // engineAnswers tells whether docker compose can work here.
@@ -157,18 +192,4 @@ func composeCtl() vhostAdmin {
 		}
 		return composeCommand(ctx, dir, append([]string{"exec", "-T", "rabbitmq", "rabbitmqctl"}, args...)...)
 	}}
-}
-
-// freePort is the port itself, or a free one where something listens on it.
-func freePort(port string) (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
-	if err != nil {
-		listener, err = net.Listen("tcp", "127.0.0.1:0")
-	}
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close() // it was only asked for its number
-	_, free, err := net.SplitHostPort(listener.Addr().String())
-	return free, err
 }

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,7 +41,7 @@ func TestComposeStartsOneServiceAndStopsOnlyThat(t *testing.T) {
 }
 
 func TestComposeLeavesWhatSomebodyElseStarted(t *testing.T) {
-	calls := stubDocker(t, `case "$*" in *" ps --quiet postgres") echo 0123456789ab ;; *" port "*) echo 127.0.0.1:5432 ;; esac`)
+	calls := stubDocker(t, `case "$*" in *" ps --all --quiet postgres") echo 0123456789ab ;; *" port "*) echo 127.0.0.1:5432 ;; esac`)
 	c := &compose{dir: t.TempDir(), report: t.Logf}
 	_, err := c.address(t.Context(), true, "postgres", "5432")
 	require.NoError(t, err)
@@ -52,4 +53,37 @@ func TestComposeNeedsAnEngine(t *testing.T) {
 	stubDocker(t, `[ "$1" = info ] && { echo "Cannot connect to the Docker daemon" >&2; exit 1; }`)
 	_, err := (&compose{dir: t.TempDir(), report: t.Logf}).address(t.Context(), true, "postgres", "5432")
 	require.EqualError(t, err, "no docker engine answers: Cannot connect to the Docker daemon")
+}
+
+// Docker binds the port itself: what was free a moment ago may be taken.
+func TestComposeLeavesATakenPortToTheEngine(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, taken.Close()) }()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	require.NoError(t, err)
+	stubDocker(t, `case "$*" in *" up "*) [ "$RABBITMQ_PORT" = 0 ] || exit 1 ;; *" port "*) echo 127.0.0.1:33333 ;; esac`)
+	c := &compose{dir: t.TempDir(), report: t.Logf}
+	for range 2 { // the second time it is known
+		address, err := c.address(t.Context(), true, "rabbitmq", port)
+		require.NoError(t, err)
+		require.Equal(t, "127.0.0.1:33333", address)
+	}
+}
+
+func TestComposeForgetsWhatItCouldNotMake(t *testing.T) {
+	stubDocker(t, `case "$*" in *" up "*) exit 1 ;; esac`)
+	c := &compose{dir: t.TempDir(), report: t.Logf}
+	_, err := c.address(t.Context(), true, "rabbitmq", "5672")
+	require.ErrorContains(t, err, "docker compose up rabbitmq")
+	require.False(t, c.ours("rabbitmq"), "what somebody makes later is not ours to remove")
+}
+
+func TestComposeDoesNotGuessWhoseItIs(t *testing.T) {
+	calls := stubDocker(t, `case "$*" in *" ps "*) exit 1 ;; esac`)
+	c := &compose{dir: t.TempDir(), report: t.Logf}
+	_, err := c.address(t.Context(), true, "rabbitmq", "5672")
+	require.ErrorContains(t, err, "docker compose ps rabbitmq")
+	require.NotContains(t, calls(), " up ")
+	require.False(t, c.ours("rabbitmq"))
 }

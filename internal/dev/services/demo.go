@@ -20,7 +20,6 @@ const (
 const TestPrefix = Prefix + "test_"
 
 // made tells whether the project makes databases or virtual hosts of this name.
-// Another saga_* may be somebody's own.
 func made(name string) bool {
 	return name == DemoVhost || slices.Contains(demoDatabases, name) || strings.HasPrefix(name, TestPrefix)
 }
@@ -28,56 +27,104 @@ func made(name string) bool {
 var demoDatabases = []string{ReservationDatabase, HotelDatabase, PaymentDatabase}
 
 // Prepare creates the sample's databases and virtual host where they are missing.
-func (s Set) Prepare(ctx context.Context, report Report) error {
-	present, err := s.Postgres.Databases(ctx)
+// What bears their name and not our [Mark] is a [Foreign] error, and then nothing is
+// changed.
+//
+// A virtual host is borrowed when it is not known to be the project's own: the one
+// that the user names in the path of AMQP_URL, or a saga_demo on a broker that
+// nobody here administers. Who uses it leaves nothing there.
+func (s Set) Prepare(ctx context.Context, report Report) (borrowed bool, err error) {
+	ours, foreign, err := s.Postgres.databases(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, name := range demoDatabases {
-		if slices.Contains(present, name) {
+		if slices.Contains(foreign, name) {
+			return false, foreignDatabase(name)
+		}
+	}
+	borrowed, err = s.Broker.prepareDemo(ctx, report)
+	if err != nil {
+		return borrowed, err
+	}
+	for _, name := range demoDatabases {
+		if slices.Contains(ours, name) {
 			continue
 		}
 		report("creating database %s", name)
 		if err := s.Postgres.CreateDatabase(ctx, name, ""); err != nil {
-			return err
+			return borrowed, err
 		}
 	}
-	if _, err := ping(ctx, s.Broker.Vhost(DemoVhost)); err == nil {
-		return nil
-	}
-	report("creating virtual host %s", DemoVhost)
-	if _, err := s.Broker.ChangeVhosts(ctx, []string{DemoVhost}, nil); err != nil {
-		report("%v", err)
-		report("using the virtual host in %s instead", Redact(s.Broker.URL))
-	}
-	return nil
+	return borrowed, nil
 }
 
-// DemoBroker is the URL of the sample's virtual host, or of the one that the
-// broker was found with where another could not be created.
-func (s Set) DemoBroker(ctx context.Context) string {
-	if _, err := ping(ctx, s.Broker.Vhost(DemoVhost)); err != nil {
-		return s.Broker.URL
+// prepareDemo sees to the virtual host of [Broker.Demo].
+func (b Broker) prepareDemo(ctx context.Context, report Report) (borrowed bool, err error) {
+	if b.lent() {
+		report("using the virtual host %s, which the broker's address names", b.named())
+		return true, nil
 	}
-	return s.Broker.Vhost(DemoVhost)
+	_, err = b.ChangeVhosts(ctx, []string{DemoVhost}, nil)
+	var unable *UnableError
+	if !errors.As(err, &unable) {
+		return false, err
+	}
+	if _, missing := ping(ctx, b.Demo()); missing != nil {
+		return false, fmt.Errorf(`%w
+  or make a virtual host by hand and name it: AMQP_URL=amqp://USER:PASSWORD@HOST:PORT/VHOST`, err)
+	}
+	report("using the virtual host %s; whose it is cannot be seen from here, so nothing is left in it", DemoVhost)
+	return true, nil
 }
 
-// Drop drops the sample's databases and virtual host and those of tests, running
-// tests included.
+// lent tells whether the URL names a virtual host of the user's for us to use.
+func (b Broker) lent() bool { return b.named() != "" && b.named() != DemoVhost }
+
+// Demo is the URL of the virtual host that the sample uses: the one that the
+// broker's URL names, or saga_demo. It exists once [Set.Prepare] has succeeded.
+func (b Broker) Demo() string {
+	if b.named() != "" {
+		return b.URL
+	}
+	return b.Vhost(DemoVhost)
+}
+
+// Drop drops the sample's databases and virtual host and those of tests, if they
+// bear our [Mark]. While somebody is in one of the databases, everything stays, and
+// also when nobody here administers the broker; unless the user has lent a virtual
+// host there, because then none was made.
 func (s Set) Drop(ctx context.Context, report Report) error {
 	databases, err := s.Postgres.Databases(ctx)
-	if err == nil {
-		databases = slices.DeleteFunc(databases, func(name string) bool { return !made(name) })
+	if err != nil {
+		return err
+	}
+	vhosts, err := s.Broker.Vhosts(ctx)
+	var unable *UnableError
+	if errors.As(err, &unable) && s.Broker.lent() {
+		report("%v", err)
+	} else if err != nil {
+		return err
+	}
+	databases = slices.DeleteFunc(databases, func(name string) bool { return !made(name) })
+	vhosts = slices.DeleteFunc(vhosts, func(name string) bool { return !made(name) })
+	busy, busyErr := s.Postgres.busy(ctx, databases)
+	if busyErr != nil {
+		return busyErr
+	}
+	if len(busy) == 0 {
 		report("dropping databases: %s", list(databases))
-		err = s.Postgres.DropDatabases(ctx, databases...)
+		busy, busyErr = s.Postgres.DropIdleDatabases(ctx, databases...)
 	}
-	vhosts, vhostErr := s.Broker.Vhosts(ctx)
-	if vhostErr == nil {
-		vhosts = slices.DeleteFunc(vhosts, func(name string) bool { return !made(name) })
-		report("deleting virtual hosts: %s", list(vhosts))
-		_, vhostErr = s.Broker.ChangeVhosts(ctx, nil, vhosts)
+	if len(busy) > 0 || busyErr != nil {
+		return errors.Join(busyErr, fmt.Errorf("in use, by a demo, daemons, tests or somebody's psql: %s; end those and run this again", list(busy)))
 	}
-	return errors.Join(err, vhostErr)
+	report("deleting virtual hosts: %s", list(vhosts))
+	if len(vhosts) == 0 {
+		return nil
+	}
+	_, err = s.Broker.ChangeVhosts(ctx, nil, vhosts)
+	return err
 }
 
 func list(names []string) string {
@@ -105,11 +152,11 @@ func Down(ctx context.Context, report Report) error {
 
 // Environment holds the variables that the sample's daemons read, as NAME=value:
 // DATABASE_URL is the server's own database, and each service has another.
-func (s Set) Environment(ctx context.Context) []string {
+func (s Set) Environment() []string {
 	reservation, hotel, payment := s.Postgres.Database(ReservationDatabase), s.Postgres.Database(HotelDatabase), s.Postgres.Database(PaymentDatabase)
 	return []string{
 		"DATABASE_URL=" + s.Postgres.URL,
-		"AMQP_URL=" + s.DemoBroker(ctx),
+		"AMQP_URL=" + s.Broker.Demo(),
 		"RESERVATION_DATABASE_URL=" + reservation,
 		"HOTEL_DATABASE_URL=" + hotel,
 		"PAYMENT_DATABASE_URL=" + payment,

@@ -15,8 +15,9 @@
 //
 // SAGA_SERVICES=environment|running|compose|private permits one way only.
 //
-// On every server, whoever started it, only databases and virtual hosts named
-// saga_* are created and dropped. Down stops what Up started and nothing else:
+// On every server, whoever started it, only databases and virtual hosts are changed
+// and dropped that are named saga_* and bear [Mark]. What administers a broker is
+// proved first to administer that one, see [Broker.ChangeVhosts]. Down stops what Up started and nothing else:
 // .local/ records each process with its start time, so that a recycled process
 // id is never taken for ours.
 package services

@@ -3,7 +3,6 @@ package services
 import (
 	"context"
 	"errors"
-	"net"
 	"net/url"
 	"os"
 )
@@ -34,10 +33,8 @@ func (e environment) broker(ctx context.Context, _ bool) (Broker, error) {
 	if err != nil {
 		return Broker{}, final{errors.New("AMQP_URL is not of the form amqp://USER:PASSWORD@HOST:PORT/VHOST")}
 	}
-	admins := []vhostAdmin{managementOf(u)}
-	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip.IsLoopback() {
-		admins = append(admins, systemCtl())
-	}
+	// Wherever the address leads: each means has to prove itself.
+	admins := append([]vhostAdmin{systemCtl(), managementOf(u)}, privateCtl()...)
 	server, err := openBroker(ctx, e.name(), address, admins...)
 	if err != nil {
 		return Broker{}, final{err}

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,9 +49,18 @@ func apt(ctx context.Context, args ...string) error {
 	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	out, err := command.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("apt-get %s: %w: %s", args[0], err, lastLine(out))
+		return fmt.Errorf("apt-get %s: %w: %s%s", args[0], err, lastLine(out), certificates(out))
 	}
 	return nil
+}
+
+// certificates is the remedy where the machine trusts no server: a minimal Debian
+// has no CA certificates.
+func certificates(out []byte) string {
+	if !bytes.Contains(bytes.ToLower(out), []byte("certificate")) {
+		return ""
+	}
+	return "\nInstall the package ca-certificates (apt-get install ca-certificates, from a mirror by http), then run this again"
 }
 
 // candidateVersion finds the upstream version in apt-cache's answer: "15+248",
@@ -90,19 +100,23 @@ func holdServices() (restore func(), err error) {
 			u()
 		}
 	}
-	if before, err := os.ReadFile(policyFile); err == nil {
+	const policy = "#!/bin/sh\n# Written by `make services` while it installs packages; it may be deleted afterwards.\nexit 101\n"
+	before, err := os.ReadFile(policyFile)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("keep the packages from starting services: %w", err)
+	}
+	if err == nil && string(before) != policy { // ours is of a run that was killed
 		undo = append(undo, func() { os.WriteFile(policyFile, before, 0o755) }) //nolint:errcheck // nothing else can be done
 	} else {
 		undo = append(undo, func() { os.Remove(policyFile) })
 	}
-	const policy = "#!/bin/sh\n# Written by `make services` while it installs packages; it may be deleted afterwards.\nexit 101\n"
 	if err := os.WriteFile(policyFile, []byte(policy), 0o755); err != nil {
 		return nil, fmt.Errorf("keep the packages from starting services: %w", err)
 	}
-	undo = append(undo, func() {
-		os.Remove(clusterFile)
-		os.Remove(clusterDir) // only if nothing else is in it
-	})
+	undo = append(undo, func() { os.Remove(clusterFile) })
+	if _, err := os.Stat(clusterDir); errors.Is(err, os.ErrNotExist) {
+		undo = append(undo, func() { os.Remove(clusterDir) }) // only if nothing else is in it
+	}
 	if err := os.MkdirAll(clusterDir, 0o755); err != nil {
 		restore()
 		return nil, fmt.Errorf("keep PostgreSQL's package from making a cluster: %w", err)

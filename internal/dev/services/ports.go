@@ -25,24 +25,54 @@ const firstPort = 15432
 // ports reads the ports, or chooses them. A stopped instance whose port is taken
 // meanwhile gets another one.
 func (p *private) ports() (ports, error) {
-	var chosen ports
-	path := p.path("ports.json")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(text, &chosen)
-	}
+	before, err := p.readPorts()
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return chosen, fmt.Errorf("the ports of the private instances: %w", err)
+		return before, err
 	}
-	before := chosen
-	chosen = before.fill(func(server string) bool {
+	chosen := before.fill(func(server string) bool {
 		record, err := readProcess(p.path(server + ".json"))
 		return err == nil && record.alive()
 	}, free)
 	if chosen == before {
 		return chosen, nil
 	}
-	return chosen, writeJSON(path, chosen)
+	return chosen, writeJSON(p.path("ports.json"), chosen)
+}
+
+// readPorts are those that were chosen last.
+func (p *private) readPorts() (chosen ports, err error) {
+	text, err := os.ReadFile(p.path("ports.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &chosen)
+	}
+	if err != nil {
+		return ports{}, fmt.Errorf("the ports of the private instances: %w", err)
+	}
+	return chosen, nil
+}
+
+// starts bounds how often a server is started on other ports.
+const starts = 5
+
+// onFreePorts starts a server, and starts it again on other ports when it ended
+// because somebody has taken one meanwhile. That a port is free is only known when
+// the server itself listens on it: until then another clone may choose the same.
+func onFreePorts[S any](p *private, start func(ports) (S, error)) (found S, err error) {
+	chosen, err := p.ports()
+	for range starts {
+		if err != nil {
+			break
+		}
+		if found, err = start(chosen); err == nil {
+			break
+		}
+		before, failure := chosen, err
+		if chosen, err = p.ports(); err != nil || chosen == before {
+			return found, failure
+		}
+		p.report("another program has taken a port meanwhile, so on other ones: %v", failure)
+	}
+	return found, err
 }
 
 // fill chooses the ports that are not chosen, and anew those that a server that does not

@@ -1,6 +1,9 @@
 package services
 
 import (
+	"errors"
+	"net"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +26,31 @@ func TestPortsStayUntilTaken(t *testing.T) {
 
 	taken[chosen.Postgres] = true
 	require.Equal(t, chosen, chosen.fill(func(string) bool { return true }, free), "a server that runs has taken its port itself")
+}
+
+// Another clone may choose the same port, and be the first to listen on it.
+func TestServerIsStartedAgainWhenItsPortWasTaken(t *testing.T) {
+	t.Parallel()
+	p := &private{dir: t.TempDir(), report: t.Logf}
+	var tried []int
+	found, err := onFreePorts(p, func(chosen ports) (string, error) {
+		tried = append(tried, chosen.AMQP)
+		if len(tried) > 1 {
+			return "started", nil
+		}
+		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(chosen.AMQP))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, listener.Close()) })
+		return "", errors.New("the process ended")
+	})
+	require.NoError(t, err)
+	require.Equal(t, "started", found)
+	require.Len(t, tried, 2)
+	require.NotEqual(t, tried[0], tried[1])
+
+	broken := errors.New("no space left on device")
+	_, err = onFreePorts(p, func(ports) (string, error) { return "", broken })
+	require.Equal(t, broken, err, "which no other port mends")
 }
 
 func TestPortsAreWrittenDown(t *testing.T) {

@@ -2,11 +2,14 @@ package services
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Postgres is a PostgreSQL server.
@@ -18,10 +21,6 @@ type Postgres struct {
 	// Version is the server's major version.
 	Version int
 }
-
-// Prefix starts the name of every database and virtual host that the project
-// creates or drops.
-const Prefix = "saga_"
 
 // openPostgres connects once and checks the version and the right to create databases.
 func openPostgres(ctx context.Context, way, address string) (Postgres, error) {
@@ -50,24 +49,29 @@ func openPostgres(ctx context.Context, way, address string) (Postgres, error) {
 // Database is the URL of another database of the server.
 func (p Postgres) Database(name string) string { return withPath(p.URL, name) }
 
-// Databases lists the databases that the project made.
+// Databases lists the databases that the project made: those that bear its [Mark].
 func (p Postgres) Databases(ctx context.Context) ([]string, error) {
-	var names []string
-	err := p.administer(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, `SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY datname`, Prefix)
-		if err != nil {
-			return err
-		}
-		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the databases %s*: %w", Prefix, err)
-	}
-	return names, nil
+	ours, _, err := p.databases(ctx)
+	return ours, err
 }
 
-// CreateDatabase creates a database as a copy of template; template1 where empty.
+// databases lists those named saga_*, the marked ones and the others.
+func (p Postgres) databases(ctx context.Context) (ours, foreign []string, err error) {
+	err = p.administer(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `SELECT
+				coalesce(array_agg(datname::text ORDER BY datname) FILTER (WHERE marked), '{}'),
+				coalesce(array_agg(datname::text ORDER BY datname) FILTER (WHERE NOT marked), '{}')
+			FROM pg_database, LATERAL (SELECT shobj_description(oid, 'pg_database') IS NOT DISTINCT FROM $2 AS marked) mark
+			WHERE starts_with(datname, $1)`, Prefix, Mark).Scan(&ours, &foreign)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the databases %s*: %w", Prefix, err)
+	}
+	return ours, foreign, nil
+}
+
+// CreateDatabase creates a database as a copy of template, template1 where empty,
+// and marks it.
 func (p Postgres) CreateDatabase(ctx context.Context, name, template string) error {
 	if !strings.HasPrefix(name, Prefix) {
 		return fmt.Errorf("create database %q: the project makes only databases named %s*", name, Prefix)
@@ -76,7 +80,11 @@ func (p Postgres) CreateDatabase(ctx context.Context, name, template string) err
 		template = "template1"
 	}
 	err := p.administer(ctx, func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "CREATE DATABASE "+quote(name)+" TEMPLATE "+quote(template))
+		if _, err := conn.Exec(ctx, "CREATE DATABASE "+quote(name)+" TEMPLATE "+quote(template)); err != nil {
+			return err
+		}
+		// No transaction holds the two together: an interrupt must not come between.
+		_, err := conn.Exec(context.WithoutCancel(ctx), "COMMENT ON DATABASE "+quote(name)+" IS '"+Mark+"'")
 		return err
 	})
 	if err != nil {
@@ -85,17 +93,70 @@ func (p Postgres) CreateDatabase(ctx context.Context, name, template string) err
 	return nil
 }
 
-// DropDatabases drops databases of the project together with the sessions in them.
+// DropDatabases drops databases of the project together with the sessions in them:
+// for those that the caller made. One that does not bear the mark is a [Foreign]
+// error; one that is not there is none.
 func (p Postgres) DropDatabases(ctx context.Context, names ...string) error {
+	return p.drop(ctx, names, " WITH (FORCE)")
+}
+
+// DropIdleDatabases drops databases of the project in which nobody is, and returns
+// those that stay because somebody is: for those that another run made.
+func (p Postgres) DropIdleDatabases(ctx context.Context, names ...string) (busy []string, err error) {
+	busy, err = p.busy(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if slices.Contains(busy, name) {
+			continue
+		}
+		err := p.drop(ctx, []string{name}, "")
+		var reply *pgconn.PgError
+		if errors.As(err, &reply) && reply.Code == objectInUse {
+			busy = append(busy, name) // since a moment ago
+		} else if err != nil {
+			return busy, err
+		}
+	}
+	return busy, nil
+}
+
+// objectInUse is the SQLSTATE of a drop that others' sessions prevent.
+const objectInUse = "55006"
+
+// busy returns those of the databases that have sessions.
+func (p Postgres) busy(ctx context.Context, names []string) (busy []string, err error) {
+	err = p.administer(ctx, func(conn *pgx.Conn) error {
+		// The type of other roles' sessions is hidden from an ordinary one.
+		return conn.QueryRow(ctx, `SELECT coalesce(array_agg(DISTINCT datname::text), '{}') FROM pg_stat_activity
+			WHERE datname = ANY ($1) AND coalesce(backend_type, 'client backend') = 'client backend'`, names).Scan(&busy)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask which databases are in use: %w", err)
+	}
+	return busy, nil
+}
+
+func (p Postgres) drop(ctx context.Context, names []string, how string) error {
 	if len(names) == 0 {
 		return nil
 	}
 	return p.administer(ctx, func(conn *pgx.Conn) error {
 		for _, name := range names {
-			if !strings.HasPrefix(name, Prefix) {
-				return fmt.Errorf("drop database %q: the project drops only databases named %s*", name, Prefix)
+			marked := false
+			// On the same session: an address of several hosts may lead elsewhere next time.
+			err := conn.QueryRow(ctx, `SELECT starts_with(datname, $2) AND shobj_description(oid, 'pg_database') IS NOT DISTINCT FROM $3
+				FROM pg_database WHERE datname = $1`, name, Prefix, Mark).Scan(&marked)
+			switch {
+			case errors.Is(err, pgx.ErrNoRows):
+				continue
+			case err != nil:
+				return fmt.Errorf("ask whose database %s is: %w", name, err)
+			case !marked:
+				return foreignDatabase(name)
 			}
-			if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)"); err != nil {
+			if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+how); err != nil {
 				return fmt.Errorf("drop database %s: %w", name, err)
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // startTime bounds the start of a server on a slow machine.
@@ -55,41 +57,56 @@ func (p *private) startPostgres(ctx context.Context) (Postgres, error) {
 	if err := p.initPostgres(ctx, as, bin, data); err != nil {
 		return Postgres{}, err
 	}
-	ports, err := p.ports()
-	if err != nil {
-		return Postgres{}, err
-	}
 	if last, err := readProcess(p.path("postgres.json")); err == nil {
 		last.awaitReaped(ctx)
 	}
-	// Trust is for the loopback address alone: nothing else is listened on, and
-	// there is no unix socket that another user could reach. fsync stays on: the
-	// crash tests mean it.
-	server := as.command(context.WithoutCancel(ctx), filepath.Join(bin, "postgres"), "-D", data,
-		"-p", strconv.Itoa(ports.Postgres), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "max_connections=200")
-	p.report("starting a private PostgreSQL on 127.0.0.1:%d, data in %s", ports.Postgres, data)
-	record, err := spawn(server, p.path("postgres.log"), p.path("postgres.json"), ports.Postgres, syscall.SIGINT)
-	if err != nil {
-		return Postgres{}, fmt.Errorf("start PostgreSQL: %w", err)
-	}
-	found, err := p.awaitPostgres(ctx, record)
+	found, err := onFreePorts(p, func(ports ports) (Postgres, error) { return p.startServer(ctx, as, bin, data, ports.Postgres) })
 	if err == nil {
 		p.report("the private PostgreSQL is ready after %s", time.Since(began).Round(100*time.Millisecond))
 	}
 	return found, err
 }
 
+// startServer trusts the loopback address alone: nothing else is listened on, and
+// there is no unix socket that another user could reach. fsync stays on: the crash
+// tests mean it.
+func (p *private) startServer(ctx context.Context, as identity, bin, data string, port int) (Postgres, error) {
+	server := as.command(context.WithoutCancel(ctx), filepath.Join(bin, "postgres"), "-D", data,
+		"-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+		"-c", "max_connections=200")
+	p.report("starting a private PostgreSQL on 127.0.0.1:%d, data in %s", port, data)
+	record, err := spawn(server, p.path("postgres.log"), p.path("postgres.json"), port, syscall.SIGINT)
+	if err != nil {
+		return Postgres{}, fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	return p.awaitPostgres(ctx, record)
+}
+
 func (p *private) awaitPostgres(ctx context.Context, record process) (found Postgres, err error) {
 	err = record.await(ctx, startTime, func() (err error) {
-		found, err = openPostgres(ctx, p.name(), postgresURL(record.Port))
-		return err
+		if found, err = openPostgres(ctx, p.name(), postgresURL(record.Port)); err != nil {
+			return err
+		}
+		return p.serves(ctx, found)
 	})
 	if err != nil {
 		log := p.path("postgres.log")
 		err = fmt.Errorf("the private PostgreSQL does not answer: %w; its log is %s and ends with: %s", err, log, endOfLog(log))
 	}
 	return found, err
+}
+
+// serves tells whether it is our data that the server serves: another clone's may
+// have taken the port while ours was starting.
+func (p *private) serves(ctx context.Context, server Postgres) error {
+	var dir string
+	err := server.administer(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `SELECT current_setting('data_directory')`).Scan(&dir)
+	})
+	if err == nil && dir != p.path("postgres", "data") {
+		err = fmt.Errorf("the server on this port has its data in %s", dir)
+	}
+	return err
 }
 
 // initPostgres makes the cluster. It appears under its name only when it is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,14 +39,32 @@ func (p *private) broker(ctx context.Context, start bool) (Broker, error) {
 }
 
 func (p *private) openBroker(ctx context.Context, port int) (Broker, error) {
-	admin := ctl{label: "rabbitmqctl of the private instance", command: func(ctx context.Context, args ...string) *exec.Cmd {
+	return openBroker(ctx, p.name(), fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port), p.ctl())
+}
+
+// ctl reaches the private node.
+func (p *private) ctl() vhostAdmin {
+	return ctl{label: "rabbitmqctl of the private instance", command: func(ctx context.Context, args ...string) *exec.Cmd {
 		command := identity{}.command(ctx, rabbitCtl, append([]string{"-n", rabbitNode}, args...)...)
-		if ports, err := p.ports(); err == nil {
+		if ports, err := p.readPorts(); err == nil {
 			command.Env = append(command.Env, p.rabbitEnvironment(ports)...)
 		}
 		return command
 	}}
-	return openBroker(ctx, p.name(), fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port), admin)
+}
+
+// privateCtl reaches the private node of this clone, if one runs. It is for brokers
+// that were found by an address: that may lead there.
+func privateCtl() []vhostAdmin {
+	dir, err := Root()
+	if err != nil {
+		return nil
+	}
+	p := &private{dir: dir}
+	if record, err := readProcess(p.path("rabbitmq.json")); err != nil || !record.alive() {
+		return nil
+	}
+	return []vhostAdmin{p.ctl()}
 }
 
 // startBroker installs the package where it is missing and starts a node with a
@@ -62,10 +81,14 @@ func (p *private) startBroker(ctx context.Context) (Broker, error) {
 			return Broker{}, errors.Join(errors.New("the package rabbitmq-server is not installed"), err)
 		}
 	}
-	ports, err := p.ports()
-	if err != nil {
-		return Broker{}, err
+	found, err := onFreePorts(p, func(ports ports) (Broker, error) { return p.startNode(ctx, ports) })
+	if err == nil {
+		p.report("the private RabbitMQ is ready after %s", time.Since(began).Round(100*time.Millisecond))
 	}
+	return found, err
+}
+
+func (p *private) startNode(ctx context.Context, ports ports) (Broker, error) {
 	if err := p.configureBroker(ports); err != nil {
 		return Broker{}, err
 	}
@@ -79,16 +102,15 @@ func (p *private) startBroker(ctx context.Context) (Broker, error) {
 	if err != nil {
 		return Broker{}, fmt.Errorf("start RabbitMQ: %w", err)
 	}
-	found, err := p.awaitBroker(ctx, record)
-	if err == nil {
-		p.report("the private RabbitMQ is ready after %s", time.Since(began).Round(100*time.Millisecond))
-	}
-	return found, err
+	return p.awaitBroker(ctx, record)
 }
 
 func (p *private) awaitBroker(ctx context.Context, record process) (found Broker, err error) {
 	err = record.await(ctx, startTime, func() (err error) {
-		found, err = p.openBroker(ctx, record.Port)
+		if found, err = p.openBroker(ctx, record.Port); err != nil {
+			return err
+		}
+		_, err = found.Vhosts(ctx) // proves that it is ours: another clone's may have taken the port meanwhile
 		return err
 	})
 	if err != nil {
@@ -149,8 +171,29 @@ func (p *private) startPortMapper(ctx context.Context, ports ports) error {
 		return nil
 	}
 	command := identity{}.command(context.WithoutCancel(ctx), "epmd", "-port", strconv.Itoa(ports.PortMapper), "-address", "127.0.0.1")
-	if _, err := spawn(command, p.path("epmd.log"), p.path("epmd.json"), ports.PortMapper, syscall.SIGTERM); err != nil {
+	record, err := spawn(command, p.path("epmd.log"), p.path("epmd.json"), ports.PortMapper, syscall.SIGTERM)
+	if err == nil {
+		err = record.await(ctx, startTime, answersTwice(ctx, ports.PortMapper))
+	}
+	if err != nil {
 		return fmt.Errorf("start epmd, Erlang's port mapper: %w", err)
 	}
 	return nil
+}
+
+// answersTwice waits until the port answers, and once more: where another program
+// answers, the one that wanted the port has ended until then.
+func answersTwice(ctx context.Context, port int) func() error {
+	answers := 0
+	return func() error {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			return err
+		}
+		_ = conn.Close()
+		if answers++; answers < 2 {
+			return errors.New("it has just answered for the first time")
+		}
+		return nil
+	}
 }

@@ -1,14 +1,11 @@
 package services
 
 import (
-	"context"
-	"errors"
-	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -16,20 +13,9 @@ import (
 // may enter, kills PostgreSQL, starts it again on the same data and stops both.
 func TestPrivateInstances(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("starting servers takes seconds")
-	}
-	_, noPostgres := newestPostgres()
-	_, noRabbit := os.Stat(rabbitServer)
-	if missing := errors.Join(noPostgres, noRabbit); missing != nil && os.Getenv("CI") == "" {
-		t.Skipf("install PostgreSQL and rabbitmq-server to run this: %v", missing)
-	}
-	closed := filepath.Join(t.TempDir(), "closed")
-	require.NoError(t, os.Mkdir(closed, 0o700))
-	p := &private{dir: closed, report: t.Logf}
-	require.NoError(t, os.Mkdir(p.path(), 0o755))
+	needServers(t)
+	p := newPrivate(t)
 	ctx := t.Context()
-	t.Cleanup(func() { require.NoError(t, p.down(context.Background())) })
 
 	up := func() Set {
 		postgres, err := p.postgres(ctx, true)
@@ -41,7 +27,13 @@ func TestPrivateInstances(t *testing.T) {
 	_, err := p.postgres(ctx, false)
 	require.ErrorIs(t, err, errNotRunning)
 	set := up()
-	require.NoError(t, set.Prepare(ctx, t.Logf))
+	require.ErrorContains(t, newPrivate(t).serves(ctx, set.Postgres), "the server on this port has its data in "+p.path())
+	requireForeignDatabaseStays(t, set)
+	borrowed, err := set.Prepare(ctx, t.Logf)
+	require.NoError(t, err)
+	require.False(t, borrowed)
+	_, err = set.Prepare(ctx, t.Logf)
+	require.NoError(t, err, "again")
 
 	record, err := readProcess(p.path("postgres.json"))
 	require.NoError(t, err)
@@ -55,6 +47,14 @@ func TestPrivateInstances(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{DemoVhost}, vhosts)
 
+	session, err := pgx.Connect(ctx, set.Postgres.Database(HotelDatabase))
+	require.NoError(t, err)
+	require.ErrorContains(t, set.Drop(ctx, t.Logf), "in use, by a demo, daemons, tests or somebody's psql: "+HotelDatabase)
+	require.NoError(t, session.Ping(ctx), "nobody's session is ended")
+	vhosts, err = set.Broker.Vhosts(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{DemoVhost}, vhosts, "all stays together")
+	require.NoError(t, session.Close(ctx))
 	require.NoError(t, set.Drop(ctx, t.Logf))
 	databases, err = set.Postgres.Databases(ctx)
 	require.NoError(t, err)
@@ -63,4 +63,32 @@ func TestPrivateInstances(t *testing.T) {
 	require.NoError(t, p.down(ctx))
 	_, err = p.broker(ctx, false)
 	require.ErrorIs(t, err, errNotRunning)
+}
+
+// requireForeignDatabaseStays has somebody make a database with a name of the
+// sample, and nothing happens to it.
+func requireForeignDatabaseStays(t *testing.T, set Set) {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, set.Postgres.URL)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(ctx)) }()
+	_, err = conn.Exec(ctx, `CREATE DATABASE saga_hotel`)
+	require.NoError(t, err)
+
+	_, err = set.Prepare(ctx, t.Logf)
+	require.ErrorAs(t, err, &Foreign{})
+	require.ErrorContains(t, err, "DROP DATABASE saga_hotel")
+	vhosts, err := set.Broker.Vhosts(ctx)
+	require.NoError(t, err)
+	require.Empty(t, vhosts, "nothing was made")
+	require.NoError(t, set.Drop(ctx, t.Logf))
+	require.ErrorAs(t, set.Postgres.DropDatabases(ctx, HotelDatabase), &Foreign{})
+	_, err = set.Postgres.DropIdleDatabases(ctx, HotelDatabase)
+	require.ErrorAs(t, err, &Foreign{})
+	_, foreign, err := set.Postgres.databases(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{HotelDatabase}, foreign)
+	_, err = conn.Exec(ctx, `DROP DATABASE saga_hotel`)
+	require.NoError(t, err)
 }

@@ -51,10 +51,14 @@ func spawn(command *exec.Cmd, log, record string, port int, stop syscall.Signal)
 	}
 	go command.Wait() //nolint:errcheck // only so that it is no zombie if it ends while this program runs
 	started := process{PID: command.Process.Pid, Port: port, Stop: stop}
-	if started.Born, err = born(started.PID); err != nil {
+	if started.Born, err = born(started.PID); err == nil {
+		err = writeJSON(record, started)
+	}
+	if err != nil {
+		_ = command.Process.Kill() // nobody would know that it is ours
 		return process{}, err
 	}
-	return started, writeJSON(record, started)
+	return started, nil
 }
 
 func readProcess(path string) (process, error) {
@@ -77,7 +81,8 @@ func (r process) await(ctx context.Context, limit time.Duration, ready func() er
 	ended := false
 	err := await(ctx, limit, func() error {
 		err := ready()
-		ended = err != nil && !r.alive()
+		// Where it has ended, another program's server has answered.
+		ended = !r.alive()
 		if ended {
 			return nil
 		}
@@ -107,9 +112,16 @@ func await(ctx context.Context, limit time.Duration, ready func() error) error {
 	}
 }
 
-// stop ends the process in order, or kills its group when it takes too long.
+// stop ends the process in order, or kills its group when it takes too long. A
+// process that has ended meanwhile is no error, and one that has got its number
+// since is left alone.
 func (r process) stop(ctx context.Context) error {
-	if err := syscall.Kill(r.PID, r.Stop); err != nil {
+	handle, err := os.FindProcess(r.PID) // on Linux it means this process for ever, whoever gets the number
+	if err != nil || !r.alive() {
+		return nil
+	}
+	defer func() { _ = handle.Release() }()
+	if err := handle.Signal(r.Stop); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop process %d: %w", r.PID, err)
 	}
 	ended := func() error {
@@ -118,7 +130,7 @@ func (r process) stop(ctx context.Context) error {
 		}
 		return nil
 	}
-	if await(ctx, stopTime, ended) == nil {
+	if await(ctx, stopTime, ended) == nil || !r.alive() {
 		return nil
 	}
 	return syscall.Kill(-r.PID, syscall.SIGKILL) // spawn made it a group of its own

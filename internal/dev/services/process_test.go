@@ -39,8 +39,12 @@ func TestRecordedProcessIsAliveUntilStopped(t *testing.T) {
 func TestAnotherProcessWithTheSameIDIsNotOurs(t *testing.T) {
 	t.Parallel()
 	record := spawnSleep(t, "sleep", "600")
+	ours := record.Born
 	record.Born = "another boot:1"
 	require.False(t, record.alive())
+	require.NoError(t, record.stop(t.Context()))
+	record.Born = ours
+	require.True(t, record.alive(), "it was not stopped")
 }
 
 func TestAwaitNoticesThatTheProcessEnds(t *testing.T) {

@@ -24,7 +24,7 @@ func (w running) postgres(ctx context.Context, _ bool) (Postgres, error) {
 
 func (w running) broker(ctx context.Context, _ bool) (Broker, error) {
 	u := &url.URL{Scheme: "amqp", User: url.UserPassword("guest", "guest"), Host: "127.0.0.1:5672", Path: "/"}
-	server, err := openBroker(ctx, w.name(), u.String(), managementOf(u), systemCtl(), composeCtl())
+	server, err := openBroker(ctx, w.name(), u.String(), systemCtl(), managementOf(u), composeCtl())
 	if err != nil {
 		return Broker{}, fmt.Errorf("127.0.0.1:5672 as user guest: %w", err)
 	}

@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -24,15 +25,17 @@ func systemCtl() vhostAdmin {
 
 func (c ctl) name() string { return c.label }
 
-// Names go into an Erlang program: nothing that would need quoting passes.
-var plainName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+//go:embed vhosts.erl
+var changeProgram string
 
-var printedName = regexp.MustCompile(`<<"(` + Prefix + `[A-Za-z0-9._-]+)">>`)
+// What the program answers.
+var (
+	printedOurs    = regexp.MustCompile(`(?s)^\{ours,(.*)\}$`)
+	printedForeign = regexp.MustCompile(`^\{foreign,<<"([^"]*)">>\}$`)
+	printedName    = regexp.MustCompile(`<<"([^"]*)">>`)
+)
 
-func (c ctl) change(ctx context.Context, user string, add, remove []string) ([]string, error) {
-	if len(add) > 0 && !plainName.MatchString(user) {
-		return nil, fmt.Errorf("the user's name %q is not plain letters, digits, points, dashes and underscores", user)
-	}
+func (c ctl) change(ctx context.Context, proof string, add, remove []string) ([]string, error) {
 	removed, err := erlangList(remove)
 	if err != nil {
 		return nil, err
@@ -41,24 +44,34 @@ func (c ctl) change(ctx context.Context, user string, add, remove []string) ([]s
 	if err != nil {
 		return nil, err
 	}
-	program := fmt.Sprintf(`
-		Present = rabbit_vhost:list_names(),
-		[rabbit_vhost:delete(V, <<"saga">>) || V <- %s, lists:member(V, Present)],
-		[begin
-			lists:member(V, Present) orelse rabbit_vhost:add(V, <<"saga">>),
-			ok = rabbit_auth_backend_internal:set_permissions(<<"%s">>, V, <<".*">>, <<".*">>, <<".*">>, <<"saga">>)
-		end || V <- %s],
-		rabbit_vhost:list_names().`, removed, user, added)
-	out, err := c.command(ctx, "eval", program).CombinedOutput()
+	program := strings.NewReplacer("$PROOF", proof, "$MARK", Mark, "$ADD", added, "$REMOVE", removed).Replace(changeProgram)
+	command := c.command(ctx, "eval", program)
+	var complaint strings.Builder
+	command.Stderr = &complaint
+	out, err := command.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, lastLine(out))
+		return nil, fmt.Errorf("%w: %s", err, lastLine([]byte(complaint.String()+string(out))))
+	}
+	answer := strings.TrimSpace(string(out))
+	if foreign := printedForeign.FindStringSubmatch(answer); foreign != nil {
+		return nil, foreignVhost(foreign[1])
+	}
+	if answer == "another_broker" {
+		return nil, errAnotherBroker
+	}
+	ours := printedOurs.FindStringSubmatch(answer)
+	if ours == nil {
+		return nil, fmt.Errorf("its answer is not understood: %s", lastLine(out))
 	}
 	var present []string
-	for _, match := range printedName.FindAllSubmatch(out, -1) {
-		present = append(present, string(match[1]))
+	for _, match := range printedName.FindAllStringSubmatch(ours[1], -1) {
+		present = append(present, match[1])
 	}
 	return present, nil
 }
+
+// Names go into an Erlang program: nothing that would need quoting passes.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 func erlangList(names []string) (string, error) {
 	items := make([]string, len(names))

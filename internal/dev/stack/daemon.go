@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,8 +26,10 @@ type daemon struct {
 	path string
 	args []string
 	env  []string
-	addr string // of its health port
 	log  string // file that all its processes append to
+	// sockets are what it listens on, passed to each of its processes; the first
+	// answers for its health.
+	sockets []*socket
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has ended
@@ -43,6 +44,9 @@ func (d *daemon) start() error {
 	defer func() { _ = log.Close() }() // the process has its own copy
 	cmd := exec.Command(d.path, d.args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = d.env, log, log
+	for _, s := range d.sockets {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, s.file)
+	}
 	cmd.SysProcAttr = attributes()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", d.name, err)
@@ -63,7 +67,7 @@ func (d *daemon) ready(ctx context.Context) error {
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
 	for {
-		err := app.CheckHealth(ctx, d.addr)
+		err := app.CheckHealth(ctx, d.sockets[0].addr)
 		if err == nil {
 			return nil
 		}
@@ -119,13 +123,4 @@ func (d *daemon) tail() string {
 		text = text[len(text)-most:]
 	}
 	return fmt.Sprintf("the end of %s:\n%s", filepath.Base(d.log), strings.TrimSpace(string(text)))
-}
-
-// freeAddr is a loopback address that nobody listens on.
-func freeAddr() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,8 @@ type Settings struct {
 	LogDir string // one file a daemon
 	// The databases' URLs and the broker's, with its virtual host.
 	Reservation, Hotel, Payment, AMQP string
-	// Listen is the address of the reservation service; empty picks a free port.
+	// Listen is the address of the reservation service, host:port; empty takes a
+	// free port.
 	Listen string
 	// LogFormat is json or console.
 	LogFormat string
@@ -31,6 +33,7 @@ type Settings struct {
 // Stack is the five daemons. Its methods are for one goroutine at a time.
 type Stack struct {
 	settings Settings
+	http     *socket // of the reservation service
 	daemons  map[string]*daemon
 }
 
@@ -48,33 +51,35 @@ func Start(ctx context.Context, settings Settings) (*Stack, error) {
 }
 
 // Launch migrates the orchestrator's database, applies the saga definition and
-// starts all daemons, without waiting for them. On an error nothing runs.
+// starts all daemons, without waiting for them. On an error nothing runs. It is
+// syscall.EADDRINUSE when somebody else has the port in settings.
 func Launch(ctx context.Context, settings Settings) (*Stack, error) {
-	if settings.Listen == "" {
-		addr, err := freeAddr()
-		if err != nil {
-			return nil, err
-		}
-		settings.Listen = addr
-	}
-	if err := os.MkdirAll(settings.LogDir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the directory of the logs: %w", err)
-	}
-	s := &Stack{settings: settings, daemons: map[string]*daemon{}}
-	if err := s.prepare(ctx); err != nil {
+	http, err := bind(cmp.Or(settings.Listen, loopback))
+	if err != nil {
 		return nil, err
 	}
-	if err := s.start(); err != nil {
+	s := &Stack{settings: settings, http: http, daemons: map[string]*daemon{}}
+	if err := s.launch(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
+}
+
+func (s *Stack) launch(ctx context.Context) error {
+	if err := os.MkdirAll(s.settings.LogDir, 0o755); err != nil {
+		return fmt.Errorf("make the directory of the logs: %w", err)
+	}
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	return s.start()
 }
 
 func (s *Stack) prepare(ctx context.Context) error {
 	definition := filepath.Join(s.settings.Root, "deploy", "room-reservation.yaml")
 	for _, args := range [][]string{{"migrate"}, {"definition", "apply", definition}} {
 		cmd := exec.CommandContext(ctx, s.program("orchestrator"), args...)
-		cmd.Env = s.environment("orchestrator", "")
+		cmd.Env = s.environment("orchestrator")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("orchestrator %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
@@ -84,18 +89,23 @@ func (s *Stack) prepare(ctx context.Context) error {
 
 func (s *Stack) start() error {
 	for _, name := range Daemons {
-		addr, err := freeAddr()
+		health, err := bind(loopback)
 		if err != nil {
 			return err
 		}
 		d := &daemon{
-			name: name, path: s.program(name), args: []string{verb(name)}, addr: addr,
-			env: s.environment(name, addr), log: s.LogFile(name),
+			name: name, path: s.program(name), args: []string{verb(name)},
+			env: append(s.environment(name), "HEALTH_ADDR="+inherited(0)), log: s.LogFile(name),
+			sockets: []*socket{health},
 		}
+		if name == "reservation" {
+			d.sockets = append(d.sockets, s.http)
+			d.env = append(d.env, "LISTEN_ADDR="+inherited(1))
+		}
+		s.daemons[name] = d
 		if err := d.start(); err != nil {
 			return err
 		}
-		s.daemons[name] = d
 	}
 	return nil
 }
@@ -111,11 +121,11 @@ func (s *Stack) Ready(ctx context.Context) error {
 
 // Health is nil when the daemon says that it is ready, or its reason why not.
 func (s *Stack) Health(ctx context.Context, name string) error {
-	return app.CheckHealth(ctx, s.daemons[name].addr)
+	return app.CheckHealth(ctx, s.daemons[name].sockets[0].addr)
 }
 
 // URL is where the reservation service listens.
-func (s *Stack) URL() string { return "http://" + s.settings.Listen }
+func (s *Stack) URL() string { return "http://" + s.http.addr }
 
 // LogFile is the file that holds what the daemon wrote.
 func (s *Stack) LogFile(name string) string {
@@ -148,7 +158,8 @@ func (s *Stack) Ended() <-chan string {
 }
 
 // Stop stops the daemons in the reverse order of their start. An error names
-// those that did not end in order.
+// those that did not end in order. The ports stay taken, for a later Restart, until
+// the stack is forgotten.
 func (s *Stack) Stop() error {
 	var errs []error
 	for _, name := range slices.Backward(Daemons) {
@@ -170,11 +181,11 @@ func verb(name string) string {
 
 // environment is what a daemon is configured with, and nothing of the caller's
 // that could be taken for a setting.
-func (s *Stack) environment(name, healthAddr string) []string {
+func (s *Stack) environment(name string) []string {
 	set := s.settings
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-		"AMQP_URL=" + set.AMQP, "HEALTH_ADDR=" + healthAddr, "LOG_FORMAT=" + set.LogFormat,
+		"AMQP_URL=" + set.AMQP, "LOG_FORMAT=" + set.LogFormat,
 	}
 	switch name {
 	case "relay":
@@ -184,7 +195,7 @@ func (s *Stack) environment(name, healthAddr string) []string {
 	case "payment":
 		env = append(env, "DATABASE_URL="+set.Payment)
 	case "reservation":
-		env = append(env, "DATABASE_URL="+set.Reservation, "LISTEN_ADDR="+set.Listen)
+		env = append(env, "DATABASE_URL="+set.Reservation)
 	default:
 		env = append(env, "DATABASE_URL="+set.Reservation)
 	}

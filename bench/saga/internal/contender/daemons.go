@@ -73,14 +73,18 @@ func startDaemons(ctx context.Context, l *lab.Lab, programs string, job Job) (*D
 func (d *Daemons) start(l *lab.Lab, programs, name, verb string, settings ...string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return fmt.Errorf("find a free port: %w", err)
+		return fmt.Errorf("take a port: %w", err)
 	}
+	defer func() { _ = listener.Close() }() // the program has its own copy
+	socket, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		return fmt.Errorf("take a port: %w", err)
+	}
+	defer func() { _ = socket.Close() }()
 	health := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return fmt.Errorf("free a port again: %w", err)
-	}
 	cmd := exec.Command(filepath.Join(programs, name), verb)
-	cmd.Env = append(settings, "HEALTH_ADDR="+health, "LOG_LEVEL=warn", "HOME="+os.Getenv("HOME"))
+	cmd.ExtraFiles = []*os.File{socket} // the first is number 3
+	cmd.Env = append(settings, "HEALTH_ADDR=fd:3", "LOG_LEVEL=warn", "HOME="+os.Getenv("HOME"))
 	process, err := l.Start(cmd)
 	if err != nil {
 		return err
