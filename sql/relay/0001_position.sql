@@ -321,7 +321,7 @@ BEGIN
        SET settled = format('%s:%s:%s', LEAST(pg_snapshot_xmin(now_), me), pg_snapshot_xmax(now_),
                             array_to_string(running, ','))::pg_snapshot,
            window_end = NULL, last_id = NULL,
-           written_in = public.outbox_database(),
+           written_in = public.outbox_database(), written_by = me,
            epoch = p.epoch + 1, holder = NULL, lease_until = NULL, lease_for = NULL, last_error = NULL,
            updated_at = clock_timestamp();
     RETURN pending;

@@ -1,7 +1,7 @@
 -- For people: what has become of each message, and how far behind each shard is. Nothing
 -- in a row may make a view fail: an interval cannot be taken from an infinite time, and an
 -- adopted table may hold nulls. In a log that is not in service, the position says nothing
--- of the rows that are there: all are pending.
+-- of the rows that are there: all are pending, but those that an adoption has left out.
 
 -- +goose Up
 
@@ -22,7 +22,7 @@ LEFT JOIN public.outbox_parked AS k ON k.id = o.id AND (k.event_id IS NULL OR k.
 LEFT JOIN public.outbox_position AS p
        ON p.shard = public.outbox_shard(o.aggregate_id, (SELECT count(*)::integer FROM public.outbox_position))
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN NOT (SELECT public.outbox_in_service())
+    SELECT CASE WHEN o.xact > '0' AND NOT (SELECT public.outbox_in_service())
                   OR NOT coalesce(pg_visible_in_snapshot(o.xact, p.settled)
                      OR (p.window_end IS NOT NULL AND o.id <= p.last_id
                          AND pg_visible_in_snapshot(o.xact, p.window_end)), false) THEN 'pending'

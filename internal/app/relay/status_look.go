@@ -41,7 +41,7 @@ func (l *databaseLook) read(ctx context.Context) {
 }
 
 func (l *databaseLook) problem(task, format string, args ...any) {
-	l.problems = append(l.problems, Problem{Database: l.name, Task: task, Problem: fmt.Sprintf(format, args...)})
+	l.problems = append(l.problems, Problem{Database: l.name, Task: task, Problem: address.Scrub(fmt.Sprintf(format, args...))})
 }
 
 func stateOfError(err error) string {

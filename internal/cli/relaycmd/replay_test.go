@@ -14,7 +14,8 @@ func (d desk) publish(rows int) {
 	d.exec(`INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload, created_at)
 		SELECT 'test', 'k' || n % 2, 't' || n % 2, 'events', 'r', '1', now() - interval '3 hours'
 		FROM generate_series(1, $1::integer) AS n`, rows)
-	d.exec(`UPDATE public.outbox_position SET settled = pg_current_snapshot(), written_by = pg_current_xact_id()`)
+	d.exec(`SELECT public.outbox_rebase()`) // into service
+	d.exec(`UPDATE public.outbox_position SET settled = pg_current_snapshot()`)
 }
 
 func TestReplay(t *testing.T) {

@@ -12,7 +12,8 @@ func unheard(ReplayCount) {}
 // countAsPublished moves the position behind all that is in the log.
 func (b *bundle) countAsPublished() {
 	b.Helper()
-	b.change(`UPDATE public.outbox_position SET settled = pg_current_snapshot(), written_by = pg_current_xact_id()`)
+	b.change(`SELECT public.outbox_rebase()`) // into service
+	b.change(`UPDATE public.outbox_position SET settled = pg_current_snapshot()`)
 }
 
 // The log of the test: ten published rows, an hour between each and the next, of which

@@ -117,8 +117,8 @@ func TestTheViewsSurviveAnyRow(t *testing.T) {
 	b := setup(t)
 	b.exec(`ALTER TABLE public.outbox DISABLE TRIGGER ALL`)
 	for _, at := range []string{"infinity", "-infinity", "294276-12-31", "4714-11-24 BC"} {
-		b.exec(`INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload, created_at)
-			VALUES ('test', 'k', 'm', '', 'q', '{}', '` + at + `')`)
+		b.exec(`INSERT INTO public.outbox (xact, aggregate_type, aggregate_id, type, exchange, routing_key, payload, created_at)
+			VALUES (pg_current_xact_id(), 'test', 'k', 'm', '', 'q', '{}', '` + at + `')`)
 	}
 	b.exec(`INSERT INTO public.outbox_parked (id, aggregate_id, exchange, routing_key, state, next_at, parked_at)
 		SELECT min(id), 'k', '', 'q', 'scheduled', timestamptz 'infinity', timestamptz 'infinity' FROM public.outbox`)
