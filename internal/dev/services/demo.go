@@ -108,16 +108,16 @@ func (s Set) Drop(ctx context.Context, report Report) error {
 	}
 	databases = slices.DeleteFunc(databases, func(name string) bool { return !made(name) })
 	vhosts = slices.DeleteFunc(vhosts, func(name string) bool { return !made(name) })
-	busy, busyErr := s.Postgres.busy(ctx, databases)
-	if busyErr != nil {
-		return busyErr
-	}
-	if len(busy) == 0 {
+	busy, err := s.Postgres.busy(ctx, databases)
+	if err == nil && len(busy) == 0 {
 		report("dropping databases: %s", list(databases))
-		busy, busyErr = s.Postgres.DropIdleDatabases(ctx, databases...)
+		busy, err = s.Postgres.DropIdleDatabases(ctx, databases...)
 	}
-	if len(busy) > 0 || busyErr != nil {
-		return errors.Join(busyErr, fmt.Errorf("in use, by a demo, daemons, tests or somebody's psql: %s; end those and run this again", list(busy)))
+	if err != nil {
+		return err
+	}
+	if len(busy) > 0 {
+		return fmt.Errorf("in use, by a demo, daemons, tests or somebody's psql: %s; end those and run this again", list(busy))
 	}
 	report("deleting virtual hosts: %s", list(vhosts))
 	if len(vhosts) == 0 {
