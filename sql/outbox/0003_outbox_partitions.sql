@@ -37,32 +37,6 @@ CREATE FUNCTION public.outbox_last_id() RETURNS bigint
 $$ SELECT s.last_value - (NOT s.is_called)::integer FROM public.outbox_id_seq AS s $$;
 COMMENT ON FUNCTION public.outbox_last_id() IS 'The id of the outbox that was drawn last, 0 before the first.';
 
--- Rows that were copied in under ids of their own, by COPY or by logical replication, leave
--- the sequence behind: it would draw their ids again, and each append would fail. The lock
--- keeps ids from being drawn meanwhile. As the owner, for whoever notices first.
--- +goose StatementBegin
-CREATE FUNCTION public.outbox_sequence_mend() RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET row_security = off AS
-$$
-DECLARE
-    highest bigint := (SELECT max(o.id) FROM public.outbox AS o);
-    behind  bigint := highest - public.outbox_last_id();
-BEGIN
-    IF behind IS NULL OR behind <= 0 THEN RETURN 0; END IF;
-    LOCK TABLE ONLY public.outbox IN SHARE ROW EXCLUSIVE MODE;
-    highest := (SELECT max(o.id) FROM public.outbox AS o);
-    behind := highest - public.outbox_last_id();
-    IF behind <= 0 THEN RETURN 0; END IF;
-    PERFORM setval('public.outbox_id_seq', highest);
-    RETURN behind;
-END
-$$;
--- +goose StatementEnd
-COMMENT ON FUNCTION public.outbox_sequence_mend() IS
-    'Sets the sequence of ids behind the highest id, where rows were copied in under ids of their own. Returns by how much it was behind, 0 where it was not.';
-
 -- VACUUM and ANALYZE take this lock too: waiting for them would be in vain.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_partitions_claim() RETURNS boolean
@@ -78,6 +52,31 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partitions_claim() IS
     'Keeps other sessions from changing the partitions until the transaction ends; readers and writers go on. False where another one is at it.';
+
+-- Rows that were copied in under ids of their own, by COPY or by logical replication, leave
+-- the sequence behind: it would draw their ids again, and each append would fail. Writers are
+-- not kept waiting: as long as it is behind, what they draw is below. As the owner, for
+-- whoever notices first.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_sequence_mend() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
+$$
+DECLARE
+    highest bigint := (SELECT max(o.id) FROM public.outbox AS o);
+    behind  bigint;
+BEGIN
+    IF coalesce(highest <= public.outbox_last_id(), true) OR NOT public.outbox_partitions_claim() THEN RETURN 0; END IF;
+    behind := highest - public.outbox_last_id(); -- another session may have done it
+    IF behind <= 0 THEN RETURN 0; END IF;
+    PERFORM setval('public.outbox_id_seq', highest);
+    RETURN behind;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_sequence_mend() IS
+    'Sets the sequence of ids behind the highest id, where rows were copied in under ids of their own. Returns by how much it was behind, 0 where it was not, or where another session changes the partitions.';
 
 -- The partition belongs to the owner of the outbox, whoever of its members made it. Who
 -- may read the outbox may read the partition: the relay measures a large window in each.

@@ -271,9 +271,6 @@ BEGIN
     END IF;
     IF NOT public.outbox_is_foreign() THEN
         UPDATE public.outbox_position AS p SET written_in = public.outbox_database() WHERE p.written_in = 0;
-        IF to_regprocedure('public.outbox_sequence_mend()') IS NOT NULL THEN
-            EXECUTE 'SELECT public.outbox_sequence_mend()';
-        END IF;
         RETURN 0;
     END IF;
     -- No writer in between: a row is either rewritten here or inserted after.

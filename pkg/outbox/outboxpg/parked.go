@@ -117,6 +117,12 @@ func (l *Log) CountParked(ctx context.Context, f ParkedFilter) ([]ParkedCount, e
 // [ErrNotParked].
 func (l *Log) ParkedDetail(ctx context.Context, id int64, payload bool) (ParkedDetail, error) {
 	found, err := list(ctx, l, l.query("parked_show"), []any{id, payload}, pgx.RowToStructByName[ParkedDetail])
+	if isOfRows(err) { // the row cannot be read, and is parked for that
+		listed, err := l.Parked(ctx, ParkedFilter{IDs: []int64{id}, States: append(Discardable, Discarded)}, 1)
+		if err != nil || len(listed) > 0 {
+			return ParkedDetail{Parked: append(listed, Parked{})[0]}, err
+		}
+	}
 	if err == nil && len(found) == 0 {
 		err = ErrNotParked
 	}

@@ -39,6 +39,17 @@ func (l *Log) PartitionsMissing(ctx context.Context, ahead int) (missing int, er
 	return missing, nil
 }
 
+// MendSequence sets the sequence of ids behind the highest id, where rows were copied in under
+// ids of their own, and returns by how much it was behind; else 0. Until then appends fail with
+// SQLSTATE 23505. It blocks nobody. Errors as for [Log.PartitionsAhead].
+func (l *Log) MendSequence(ctx context.Context) (behind int64, err error) {
+	err = l.maintain(ctx, &behind, "sequence_mend")
+	if err != nil {
+		return 0, fmt.Errorf("set the sequence of the outbox's ids: %w", err)
+	}
+	return behind, nil
+}
+
 // DropPartition drops the first partition whose rows are all published or parked and
 // whose newest row is older than keep, and returns its name; empty when there is none.
 // Rows that are parked and not discarded stay. Who calls it, errors and waiting as for

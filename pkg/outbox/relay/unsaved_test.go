@@ -18,9 +18,9 @@ import (
 	"go.example/saga/pkg/outbox/outboxpg"
 )
 
-func (b *bundle) exec(sql string) {
+func (b *bundle) exec(sql string, args ...any) {
 	b.Helper()
-	_, err := b.pool.Exec(b.Context(), sql)
+	_, err := b.pool.Exec(b.Context(), sql, args...)
 	require.NoError(b, err)
 }
 

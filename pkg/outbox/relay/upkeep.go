@@ -71,9 +71,9 @@ func nextPauses(pauses int, err error) int {
 
 // once does what there is to do. That one thing fails keeps it from no other.
 func (u *Upkeep) once(ctx context.Context) error {
-	first, others := u.makeAhead(ctx), []error{u.dropExpired(ctx), u.trimDefault(ctx)}
+	first, others := u.makeAhead(ctx), []error{u.mendSequence(ctx), u.dropExpired(ctx), u.trimDefault(ctx)}
 	if outboxpg.LacksRights(first) {
-		others = slices.DeleteFunc(others, outboxpg.LacksRights) // the statements are for all three
+		others = slices.DeleteFunc(others, outboxpg.LacksRights) // the statements are for all of them
 	}
 	return errors.Join(append(others, first)...)
 }
@@ -84,6 +84,17 @@ func (u *Upkeep) makeAhead(ctx context.Context) error {
 	made, err := u.Log.PartitionsAhead(ctx, cmp.Or(u.PartitionRows, defaultPartitionRows), partitionsAhead)
 	if made > 0 {
 		u.log().Info("partitions of the outbox were made", zap.Int("partitions", made))
+	}
+	return err
+}
+
+func (u *Upkeep) mendSequence(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, upkeepPause)
+	defer cancel()
+	behind, err := u.Log.MendSequence(ctx)
+	if behind > 0 {
+		u.log().Warn("rows were copied into the outbox under ids of their own: its sequence was set behind them, "+
+			"appends failed with SQLSTATE 23505 until now", zap.Int64("behind", behind))
 	}
 	return err
 }

@@ -19,7 +19,8 @@ WITH page AS MATERIALIZED (
     LIMIT $10
 )
 SELECT p.id, p.state, COALESCE(p.reason, '') AS reason, COALESCE(p.error, '') AS error, p.attempts,
-       p.parked_at, p.tried_at, p.next_at, COALESCE(p.note, '') AS note,
+       CASE WHEN isfinite(p.parked_at) THEN p.parked_at ELSE clock_timestamp() END AS parked_at,
+       CASE WHEN isfinite(p.tried_at) THEN p.tried_at END AS tried_at, CASE WHEN isfinite(p.next_at) THEN p.next_at END AS next_at, COALESCE(p.note, '') AS note,
        COALESCE(m.type, '') AS type, p.aggregate_id, p.exchange, p.routing_key
 FROM page AS p
 LEFT JOIN LATERAL (SELECT o.type FROM public.outbox AS o WHERE o.id = p.id AND (p.event_id IS NULL OR p.event_id = o.event_id) LIMIT 1) AS m ON true
