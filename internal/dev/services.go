@@ -56,8 +56,8 @@ func servicesUp(cmd *cobra.Command, _ []string) error {
 	}
 	describe(set, report)
 	report("the project makes and marks databases and virtual hosts named saga_* there, and touches no others; `make drop` removes them")
-	if err := services.InstallPooler(cmd.Context(), report); err != nil {
-		report("the tests that need pgbouncer will fail: %v", err)
+	if err := services.InstallTestTools(cmd.Context(), report); err != nil {
+		report("some tests will fail: %v", err)
 	}
 	_, err = set.Prepare(cmd.Context(), report)
 	return err

@@ -197,7 +197,7 @@ COMMENT ON FUNCTION public.outbox_is_foreign() IS
 -- read from: a standby was promoted, or an older state was restored. The server's new
 -- transactions soon have the numbers that the position counts as seen. Each statement that
 -- reads or writes by a position therefore says at which present it was loaded. The
--- functions of the write-ahead log may be denied to a role; a restart alone is seen then.
+-- functions that tell it may be denied to a role; then the rest has to do, and the snapshot.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_timeline() RETURNS bigint
     LANGUAGE plpgsql VOLATILE
@@ -215,9 +215,21 @@ $$;
 COMMENT ON FUNCTION public.outbox_timeline() IS
     'The timeline of the server''s write-ahead log; null where the role may not ask for it.';
 
+-- +goose StatementBegin
 CREATE FUNCTION public.outbox_present() RETURNS text
-    LANGUAGE sql VOLATILE AS
-$$ SELECT coalesce(public.outbox_timeline()::text, 'unknown') || '/' || extract(epoch FROM pg_postmaster_start_time()) $$;
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp AS
+$$
+DECLARE
+    started text;
+BEGIN
+    IF has_function_privilege('pg_postmaster_start_time()'::regprocedure, 'EXECUTE') THEN
+        started := extract(epoch FROM pg_postmaster_start_time());
+    END IF;
+    RETURN coalesce(public.outbox_timeline()::text, 'unknown') || '/' || coalesce(started, 'unknown');
+END
+$$;
+-- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_present() IS
     'Tells the server''s present from that before a failover or a restart: its timeline, and when it was started.';
 

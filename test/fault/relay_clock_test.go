@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/dev/services"
 	"go.example/saga/internal/dev/stack/stacktest"
 	"go.example/saga/internal/testenv"
 )
@@ -17,13 +18,8 @@ import (
 // into the server.
 func (c *cluster) clockwork() (set func(offset string)) {
 	c.Helper()
-	const pattern = "/usr/lib/*/faketime/libfaketime.so.1"
-	found, err := filepath.Glob(pattern)
+	library, err := services.FakeTime()
 	require.NoError(c, err)
-	if len(found) == 0 && os.Getenv("CI") == "" {
-		c.Skipf("install libfaketime from the distribution's packages to run this: no %s", pattern)
-	}
-	require.NotEmpty(c, found, pattern)
 	offset := filepath.Join(filepath.Dir(c.data), "clock")
 	set = func(by string) {
 		c.Helper()
@@ -35,7 +31,7 @@ func (c *cluster) clockwork() (set func(offset string)) {
 	plain := c.command
 	c.command = func() *exec.Cmd {
 		cmd := plain()
-		cmd.Env = append(cmd.Env, "LD_PRELOAD="+found[0], "FAKETIME_TIMESTAMP_FILE="+offset,
+		cmd.Env = append(cmd.Env, "LD_PRELOAD="+library, "FAKETIME_TIMESTAMP_FILE="+offset,
 			"FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1")
 		return cmd
 	}
