@@ -297,7 +297,7 @@ BEGIN
             SELECT o.inserted_by, min(o.xact::text::bigint) = max(o.xact::text::bigint)
                    AND min(o.xact::text::bigint) > 3
                    AND max(o.xact::text::bigint) < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-                   AND (max(o.xact::text::bigint) & 4294967295) <= o.inserted_by::text::bigint
+                   AND age((max(o.xact::text::bigint) & 4294967295)::text::xid) >= age(o.inserted_by)
                    AND age(o.inserted_by) < coalesce(
                        (SELECT age(c.xmin) FROM pg_constraint AS c
                          WHERE c.conrelid = 'public.outbox'::regclass AND c.contype = 'p'), 2147483647) AS was_here
