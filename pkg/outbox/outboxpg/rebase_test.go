@@ -56,6 +56,8 @@ func TestRestoredDumpGoesOnWhereItWas(t *testing.T) {
 			}
 			_, err := b.pool.Exec(b.ctx, c.spoil)
 			require.NoError(t, err)
+			require.Zero(t, value[int64](b, `SELECT count(*) FROM public.outbox_overview WHERE state = 'published'`),
+				"nothing is shown as published by numbers of another cluster")
 			running := b.begin()
 			_, err = running.Exec(b.ctx, `SELECT pg_current_xact_id()`)
 			require.NoError(t, err)
