@@ -35,39 +35,47 @@ func AppendSQL(ctx context.Context, tx *sql.Tx, messages ...Message) error {
 }
 
 // Schema is where an outbox table lives. Make one with [In].
-type Schema struct{ insert, channel string }
+type Schema struct{ insert, insertOne, channel string }
 
 // In returns the outbox of a schema; the empty one is public. It panics where the name
 // is not one that sagasql.Up takes. A Schema is safe for concurrent use.
 func In(schema string) Schema {
-	return Schema{insert: sagasql.Query(schema, "outbox/append.sql"), channel: Channel(schema)}
+	return Schema{
+		insert:    sagasql.Query(schema, "outbox/append.sql"),
+		insertOne: sagasql.Query(schema, "outbox/append_one.sql"),
+		channel:   Channel(schema),
+	}
 }
 
 // Append is the function [Append] for this schema.
 func (s Schema) Append(ctx context.Context, tx Tx, messages ...Message) error {
-	return s.append(ctx, tx, messages, func(args []any) error {
-		_, err := tx.Exec(ctx, s.insert, args...)
+	return s.append(ctx, tx, messages, func(insert string, args []any) error {
+		_, err := tx.Exec(ctx, insert, args...)
 		return err
 	})
 }
 
 // AppendSQL is the function [AppendSQL] for this schema.
 func (s Schema) AppendSQL(ctx context.Context, tx *sql.Tx, messages ...Message) error {
-	return s.append(ctx, tx, messages, func(args []any) error {
-		_, err := tx.ExecContext(ctx, s.insert, args...)
+	return s.append(ctx, tx, messages, func(insert string, args []any) error {
+		_, err := tx.ExecContext(ctx, insert, args...)
 		return err
 	})
 }
 
-func (s Schema) append(ctx context.Context, tx any, messages []Message, exec func(args []any) error) error {
+func (s Schema) append(ctx context.Context, tx any, messages []Message, exec func(insert string, args []any) error) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	args, err := s.Parameters(ctx, tx, messages...)
+	insert, parameters := s.insert, s.Parameters
+	if len(messages) == 1 {
+		insert, parameters = s.insertOne, s.parametersOfOne
+	}
+	args, err := parameters(ctx, tx, messages...)
 	if err != nil {
 		return err
 	}
-	if err := exec(args); err != nil {
+	if err := exec(insert, args); err != nil {
 		return fmt.Errorf("append %d messages to the outbox (roll back and repeat the transaction): %w",
 			len(messages), err)
 	}
@@ -88,20 +96,47 @@ func (s Schema) Parameters(ctx context.Context, tx any, messages ...Message) ([]
 	return append(args, s.announce(tx)), nil
 }
 
+// parametersOfOne are those of append_one.sql.
+func (s Schema) parametersOfOne(ctx context.Context, tx any, messages ...Message) ([]any, error) {
+	if err := validateAll(messages); err != nil {
+		return nil, err
+	}
+	values, err := messages[0].columns(traceHeaders(ctx))
+	if err != nil {
+		return nil, &ValidationError{Field: "headers", Reason: err.Error()}
+	}
+	args := make([]any, 0, columnCount+1)
+	for _, value := range values {
+		args = append(args, value)
+	}
+	return append(args, s.announce(tx)), nil
+}
+
+const columnCount = 13
+
+// columns are the texts that the statements take, in their order.
+func (m Message) columns(trace map[string]string) (values [columnCount]string, err error) {
+	headers, err := headersJSON(m.Headers, trace)
+	if err != nil {
+		return values, err
+	}
+	json, bytes := m.payloadTexts()
+	return [columnCount]string{
+		idText(m), m.AggregateType, m.AggregateID, m.Type, m.Exchange, m.RoutingKey,
+		m.CorrelationID, m.ReplyTo, cmp.Or(m.ContentType, defaultContentType),
+		headers, json, bytes, timeText(m.DeliverAt),
+	}, nil
+}
+
 // parameters are those of append.sql but for the last: one array for each column.
 func parameters(messages []Message, trace map[string]string) ([]any, error) {
-	columns := make([]array, 13)
+	columns := make([]array, columnCount)
 	for i, m := range messages {
-		headers, err := headersJSON(m.Headers, trace)
+		values, err := m.columns(trace)
 		if err != nil {
 			return nil, &ValidationError{Index: i, Field: "headers", Reason: err.Error()}
 		}
-		json, bytes := m.payloadTexts()
-		for c, value := range []string{
-			idText(m), m.AggregateType, m.AggregateID, m.Type, m.Exchange, m.RoutingKey,
-			m.CorrelationID, m.ReplyTo, cmp.Or(m.ContentType, defaultContentType),
-			headers, json, bytes, timeText(m.DeliverAt),
-		} {
+		for c, value := range values {
 			columns[c].add(value)
 		}
 	}
