@@ -23,6 +23,9 @@ type Settings struct {
 	LogDir string // one file a daemon
 	// The databases' URLs and the broker's, with its virtual host.
 	Reservation, Hotel, Payment, AMQP string
+	// As is a database's URL as one of the daemons uses it; nil is the URL as it stands. What
+	// prepares the databases uses that.
+	As func(daemon, url string) string
 	// Listen is the address of the reservation service, host:port; empty takes a
 	// free port.
 	Listen string
@@ -79,7 +82,7 @@ func (s *Stack) prepare(ctx context.Context) error {
 	definition := filepath.Join(s.settings.Root, "deploy", "room-reservation.yaml")
 	for _, args := range [][]string{{"migrate"}, {"definition", "apply", definition}} {
 		cmd := exec.CommandContext(ctx, s.program("orchestrator"), args...)
-		cmd.Env = s.environment("orchestrator")
+		cmd.Env = append(s.environment("orchestrator"), "DATABASE_URL="+s.settings.Reservation)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("orchestrator %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
@@ -183,6 +186,9 @@ func verb(name string) string {
 // that could be taken for a setting.
 func (s *Stack) environment(name string) []string {
 	set := s.settings
+	if set.As != nil {
+		set.Reservation, set.Hotel, set.Payment = set.As(name, set.Reservation), set.As(name, set.Hotel), set.As(name, set.Payment)
+	}
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"AMQP_URL=" + set.AMQP, "LOG_FORMAT=" + set.LogFormat,
