@@ -294,14 +294,15 @@ BEGIN
     -- 3 is the first transaction of any cluster: older than every snapshot.
     EXECUTE format($sql$
         WITH inserter AS MATERIALIZED (
-            SELECT o.inserted_by, min(o.xact::text::bigint) = max(o.xact::text::bigint)
-                   AND min(o.xact::text::bigint) > 3
-                   AND max(o.xact::text::bigint) < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-                   AND age((max(o.xact::text::bigint) & 4294967295)::text::xid) >= age(o.inserted_by)
+            SELECT o.inserted_by, bool_and(o.xact > '3' AND o.xact < n.next)
+                   AND min(o.xact::text::bigint) FILTER (WHERE o.xact < n.next)
+                       = max(o.xact::text::bigint) FILTER (WHERE o.xact < n.next)
+                   AND age((max(o.xact::text::bigint) FILTER (WHERE o.xact < n.next) & 4294967295)::text::xid) >= age(o.inserted_by)
                    AND age(o.inserted_by) < coalesce(
                        (SELECT age(c.xmin) FROM pg_constraint AS c
                          WHERE c.conrelid = 'public.outbox'::regclass AND c.contype = 'p'), 2147483647) AS was_here
               FROM (SELECT o.xact, %1$s AS inserted_by FROM public.outbox AS o) AS o
+             CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS next) AS n
              GROUP BY o.inserted_by
         )
         UPDATE public.outbox AS o
