@@ -79,11 +79,29 @@ var storyboard = []struct {
 	name string
 	do   func(*play)
 }{
-	{"insert", (*play).plain}, {"insert", (*play).plain}, {"insert with a number", (*play).bring}, {"insert as a replica", (*play).replica},
-	{"begin", (*play).begins}, {"begin", (*play).begins}, {"commit", (*play).ends}, {"commit", (*play).ends},
-	{"copy", (*play).copies}, {"insert again", (*play).again}, {"without triggers", (*play).withoutTriggers}, {"truncate", (*play).truncates},
-	{"read", (*play).reads}, {"read", (*play).reads}, {"read", (*play).reads}, {"read", (*play).reads}, {"due", (*play).due}, {"due", (*play).due},
-	{"crash", (*play).crashes}, {"discard", (*play).discards}, {"policy", (*play).policy}, {"revoke", (*play).revokes}, {"restore", (*play).restores},
+	{"insert", (*play).plain},
+	{"insert", (*play).plain},
+	{"insert with a number", (*play).bring},
+	{"insert as a replica", (*play).replica},
+	{"begin", (*play).begins},
+	{"begin", (*play).begins},
+	{"commit", (*play).ends},
+	{"commit", (*play).ends},
+	{"copy", (*play).copies},
+	{"insert again", (*play).again},
+	{"without triggers", (*play).withoutTriggers},
+	{"truncate", (*play).truncates},
+	{"read", (*play).reads},
+	{"read", (*play).reads},
+	{"read", (*play).reads},
+	{"read", (*play).reads},
+	{"due", (*play).due},
+	{"due", (*play).due},
+	{"crash", (*play).crashes},
+	{"discard", (*play).discards},
+	{"policy", (*play).policy},
+	{"revoke", (*play).revokes},
+	{"restore", (*play).restores},
 }
 
 const rowOf = `INSERT INTO public.outbox (%s aggregate_type, aggregate_id, type, exchange, routing_key, payload)
