@@ -24,14 +24,16 @@ func newBarrier(schema string) barrier {
 	}
 }
 
-// rights are what the role needs for the barrier and the replies.
-var rights = []sagasql.Right{
+// Rights are what the role needs for the barrier and the replies, beside
+// [inbox.RightsToQuarantine] and what the handlers need.
+var Rights = []sagasql.Right{
 	{On: "saga_barrier", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 	{On: "saga_barrier_enter", Privileges: "EXECUTE"},
 	{On: "saga_barrier_leave", Privileges: "EXECUTE"},
 	{On: "saga_barrier_hidden", Privileges: "EXECUTE"},
 	{On: "outbox", Privileges: "INSERT"},
 	{On: "outbox_headers_fit", Privileges: "EXECUTE"},
+	{On: "outbox_keeps_number", Privileges: "EXECUTE"},
 }
 
 // columns are tasks as parameters of a statement.

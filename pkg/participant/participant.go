@@ -43,7 +43,7 @@ func New(cfg Config) (*Participant, error) {
 func (p *Participant) Run(ctx context.Context) error {
 	return inbox.Run(ctx, inbox.Config{
 		Name: p.cfg.Name, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle,
-		MaxBatch: p.cfg.MaxBatch, Rights: rights, Report: p.cfg.Report, Log: p.cfg.Log,
+		MaxBatch: p.cfg.MaxBatch, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
 	})
 }
 

@@ -42,11 +42,11 @@ steps:
 // compensated and that it refuses itself.
 func TestForeignParticipant(t *testing.T) {
 	t.Parallel()
-	s := stacktest.Start(t)
+	s, roles := stacktest.StartAsRoles(t)
 	c, err := openCashier(s.AMQP)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.close()) })
-	apply(t, s, cashFirst)
+	apply(t, roles.URL(t, s.Reservation, "saga_orchestrator"), cashFirst)
 	require.NoError(t, s.Restart(t.Context(), "reservation"), "it reads the new definition at its start")
 
 	type end struct{ saga, status, problem string }
@@ -80,14 +80,14 @@ func TestForeignParticipant(t *testing.T) {
 }
 
 // apply stores a definition the way an operator does.
-func apply(t *testing.T, s *stacktest.Stack, text string) {
+func apply(t *testing.T, database, text string) {
 	t.Helper()
 	root, err := services.Root()
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "definition.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	cmd := exec.CommandContext(t.Context(), filepath.Join(root, ".local", "test-bin", "orchestrator"), "definition", "apply", file)
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+s.Reservation.Config().ConnString())
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+database)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 }

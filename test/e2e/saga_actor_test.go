@@ -120,7 +120,7 @@ func (s *stage) enter(step string) {
 	a := s.actors[step]
 	cfg := rabbit.Config{Name: step, URL: func(context.Context) (string, error) { return s.url, nil }}
 	p, err := participant.New(participant.Config{
-		Name: step, DB: s.deeds, Steps: map[string]participant.Step{step: {Request: a.request, Confirm: a.do, Cancel: a.do}},
+		Name: step, DB: s.work, Steps: map[string]participant.Step{step: {Request: a.request, Confirm: a.do, Cancel: a.do}},
 		Open: func(ctx context.Context) (inbox.Source, error) {
 			consumer, err := rabbit.OpenConsumer(ctx, cfg, rabbit.ReplyTopology(door(step)), door(step), 1)
 			if err != nil {

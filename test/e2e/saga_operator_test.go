@@ -19,7 +19,7 @@ import (
 func (s *stage) grace(words ...string) {
 	s.Helper()
 	file := filepath.Join(s.TempDir(), "orchestrator.yaml")
-	text := fmt.Sprintf("database_url: %q\n", s.sagas.Config().ConnString())
+	text := fmt.Sprintf("database_url: %q\n", s.roles.URL(s, s.sagas, "saga_orchestrator"))
 	require.NoError(s, os.WriteFile(file, []byte(text), 0o600))
 	cmd := orchestratorcmd.New()
 	var out bytes.Buffer

@@ -27,8 +27,10 @@ type stage struct {
 	*testing.T
 	def    saga.Definition
 	store  *sagapg.Store
-	sagas  *pgxpool.Pool // of who starts the saga, and of the orchestrator
-	deeds  *pgxpool.Pool // of the participants: their effects, barriers and outbox
+	roles  *testenv.Roles
+	sagas  *pgxpool.Pool // of the database of who starts the saga, and of the orchestrator
+	deeds  *pgxpool.Pool // of the participants' database: their effects, barriers and outbox
+	work   *pgxpool.Pool // the same, as the participants' role
 	url    string        // of the broker
 	post   *post
 	actors map[string]*actor // by step
@@ -41,17 +43,9 @@ func set(t *testing.T, definition string) *stage {
 	t.Helper()
 	def, err := sagayaml.Parse([]byte(definition))
 	require.NoError(t, err)
-	testenv.Connections(t, 28) // the two pools', and the daemons' in both databases
-	s := &stage{
-		T: t, def: def, store: sagapg.New(""), url: testenv.Vhost(t), actors: map[string]*actor{},
-		sagas: testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox),
-		deeds: testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant),
-	}
-	_, err = s.deeds.Exec(t.Context(), `CREATE TABLE deed (
-		seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, saga_id uuid, step text, operation text)`)
-	require.NoError(t, err)
-	_, err = s.store.ApplyDefinition(t.Context(), s.sagas, def)
-	require.NoError(t, err)
+	testenv.Connections(t, 40) // the pools', and the daemons' in both databases
+	s := &stage{T: t, def: def, store: sagapg.New(""), url: testenv.Vhost(t), actors: map[string]*actor{}}
+	s.databases()
 	s.post = openPost(t, s.url, def)
 	for _, step := range def.Steps {
 		if step.Kind == saga.Command {
@@ -68,14 +62,36 @@ func set(t *testing.T, definition string) *stage {
 	return s
 }
 
+// databases are used under the rights of docs/roles.md and no others, but by the
+// scenario's own looks. The relay does not look after the partitions: for that it would
+// be a member of the owner's role, and have all rights there are.
+func (s *stage) databases() {
+	s.roles = testenv.DocumentedRoles(s)
+	s.sagas, s.deeds = testenv.Database(s), testenv.Database(s)
+	s.roles.Migrate(s, s.sagas, sagasql.Outbox, sagasql.Saga, sagasql.Inbox)
+	s.roles.Migrate(s, s.deeds, sagasql.Outbox, sagasql.Inbox, sagasql.Participant)
+	s.roles.Run(s, s.sagas, "The relay")
+	s.roles.Run(s, s.deeds, "The relay")
+	s.roles.Run(s, s.sagas, "The orchestrator", "orchestrator saga", "definition apply")
+	s.roles.Run(s, s.sagas, "A service that starts sagas")
+	s.roles.Run(s, s.deeds, "A participant")
+	_, err := s.deeds.Exec(s.Context(), s.roles.Named(`CREATE TABLE deed (
+		seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, saga_id uuid, step text, operation text);
+		GRANT INSERT ON deed TO saga_participant`))
+	require.NoError(s, err)
+	s.work = s.roles.Pool(s, s.deeds, "saga_participant")
+	_, err = s.store.ApplyDefinition(s.Context(), s.roles.Pool(s, s.sagas, "saga_orchestrator"), s.def)
+	require.NoError(s, err)
+}
+
 // daemons are run in process, so that the race detector sees them.
 func (s *stage) daemons() {
 	r := relay.DefaultSettings()
-	r.DatabaseURLs = config.Secret(s.sagas.Config().ConnString() + " " + s.deeds.Config().ConnString())
+	r.DatabaseURLs = config.Secret(s.roles.URL(s, s.sagas, "saga_relay") + " " + s.roles.URL(s, s.deeds, "saga_relay"))
 	r.AMQPURL, r.LogLevel = config.Secret(s.url), "error"
 	s.run("relay", func(ctx context.Context) error { return relay.Run(ctx, r) })
 	o := orchestrator.DefaultSettings()
-	o.DatabaseURL, o.AMQPURL = config.Secret(s.sagas.Config().ConnString()), config.Secret(s.url)
+	o.DatabaseURL, o.AMQPURL = config.Secret(s.roles.URL(s, s.sagas, "saga_orchestrator")), config.Secret(s.url)
 	o.ReplyQueue, o.LogLevel = sorted, "error"
 	s.run("orchestrator", func(ctx context.Context) error { return orchestrator.Run(ctx, o) })
 }
@@ -94,7 +110,7 @@ func (s *stage) run(name string, work func(context.Context) error) {
 // begin starts the saga the way a service does.
 func (s *stage) begin(payload jsonmap.JSONMap) {
 	s.Helper()
-	tx, err := s.sagas.Begin(s.Context())
+	tx, err := s.roles.Pool(s, s.sagas, "saga_starter").Begin(s.Context())
 	require.NoError(s, err)
 	defer func() { _ = tx.Rollback(context.Background()) }() // does nothing after the commit
 	id, started, err := s.store.Start(s.Context(), tx, s.def, sagapg.StartRequest{BusinessKey: "K-1", Payload: payload})

@@ -13,7 +13,7 @@ import (
 )
 
 // namedTest is a test in docs/failures.md: `folder.Function` or `folder.Function/part`.
-var namedTest = regexp.MustCompile("`([a-z/]+)\\.(Test\\w+)(/[^`]+)?`")
+var namedTest = regexp.MustCompile("`([a-z0-9/]+)\\.(Test\\w+)(/[^`]+)?`")
 
 // Every test that docs/failures.md names exists, and no row goes without one.
 func TestFailuresNameTests(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -16,16 +17,25 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
+// ReservationLines are those of the reservation service's database.
+var ReservationLines = []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation}
+
+// ParticipantLines are those of a participant's database, with its own line.
+func ParticipantLines(own sagasql.Line) []sagasql.Line {
+	return []sagasql.Line{sagasql.Outbox, sagasql.Inbox, sagasql.Participant, own}
+}
+
 // migrate brings the service's own database up to date, waiting for a database
 // that is not there yet. Only ctx ends the waiting, which is no error; an error of
-// the migration itself ends the daemon.
+// the migration itself ends the daemon. Where nothing is missing it reads saga_migration
+// and no more, so that the daemon's role need not own the tables.
 func migrate(ctx context.Context, url config.Secret, log *zap.Logger, lines ...sagasql.Line) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.MaxInterval = 5 * time.Second
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := sagasql.Up(ctx, url.Reveal(), "", lines...)
 		if err != nil && !unreachable(err) {
-			err = backoff.Permanent(err)
+			err = backoff.Permanent(withCure(err))
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
@@ -35,6 +45,16 @@ func migrate(ctx context.Context, url config.Secret, log *zap.Logger, lines ...s
 		log.Info("the database is up to date", zap.Any("lines", lines))
 	}
 	return unlessEnded(ctx, err)
+}
+
+// withCure says how a role that is no owner gets its tables.
+func withCure(err error) error {
+	const insufficientPrivilege = "42501"
+	var server *pgconn.PgError
+	if errors.As(err, &server) && server.Code == insufficientPrivilege {
+		return fmt.Errorf("%w; run the command migrate as the owner of the tables, and GRANT SELECT ON public.saga_migration to this role", err)
+	}
+	return err
 }
 
 // unlessEnded leaves out an error that came with the end of ctx.

@@ -49,7 +49,7 @@ func ServeParticipant(ctx context.Context, s Settings, name, step string, work p
 	}
 	return app.Run(ctx,
 		func(ctx context.Context) error {
-			err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, line)
+			err := migrate(ctx, s.DatabaseURL, log, ParticipantLines(line)...)
 			if err != nil || ctx.Err() != nil {
 				return err
 			}

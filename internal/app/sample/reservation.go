@@ -14,7 +14,6 @@ import (
 	"go.example/saga/internal/sample/reservation/api"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/rabbit"
-	sagasql "go.example/saga/sql"
 )
 
 const (
@@ -56,7 +55,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	}
 	return app.Run(ctx,
 		func(ctx context.Context) error {
-			err := migrate(ctx, s.DatabaseURL, log, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation)
+			err := migrate(ctx, s.DatabaseURL, log, ReservationLines...)
 			if err != nil || ctx.Err() != nil {
 				return err
 			}

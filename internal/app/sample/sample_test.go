@@ -20,6 +20,7 @@ import (
 	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/config"
 	"go.example/saga/internal/sample/hotel"
+	"go.example/saga/internal/sample/payment"
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/internal/sample/reservation/api"
 	"go.example/saga/internal/testenv"
@@ -280,4 +281,20 @@ func TestSettingsNameWhatIsMissing(t *testing.T) {
 		require.ErrorContains(t, (&sample.ReservationSettings{MaxRunning: bound}).Validate(), "RESERVATION_MAX_RUNNING")
 	}
 	require.NotContains(t, sample.Settings{DatabaseURL: "postgres://u:hush@h/d"}.DatabaseURL.String(), "hush")
+}
+
+// A role that is no owner serves where the tables are there, and else says what has to be
+// done.
+func TestAServiceThatMayNotMigrate(t *testing.T) {
+	t.Parallel()
+	db, vhost := testenv.Database(t), testenv.Vhost(t)
+	serve := func(as *pgxpool.Pool) error {
+		return sample.ServeParticipant(t.Context(), settings(t, as, vhost), "payment", payment.StepName, payment.Step(), sagasql.Payment)
+	}
+	_, as := testenv.Login(t, db)
+	err := serve(as)
+	require.ErrorContains(t, err, "42501")
+	require.ErrorContains(t, err, "run the command migrate as the owner of the tables")
+	require.NoError(t, sagasql.Up(t.Context(), db.Config().ConnString(), "", sample.ParticipantLines(sagasql.Payment)...))
+	require.ErrorContains(t, serve(as), "GRANT SELECT ON public.saga_migration")
 }

@@ -20,14 +20,23 @@ type Settings struct {
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	database, broker := app.CheckDatabase("DATABASE_URL", s.DatabaseURL), app.CheckBroker("AMQP_URL", s.AMQPURL)
+	var broker error
+	if s.AMQPURL != "" {
+		broker = app.CheckBroker("AMQP_URL", s.AMQPURL)
+	}
+	database := app.CheckDatabase("DATABASE_URL", s.DatabaseURL)
 	if s.DatabaseURL == "" {
 		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_hotel")
 	}
-	if s.AMQPURL == "" {
-		broker = config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
-	}
 	return errors.Join(database, broker)
+}
+
+// RequireBroker is nil if the broker's address is set.
+func (s *Settings) RequireBroker() error {
+	if s.AMQPURL == "" {
+		return config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
+	}
+	return nil
 }
 
 // ReservationSettings are those of the reservation service.

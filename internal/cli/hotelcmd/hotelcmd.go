@@ -2,11 +2,8 @@
 package hotelcmd
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
-	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli/samplecmd"
 	"go.example/saga/internal/sample/hotel"
 	sagasql "go.example/saga/sql"
@@ -15,7 +12,5 @@ import (
 // New is the command "hotel".
 func New() *cobra.Command {
 	return samplecmd.Participant("hotel", "The sample's hotel service: books and releases rooms",
-		func(ctx context.Context, s sample.Settings) error {
-			return sample.ServeParticipant(ctx, s, "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
-		})
+		hotel.StepName, hotel.Step(), sagasql.Hotel)
 }

@@ -2,11 +2,8 @@
 package paymentcmd
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
-	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli/samplecmd"
 	"go.example/saga/internal/sample/payment"
 	sagasql "go.example/saga/sql"
@@ -15,7 +12,5 @@ import (
 // New is the command "payment".
 func New() *cobra.Command {
 	return samplecmd.Participant("payment", "The sample's payment service: charges and refunds cards",
-		func(ctx context.Context, s sample.Settings) error {
-			return sample.ServeParticipant(ctx, s, "payment", payment.StepName, payment.Step(), sagasql.Payment)
-		})
+		payment.StepName, payment.Step(), sagasql.Payment)
 }

@@ -4,6 +4,7 @@ package reservationcmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,10 @@ const serveHelp = `Serve the HTTP interface and learn from events how the sagas 
 Settings come from the environment, over those of the --config file:
 DATABASE_URL, AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
 AMQP_URL may list several brokers. Percent-encode special characters in passwords.
-RESERVATION_MAX_RUNNING (10000): while more sagas run, new ones are answered 503.`
+RESERVATION_MAX_RUNNING (10000): while more sagas run, new ones are answered 503.
+
+It creates or updates its tables first. A role that may not do so needs none of that
+where ` + "`migrate`" + ` was run before, see docs/roles.md.`
 
 // New is the command "reservation".
 func New() *cobra.Command {
@@ -30,6 +34,7 @@ func New() *cobra.Command {
 	}
 	root.AddCommand(
 		samplecmd.Serve("reservation", "Serve the HTTP interface", serveHelp, serve),
+		samplecmd.Migrate("reservation", sample.ReservationLines...),
 		newPlace(),
 		newGet(),
 		cli.Healthcheck("reservation"),
@@ -39,7 +44,7 @@ func New() *cobra.Command {
 
 func serve(ctx context.Context, file string) error {
 	settings := sample.DefaultReservationSettings()
-	if err := config.Load(file, &settings); err != nil {
+	if err := errors.Join(config.Load(file, &settings), settings.RequireBroker()); err != nil {
 		return cli.Usagef("%w", err)
 	}
 	return sample.ServeReservation(ctx, settings)

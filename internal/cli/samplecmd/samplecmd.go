@@ -3,31 +3,40 @@ package samplecmd
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/config"
+	"go.example/saga/pkg/participant"
+	sagasql "go.example/saga/sql"
 )
 
 const settingsHelp = `
 
 Settings come from the environment, over those of the --config file:
 DATABASE_URL, AMQP_URL (one broker or several), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
-Percent-encode special characters in passwords.`
+Percent-encode special characters in passwords.
 
-// Participant is the command of a service that carries out one step of the saga.
-func Participant(name, short string, serve func(context.Context, sample.Settings) error) *cobra.Command {
+It creates or updates its tables first. A role that may not do so needs none of that
+where ` + "`migrate`" + ` was run before, see docs/roles.md.`
+
+// Participant is the command of a service that carries out one step of the saga. Its
+// database holds the line's tables beside those that every participant has.
+func Participant(name, short, step string, work participant.Step, line sagasql.Line) *cobra.Command {
 	root := &cobra.Command{Use: name, Short: short, Example: "  " + name + " serve"}
 	root.AddCommand(
 		Serve(name, "Carry out the commands of the saga", short+"."+settingsHelp, func(ctx context.Context, file string) error {
 			var settings sample.Settings
-			if err := config.Load(file, &settings); err != nil {
+			if err := errors.Join(config.Load(file, &settings), settings.RequireBroker()); err != nil {
 				return cli.Usagef("%w", err)
 			}
-			return serve(ctx, settings)
+			return sample.ServeParticipant(ctx, settings, name, step, work, line)
 		}),
+		Migrate(name, sample.ParticipantLines(line)...),
 		cli.Healthcheck(name),
 	)
 	return root
@@ -45,6 +54,30 @@ func Serve(name, short, long string, serve func(ctx context.Context, file string
 			"  AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ " + name + " serve",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), file) },
+	}
+	cmd.Flags().StringVar(&file, "config", "", "YAML file with settings")
+	return cmd
+}
+
+// Migrate is the command that makes a daemon's tables, for a role that may, and ends.
+func Migrate(name string, lines ...sagasql.Line) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:     "migrate",
+		Short:   "Create or update the tables",
+		Example: "  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_" + name + " " + name + " migrate",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var settings sample.Settings
+			if err := config.Load(file, &settings); err != nil {
+				return cli.Usagef("%w", err)
+			}
+			if err := sagasql.Up(cmd.Context(), settings.DatabaseURL.Reveal(), "", lines...); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "the tables of %s are up to date\n", name)
+			return err
+		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "YAML file with settings")
 	return cmd

@@ -23,9 +23,9 @@ type Settings struct {
 	LogDir string // one file a daemon
 	// The databases' URLs and the broker's, with its virtual host.
 	Reservation, Hotel, Payment, AMQP string
-	// As is a database's URL as one of the daemons uses it; nil is the URL as it stands. What
-	// prepares the databases uses that.
-	As func(daemon, url string) string
+	// As gives the URL with which a program, or "owner" for the migrations, reaches a
+	// database; nil takes the database's own URL.
+	As func(program, url string) string
 	// Listen is the address of the reservation service, host:port; empty takes a
 	// free port.
 	Listen string
@@ -82,7 +82,10 @@ func (s *Stack) prepare(ctx context.Context) error {
 	definition := filepath.Join(s.settings.Root, "deploy", "room-reservation.yaml")
 	for _, args := range [][]string{{"migrate"}, {"definition", "apply", definition}} {
 		cmd := exec.CommandContext(ctx, s.program("orchestrator"), args...)
-		cmd.Env = append(s.environment("orchestrator"), "DATABASE_URL="+s.settings.Reservation)
+		cmd.Env = s.environment("orchestrator")
+		if args[0] == "migrate" {
+			cmd.Env = append(cmd.Env, "DATABASE_URL="+s.as("owner", s.settings.Reservation)) // the last one counts
+		}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("orchestrator %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
@@ -186,24 +189,30 @@ func verb(name string) string {
 // that could be taken for a setting.
 func (s *Stack) environment(name string) []string {
 	set := s.settings
-	if set.As != nil {
-		set.Reservation, set.Hotel, set.Payment = set.As(name, set.Reservation), set.As(name, set.Hotel), set.As(name, set.Payment)
-	}
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"AMQP_URL=" + set.AMQP, "LOG_FORMAT=" + set.LogFormat,
 	}
 	switch name {
 	case "relay":
-		env = append(env, "DATABASE_URLS="+strings.Join([]string{set.Reservation, set.Hotel, set.Payment}, " "))
+		var urls []string
+		for _, url := range []string{set.Reservation, set.Hotel, set.Payment} {
+			urls = append(urls, s.as(name, url))
+		}
+		env = append(env, "DATABASE_URLS="+strings.Join(urls, " "))
 	case "hotel":
-		env = append(env, "DATABASE_URL="+set.Hotel)
+		env = append(env, "DATABASE_URL="+s.as(name, set.Hotel))
 	case "payment":
-		env = append(env, "DATABASE_URL="+set.Payment)
-	case "reservation":
-		env = append(env, "DATABASE_URL="+set.Reservation)
+		env = append(env, "DATABASE_URL="+s.as(name, set.Payment))
 	default:
-		env = append(env, "DATABASE_URL="+set.Reservation)
+		env = append(env, "DATABASE_URL="+s.as(name, set.Reservation))
 	}
 	return env
+}
+
+func (s *Stack) as(program, url string) string {
+	if s.settings.As == nil {
+		return url
+	}
+	return s.settings.As(program, url)
 }

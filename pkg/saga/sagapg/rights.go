@@ -16,6 +16,7 @@ var (
 		{On: "saga_hidden", Privileges: "EXECUTE"},
 		{On: "outbox", Privileges: "INSERT"},
 		{On: "outbox_headers_fit", Privileges: "EXECUTE"},
+		{On: "outbox_keeps_number", Privileges: "EXECUTE"},
 	}
 	RightsToExpire = []sagasql.Right{
 		{On: "saga", Privileges: "SELECT, UPDATE, DELETE"}, // UPDATE to lock them
@@ -30,6 +31,7 @@ var (
 		{On: "saga_hidden", Privileges: "EXECUTE"},
 		{On: "outbox", Privileges: "INSERT"},
 		{On: "outbox_headers_fit", Privileges: "EXECUTE"},
+		{On: "outbox_keeps_number", Privileges: "EXECUTE"},
 	}
 	RightsToLook = []sagasql.Right{
 		{On: "saga", Privileges: "SELECT"},

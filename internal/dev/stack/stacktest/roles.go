@@ -1,77 +1,52 @@
 package stacktest
 
 import (
-	"context"
-	"crypto/rand"
-	"net/url"
-	"regexp"
-	"strings"
+	"os/exec"
+	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	sagasql "go.example/saga/sql"
+	"go.example/saga/internal/dev/stack"
+	"go.example/saga/internal/testenv"
 )
 
-// StartAs is [Start] with a role of its own for each daemon, which has the rights that the
-// statements give to a role of the daemon's name, and no others. The tables are there before.
-func StartAs(t *testing.T, grants map[string]string) *Stack {
+// StartAsRoles is [Start] with each daemon as its role of docs/roles.md, under the rights
+// that are written there and no others. The stack's own pools have all rights.
+func StartAsRoles(t *testing.T) (*Stack, *testenv.Roles) {
 	t.Helper()
-	s := LaunchAs(t, grants)
-	require.NoError(t, s.Ready(t.Context()))
-	return s
-}
-
-// LaunchAs is StartAs without waiting until the daemons are ready.
-func LaunchAs(t *testing.T, grants map[string]string) *Stack {
-	t.Helper()
+	roles := testenv.DocumentedRoles(t)
 	s, settings := prepare(t)
-	for db, lines := range map[*pgxpool.Pool][]sagasql.Line{
-		s.Reservation: {sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation},
-		s.Hotel:       {sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Hotel},
-		s.Payment:     {sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Payment},
-	} {
-		require.NoError(t, sagasql.Up(t.Context(), db.Config().ConnString(), "", lines...))
-	}
-	databases := map[string][]*pgxpool.Pool{
-		"relay": {s.Reservation, s.Hotel, s.Payment}, "orchestrator": {s.Reservation}, "reservation": {s.Reservation},
-		"hotel": {s.Hotel}, "payment": {s.Payment},
-	}
-	roles := map[string]string{}
-	for daemon, used := range databases {
-		roles[daemon] = role(t, daemon, used, grants[daemon])
-	}
-	settings.As = func(daemon, address string) string {
-		u, err := url.Parse(address)
-		require.NoError(t, err)
-		u.User = url.User(roles[daemon])
-		return u.String()
-	}
+	settings.As = func(program, url string) string { return roles.As(t, url, "saga_"+program) }
+	s.grant(t, roles, settings)
 	s.launch(t, settings)
-	return s
+	require.NoError(t, s.Ready(t.Context()))
+	return s, roles
 }
 
-// role makes one, gives it the rights in each database, and drops it when the test ends.
-func role(t *testing.T, daemon string, databases []*pgxpool.Pool, grants string) string {
+// grant makes the tables as their owner, and gives the roles their rights.
+func (s *Stack) grant(t *testing.T, roles *testenv.Roles, settings stack.Settings) {
 	t.Helper()
-	name := "saga_test_" + daemon + "_" + strings.ToLower(rand.Text()[:8])
-	_, err := databases[0].Exec(t.Context(), `CREATE ROLE `+name+` LOGIN`)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		for _, db := range databases {
-			_, err := db.Exec(ctx, `DROP OWNED BY `+name)
-			require.NoError(t, err)
+	for _, service := range []struct {
+		program  string
+		db       *pgxpool.Pool
+		owner    []string // what only the owner of this database needs
+		sections []string
+	}{
+		{"reservation", s.Reservation, nil, []string{"A service that starts sagas", "A listener", "The reservation service"}},
+		{"hotel", s.Hotel, []string{"the sample's hotel"}, []string{"A participant", "The hotel"}},
+		{"payment", s.Payment, nil, []string{"A participant", "The payment service"}},
+	} {
+		db := service.db
+		roles.Run(t, db, "The owner", service.owner...)
+		migrate := exec.CommandContext(t.Context(), filepath.Join(settings.BinDir, service.program), "migrate")
+		migrate.Env = []string{"DATABASE_URL=" + roles.URL(t, db, "saga_owner")}
+		out, err := migrate.CombinedOutput()
+		require.NoError(t, err, string(out))
+		for _, section := range append(service.sections, "The relay") {
+			roles.Run(t, db, section)
 		}
-		_, err := databases[0].Exec(ctx, `DROP ROLE `+name)
-		require.NoError(t, err)
-	})
-	for _, db := range databases {
-		_, err := db.Exec(t.Context(), regexp.MustCompile(`\bTO `+daemon+`\b`).ReplaceAllString(grants, "TO "+name))
-		require.NoError(t, err, "%s: %s", daemon, grants)
 	}
-	return name
+	roles.Run(t, s.Reservation, "The orchestrator", "definition apply")
 }
