@@ -237,14 +237,41 @@ $$;
 COMMENT ON FUNCTION public.outbox_expect(text, pg_snapshot) IS
     'True, or error SG001 where the server was restarted or failed over since a position was loaded, or where the position lies in its future.';
 
+-- The number, from 0 and without end, of a transaction that a row's xmin names. What is too
+-- old to be placed counts as young.
+CREATE FUNCTION public.outbox_number(writer xid) RETURNS bigint
+    LANGUAGE sql STABLE AS
+$$ SELECT pg_current_xact_id()::text::bigint - age(writer) $$;
+COMMENT ON FUNCTION public.outbox_number(xid) IS
+    'The number of a transaction of this cluster, as pg_current_xact_id gives it, from the xmin of what it wrote.';
+
+CREATE FUNCTION public.outbox_born() RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp AS
+$$
+    SELECT coalesce(min(public.outbox_number(c.xmin)) FILTER (WHERE age(c.xmin) >= 0), 0)
+      FROM pg_constraint AS c
+     WHERE c.contype = 'p'
+       AND (c.conrelid = 'public.outbox'::regclass
+            OR c.conrelid IN (SELECT d.refobjid FROM pg_rewrite AS r
+                                JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                                                   AND d.refclassid = 'pg_class'::regclass
+                               WHERE r.ev_class = 'public.outbox'::regclass))
+$$;
+COMMENT ON FUNCTION public.outbox_born() IS
+    'The transaction that gave the outbox, or the table that it is a view of, its primary key: in a restored dump it comes after the rows. 0 where there is none.';
+
 -- Transaction numbers mean nothing in another database, but what a dump says of itself
 -- still holds: which rows were published is arithmetic on the numbers that came along.
 -- An insert-only table is rewritten this once, because the numbers stand in its rows.
 --
 -- Rows that were inserted here since are none of the dump's, however their numbers compare
--- with its position. A restored table gets its primary key after its rows, so what is older
--- came by the dump. What is younger was inserted here if its transaction brought no other
--- number than one that can be its own; a copy brings many. In doubt a row is published again.
+-- with its position. A restored table gets its primary key after its rows and the position,
+-- so what is older came by the dump, and what is younger did not. Where the position is
+-- younger as well, contents alone were restored into tables that were there. Then a row was
+-- inserted here if its number lies between those of the key and of what wrote the row: a
+-- transaction has a lower number than its savepoints and than who changes its row later.
+-- Restored rows may have such a number by chance. In doubt a row is published again.
 --
 -- This is also how a new log enters service, which keeps no writer waiting but those who
 -- bring numbers along. As the owner, because the rewriting takes rights that nothing else in
@@ -284,26 +311,17 @@ BEGIN
     PERFORM set_config('outbox.kept_number', 'any', true);
     -- 3 is the first transaction of any cluster: older than every snapshot.
     EXECUTE format($sql$
-        WITH inserter AS MATERIALIZED (
-            SELECT o.inserted_by, min(o.xact::text::bigint) = max(o.xact::text::bigint)
-                   AND min(o.xact::text::bigint) > 3
-                   AND max(o.xact::text::bigint) < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-                   AND (max(o.xact::text::bigint) & 4294967295) <= o.inserted_by::text::bigint
-                   AND age(o.inserted_by) < coalesce(
-                       (SELECT age(c.xmin) FROM pg_constraint AS c
-                         WHERE c.conrelid = 'public.outbox'::regclass AND c.contype = 'p'), 2147483647) AS was_here
-              FROM (SELECT o.xact, %1$s AS inserted_by FROM public.outbox AS o) AS o
-             GROUP BY o.inserted_by
-        )
         UPDATE public.outbox AS o
-           SET xact = CASE WHEN NOT i.was_here
+           SET xact = CASE WHEN (public.outbox_number(%1$s) <= $3
+                                 OR public.outbox_number(p.xmin) > $3
+                                    AND o.xact NOT BETWEEN greatest($3, 4)::text::xid8 AND public.outbox_number(%1$s)::text::xid8)
                             AND (pg_visible_in_snapshot(o.xact, p.settled)
                                  OR p.window_end IS NOT NULL AND o.id <= p.last_id
                                     AND pg_visible_in_snapshot(o.xact, p.window_end)) THEN '3' ELSE $1 END
-          FROM public.outbox_position AS p, inserter AS i
-         WHERE p.shard = public.outbox_shard(o.aggregate_id, $2) AND i.inserted_by = %1$s $sql$,
+          FROM public.outbox_position AS p
+         WHERE p.shard = public.outbox_shard(o.aggregate_id, $2) $sql$,
         CASE WHEN (SELECT c.relkind FROM pg_class AS c WHERE c.oid = 'public.outbox'::regclass) = 'v'
-             THEN 'o.inserted_by' ELSE 'o.xmin' END) USING me, shards;
+             THEN 'o.inserted_by' ELSE 'o.xmin' END) USING me, shards, public.outbox_born();
     PERFORM set_config('outbox.kept_number', '', true);
     SELECT count(*) INTO pending FROM public.outbox AS o WHERE o.xact = me;
     -- What the log brings anyway must not come a second time from the parked messages.
