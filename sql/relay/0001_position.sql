@@ -266,12 +266,12 @@ COMMENT ON FUNCTION public.outbox_born() IS
 -- An insert-only table is rewritten this once, because the numbers stand in its rows.
 --
 -- Rows that were inserted here since are none of the dump's, however their numbers compare
--- with its position. A restored table gets its primary key after its rows and the position,
--- so what is older came by the dump, and what is younger did not. Where the position is
--- younger as well, contents alone were restored into tables that were there. Then a row was
--- inserted here if its number lies between those of the key and of what wrote the row: a
--- transaction has a lower number than its savepoints and than who changes its row later.
--- Restored rows may have such a number by chance. In doubt a row is published again.
+-- with its position. A restored table gets its primary key after its rows, so what is older
+-- came by the dump, and what is younger did not. Where nothing is older, contents alone were
+-- restored into tables that were there. Then a row was inserted here if its number lies
+-- between those of the key and of what wrote the row: a transaction has a lower number than
+-- its savepoints and than who changes its row later. Restored rows may have such a number by
+-- chance. In doubt a row is published again.
 --
 -- This is also how a new log enters service, which keeps no writer waiting but those who
 -- bring numbers along. As the owner, because the rewriting takes rights that nothing else in
@@ -288,6 +288,10 @@ DECLARE
     running xid8[];
     pending bigint;
     shards  integer;
+    born    CONSTANT bigint := public.outbox_born();
+    writer  CONSTANT text := CASE WHEN (SELECT c.relkind FROM pg_class AS c WHERE c.oid = 'public.outbox'::regclass) = 'v'
+                                  THEN 'o.inserted_by' ELSE 'o.xmin' END;
+    whole   boolean;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'outbox_rebase: the transaction is %, want read committed', current_setting('transaction_isolation')
@@ -308,20 +312,19 @@ BEGIN
     IF NOT public.outbox_is_foreign() THEN RETURN 0; END IF; -- another relay has done it
     INSERT INTO public.outbox_position (shard) SELECT 0 WHERE NOT EXISTS (SELECT FROM public.outbox_position);
     SELECT count(*) INTO shards FROM public.outbox_position;
+    EXECUTE format('SELECT EXISTS (SELECT FROM public.outbox AS o WHERE public.outbox_number(%s) <= $1)', writer) INTO whole USING born;
     PERFORM set_config('outbox.kept_number', 'any', true);
     -- 3 is the first transaction of any cluster: older than every snapshot.
     EXECUTE format($sql$
         UPDATE public.outbox AS o
            SET xact = CASE WHEN (public.outbox_number(%1$s) <= $3
-                                 OR public.outbox_number(p.xmin) > $3
-                                    AND o.xact NOT BETWEEN greatest($3, 4)::text::xid8 AND public.outbox_number(%1$s)::text::xid8)
+                                 OR NOT $4 AND o.xact NOT BETWEEN greatest($3, 4)::text::xid8 AND public.outbox_number(%1$s)::text::xid8)
                             AND (pg_visible_in_snapshot(o.xact, p.settled)
                                  OR p.window_end IS NOT NULL AND o.id <= p.last_id
                                     AND pg_visible_in_snapshot(o.xact, p.window_end)) THEN '3' ELSE $1 END
           FROM public.outbox_position AS p
          WHERE p.shard = public.outbox_shard(o.aggregate_id, $2) $sql$,
-        CASE WHEN (SELECT c.relkind FROM pg_class AS c WHERE c.oid = 'public.outbox'::regclass) = 'v'
-             THEN 'o.inserted_by' ELSE 'o.xmin' END) USING me, shards, public.outbox_born();
+        writer) USING me, shards, born, whole;
     PERFORM set_config('outbox.kept_number', '', true);
     SELECT count(*) INTO pending FROM public.outbox AS o WHERE o.xact = me;
     -- What the log brings anyway must not come a second time from the parked messages.
