@@ -103,10 +103,13 @@ func (c *cluster) road(broker string) *road {
 func (c *cluster) stop() { c.end(syscall.SIGINT) }
 
 // either is the URL of the one of two clusters that may be written to.
-func either(a, b *cluster) string {
+func either(a, b *cluster) string { return oneOf(a, b, "read-write") }
+
+// oneOf is the URL of the first of two clusters whose sessions have these attributes.
+func oneOf(a, b *cluster, attributes string) string {
 	query := url.Values{
 		"host": {"127.0.0.1,127.0.0.1"}, "port": {a.port + "," + b.port},
-		"target_session_attrs": {"read-write"}, "sslmode": {"disable"},
+		"target_session_attrs": {attributes}, "sslmode": {"disable"},
 	}
 	return "postgres://postgres@/" + clusterDatabase + "?" + query.Encode()
 }
