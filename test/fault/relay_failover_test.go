@@ -59,14 +59,14 @@ func TestAStandbyThatLacksCommitsIsPromoted(t *testing.T) {
 	require.Equal(t, []string{"early pending", "kept published", "late pending"}, r.states())
 	between.lead(standby)
 	relay.wake()
-	got.await(4 * many)
+	got.await(4 * burst)
 	require.Eventually(t, func() bool { return stacktest.Count(t, r.db, `SELECT pending FROM public.outbox_lag`) == 0 },
 		patience, 10*time.Millisecond)
 	require.Equal(t, []string{"early published", "kept published", "late published"}, r.states())
 	arrived, _ := got.count()
 	require.LessOrEqual(t, arrived, 5*burst, "the first ones, once more at most")
 
-	relay.awaitBody("/metrics", http.StatusOK, "saga_relay_timeline_changes_total 1")
+	relay.awaitBody("/metrics", http.StatusOK, `relay_timeline_changes_total{database="shop"} 1`)
 	require.Contains(t, relay.logged(), "another timeline")
 	shard := r.status(0).Shards[0]
 	require.NotNil(t, shard.TimelineChangedAt)
@@ -129,9 +129,9 @@ func TestTheRelaysServerIsPromotedInPlace(t *testing.T) {
 	standby.exec("postgres", `SELECT pg_promote()`)
 	r.db = standby.pool(clusterDatabase)
 	r.commit("late")
-	got.await(2 * many)
+	got.await(2 * burst)
 	relay.awaitHealthy()
-	relay.awaitBody("/metrics", http.StatusOK, "saga_relay_timeline_changes_total 1")
+	relay.awaitBody("/metrics", http.StatusOK, `relay_timeline_changes_total{database="shop"} 1`)
 }
 
 // The server comes back with an older copy of its disk: the same timeline, and a past in
@@ -149,6 +149,7 @@ func TestAnOlderDiskComesBack(t *testing.T) {
 	older := c.data + ".older"
 	c.program("cp", "-a", c.data, older)
 	c.start()
+	r.db = c.pool(clusterDatabase)
 	c.burn(1000)
 	r.publish(got, "lost")
 
@@ -157,12 +158,13 @@ func TestAnOlderDiskComesBack(t *testing.T) {
 	require.NoError(t, os.RemoveAll(c.data))
 	require.NoError(t, os.Rename(older, c.data))
 	c.start()
+	r.db = c.pool(clusterDatabase)
 	r.commit("early")
 	c.burn(3000)
 	r.commit("late")
 	require.Equal(t, []string{"early pending", "kept published", "late pending"}, r.states())
 	relay.wake()
-	got.await(4 * many)
+	got.await(4 * burst)
 	require.Eventually(t, func() bool { return stacktest.Count(t, r.db, `SELECT pending FROM public.outbox_lag`) == 0 },
 		patience, 10*time.Millisecond)
 	require.Equal(t, []string{"early published", "kept published", "late published"}, r.states())

@@ -46,6 +46,7 @@ listen_addr = 127.0.0.1
 listen_port = %s
 unix_socket_dir =
 auth_type = any
+admin_users = postgres
 pool_mode = transaction
 ignore_startup_parameters = statement_timeout, lock_timeout, idle_in_transaction_session_timeout, jit
 `, clusterDatabase, target.port, p.port), 0o644))
