@@ -134,26 +134,31 @@ func TestTheRelaysServerIsPromotedInPlace(t *testing.T) {
 	relay.awaitBody("/metrics", http.StatusOK, `relay_timeline_changes_total{database="shop"} 1`)
 }
 
-// The server comes back with an older copy of its disk: the same timeline, and a past in
-// which the relay's position lies ahead.
+// The server comes back with an older copy of its disk, behind a pooler: the same timeline,
+// and a past in which the relay's position lies ahead.
 func TestAnOlderDiskComesBack(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	c.start()
 	c.install()
 	r := c.road(testenv.Vhost(t))
+	between := startPooler(t, c)
+	r.database = between.url(clusterDatabase)
 	got := r.watch()
 	relay := r.relay(longLease)
 	r.publish(got, "kept")
+	between.console(`PAUSE`)
 	c.stop()
 	older := c.data + ".older"
 	c.program("cp", "-a", c.data, older)
 	c.start()
+	between.console(`RESUME`)
 	r.db = c.pool(clusterDatabase)
 	c.burn(1000)
 	r.publish(got, "lost")
 
 	relay.freeze()
+	between.console(`PAUSE`)
 	c.end(syscall.SIGKILL)
 	require.NoError(t, os.RemoveAll(c.data))
 	require.NoError(t, os.Rename(older, c.data))
@@ -163,6 +168,7 @@ func TestAnOlderDiskComesBack(t *testing.T) {
 	c.burn(3000)
 	r.commit("late")
 	require.Equal(t, []string{"early pending", "kept published", "late pending"}, r.states())
+	between.console(`RESUME`)
 	relay.wake()
 	got.await(4 * burst)
 	require.Eventually(t, func() bool { return stacktest.Count(t, r.db, `SELECT pending FROM public.outbox_lag`) == 0 },
