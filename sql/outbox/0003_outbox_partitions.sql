@@ -37,6 +37,14 @@ CREATE FUNCTION public.outbox_last_id() RETURNS bigint
 $$ SELECT s.last_value - (NOT s.is_called)::integer FROM public.outbox_id_seq AS s $$;
 COMMENT ON FUNCTION public.outbox_last_id() IS 'The id of the outbox that was drawn last, 0 before the first.';
 
+-- The highest id that the sequence may have to draw behind. It never gets to the upper half
+-- of the ids; set to one of them, it would soon be at the end, where each append fails.
+CREATE FUNCTION public.outbox_highest_id() RETURNS bigint
+    LANGUAGE sql STABLE
+    SET row_security = off AS
+$$ SELECT max(o.id) FROM public.outbox AS o WHERE o.id <= 2000000000000000000 $$;
+COMMENT ON FUNCTION public.outbox_highest_id() IS 'The highest id in the outbox, without those that the sequence never gets to; null where there is none.';
+
 -- VACUUM and ANALYZE take this lock too: waiting for them would be in vain.
 -- +goose StatementBegin
 CREATE FUNCTION public.outbox_partitions_claim() RETURNS boolean
@@ -64,7 +72,7 @@ CREATE FUNCTION public.outbox_sequence_mend() RETURNS bigint
     SET row_security = off AS
 $$
 DECLARE
-    highest bigint := (SELECT max(o.id) FROM public.outbox AS o);
+    highest CONSTANT bigint := public.outbox_highest_id();
     behind  bigint;
 BEGIN
     IF coalesce(highest <= public.outbox_last_id(), true) OR NOT public.outbox_partitions_claim() THEN RETURN 0; END IF;
@@ -168,7 +176,7 @@ BEGIN
     ELSE
         next_id := greatest(reserve.last_id + 1, public.outbox_last_id() + 1);
     END IF;
-    next_id := greatest(next_id, (SELECT max(o.id) + 1 FROM public.outbox_default AS o));
+    next_id := greatest(next_id, (SELECT max(o.id) + 1 FROM public.outbox_default AS o WHERE o.id <= 2000000000000000000));
     -- The relay looks into each partition whenever it opens a window, so their number must
     -- not grow with the rate and the retention: every four of the past double the width.
     width := width << least((SELECT count(*) FROM public.outbox_partitions AS p

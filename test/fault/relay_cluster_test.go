@@ -43,7 +43,7 @@ func clusterIn(t *testing.T) *cluster {
 	c := &cluster{data: filepath.Join(dir, "data"), port: freePort(t)}
 	c.server = server{T: t, log: filepath.Join(t.TempDir(), "postgres.log"), command: func() *exec.Cmd {
 		return asPostgres(t, exec.Command(postgresProgram("postgres"), "-D", c.data, "-p", c.port, "-c", "fsync=off",
-			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "wal_level=replica"))
+			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "wal_level=logical"))
 	}}
 	return c
 }
@@ -103,10 +103,13 @@ func (c *cluster) road(broker string) *road {
 func (c *cluster) stop() { c.end(syscall.SIGINT) }
 
 // either is the URL of the one of two clusters that may be written to.
-func either(a, b *cluster) string {
+func either(a, b *cluster) string { return oneOf(a, b, "read-write") }
+
+// oneOf is the URL of the first of two clusters whose sessions have these attributes.
+func oneOf(a, b *cluster, attributes string) string {
 	query := url.Values{
 		"host": {"127.0.0.1,127.0.0.1"}, "port": {a.port + "," + b.port},
-		"target_session_attrs": {"read-write"}, "sslmode": {"disable"},
+		"target_session_attrs": {attributes}, "sslmode": {"disable"},
 	}
 	return "postgres://postgres@/" + clusterDatabase + "?" + query.Encode()
 }

@@ -68,12 +68,10 @@ func upgradedCluster(t *testing.T) {
 // addresses of both and finds the one that takes writes.
 func promotedStandby(t *testing.T) {
 	const rows = 3000
-	primary, standby := newCluster(t), clusterIn(t)
+	primary := newCluster(t)
 	primary.start()
 	primary.install()
-	standby.program("pg_basebackup", "--pgdata="+standby.data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
-		"--dbname="+primary.url("postgres"))
-	standby.start()
+	standby := primary.standby()
 	primary.exec("postgres", `ALTER SYSTEM SET synchronous_standby_names = '*'`)
 	primary.exec("postgres", `SELECT pg_reload_conf()`)
 	r := primary.road(testenv.Vhost(t))

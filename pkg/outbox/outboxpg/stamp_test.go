@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 )
@@ -73,6 +74,46 @@ func TestCopiedRowsArePublishedAgain(t *testing.T) {
 	b.insert(b.pool, "k", "later")
 	got, _ = b.drain(tenure, from, 10)
 	require.Equal(t, []string{"later"}, got)
+}
+
+// COPY takes the ids that it is given. The sequence follows those that it would draw, and is
+// not brought to its end by one that it never gets to.
+func TestCopiedIDsDoNotStopAppends(t *testing.T) {
+	b := setup(t)
+	tenure := b.acquire("one")
+	names := numbered("copied", 3)
+	rows := make([][]any, len(names))
+	for i, name := range names {
+		id := []int64{1, 2_000_000, 4_000_000_000_000_000_000}[i]
+		rows[i] = []any{id, "test", "k", name, "", "queue", "{}"}
+	}
+	_, err := b.pool.CopyFrom(b.ctx, pgx.Identifier{"public", "outbox"},
+		[]string{"id", "aggregate_type", "aggregate_id", "type", "exchange", "routing_key", "payload"}, pgx.CopyFromRows(rows))
+	require.NoError(t, err)
+	_, err = b.pool.Exec(b.ctx, fmt.Sprintf(brought, `DEFAULT`, "own"))
+	require.ErrorContains(t, err, "_pkey")
+	require.EqualValues(t, 1_999_999, value[int64](b, `SELECT public.outbox_sequence_mend()`), "one id was drawn in vain")
+	b.insert(b.pool, "k", "own")
+	b.change(`SELECT public.outbox_partitions_ahead(1000000, 4, '1 min')`)
+	b.insert(b.pool, "k", "own, in a later partition")
+	require.Less(t, value[int64](b, `SELECT max(last_id) FROM public.outbox_partitions`), int64(1_000_000_000_000_000))
+	got, _ := b.drain(tenure, tenure.Position(), 10)
+	require.ElementsMatch(t, append(names, "own", "own, in a later partition"), got)
+}
+
+// A number that no transaction ever has makes a log that is not in service no more than
+// foreign.
+func TestANumberBeyondAllIsMadeWhole(t *testing.T) {
+	b := setup(t)
+	b.change(fmt.Sprintf(brought, `'18446744073709551615'`, "last"))
+	_, err := b.log.Acquire(b.ctx, 0, "one", time.Minute)
+	require.ErrorIs(t, err, ErrForeign)
+	pending, err := b.log.Rebase(b.ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, pending)
+	tenure := b.acquire("one")
+	got, _ := b.drain(tenure, tenure.Position(), 10)
+	require.Equal(t, []string{"last"}, got)
 }
 
 // What no trigger has seen is refused, with the name of the constraint.
