@@ -273,7 +273,8 @@ func withDatabase(t *testing.T, db *pgxpool.Pool, name string) string {
 
 func TestSettingsNameWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	err := (&sample.ReservationSettings{}).Validate()
+	var none sample.ReservationSettings
+	err := errors.Join(none.RequireBroker(), none.Validate())
 	for _, variable := range []string{"DATABASE_URL", "AMQP_URL", "LISTEN_ADDR"} {
 		require.ErrorContains(t, err, variable)
 	}
