@@ -82,8 +82,10 @@ func TestReadingCostsWhatItReads(t *testing.T) {
 	}
 	// Snapshots at which nothing ran, and three old transactions did. What other tests run
 	// beside this one is left out: behind one of theirs lie the rows just made.
-	for _, ran := range []string{`SELECT pg_snapshot_xmax($1::pg_snapshot) || ':' || pg_snapshot_xmax($1::pg_snapshot) || ':'`,
-		`SELECT '3:' || pg_snapshot_xmax($1::pg_snapshot) || ':3,7,9'`} {
+	for _, ran := range []string{
+		`SELECT pg_snapshot_xmax($1::pg_snapshot) || ':' || pg_snapshot_xmax($1::pg_snapshot) || ':'`,
+		`SELECT '3:' || pg_snapshot_xmax($1::pg_snapshot) || ':3,7,9'`,
+	} {
 		settled := value[string](b, ran, now)
 		running := value[int](b, `SELECT count(*) FROM pg_snapshot_xip($1::pg_snapshot)`, settled)
 		require.Less(t, b.pages(conn, "window", present, settled, "", 0), 53*3*(3+running), "a look into each index, and for each transaction that ran")
