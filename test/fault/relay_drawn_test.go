@@ -66,8 +66,14 @@ func (d *drawn) play(failures int) error {
 		name string
 		do   func()
 	}{
-		{"insert", d.insert}, {"insert", d.insert}, {"read", d.read}, {"read", d.read}, {"read", d.read},
-		{"begin", d.begin}, {"commit", d.commit}, {"crash", func() { d.tenure = nil }},
+		{"insert", d.insert},
+		{"insert", d.insert},
+		{"read", d.read},
+		{"read", d.read},
+		{"read", d.read},
+		{"begin", d.begin},
+		{"commit", d.commit},
+		{"crash", func() { d.tenure = nil }},
 	}
 	servers := []struct {
 		name string
