@@ -59,6 +59,7 @@ func (m *machine) retry(a Action) {
 	for _, i := range commands {
 		s := m.s.Steps[i]
 		m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
+		m.s.Steps[i].Retried.For = 0 // whatever it was mended for has its time again
 		m.send(i, s.Attempt+1)
 	}
 	m.proceed() // a step that was not sent again may still be parked

@@ -7,16 +7,23 @@ import (
 	"time"
 )
 
-// exhausted says whether attempt was the last that the policy grants.
-func (p Policy) exhausted(attempt int) bool { return attempt >= p.Retry.Attempts }
+// exhausted says whether the attempt that was sent last is the last that the policy
+// grants. Those that were answered retry do not count.
+func (p Policy) exhausted(s StepState) bool { return s.Attempt-s.Retried.Times >= p.Retry.Attempts }
 
 // wait is how long after sending the attempt its Timer is due: the time for the
 // answer and, unless it is the last attempt, the delay before the next one.
-func (p Policy) wait(attempt int, spread float64) time.Duration {
-	if p.exhausted(attempt) {
+func (p Policy) wait(s StepState, spread float64) time.Duration {
+	if p.exhausted(s) {
 		return p.Timeout
 	}
-	return p.Timeout + p.Retry.delay(attempt, spread)
+	return p.Timeout + p.Retry.delay(s.Attempt, spread)
+}
+
+// after is the pause after an answer retry, which ends with what is left of the time
+// that the policy grants for such answers; 0 where nothing is left.
+func (p Policy) after(s StepState, spread float64) time.Duration {
+	return max(0, min(p.Retry.delay(s.Attempt, spread), p.RetryFor-s.Retried.For))
 }
 
 // delay is the backoff after the attempt. spread, from -1 to 1, places it within

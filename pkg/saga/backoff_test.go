@@ -20,8 +20,21 @@ func TestDelayDoublesUpToItsCap(t *testing.T) {
 
 func TestTheLastAttemptWaitsOnlyForItsAnswer(t *testing.T) {
 	p := Policy{Timeout: time.Second, Retry: Retry{Initial: time.Minute, Factor: 1, Max: time.Minute, Attempts: 2}}
-	require.Equal(t, time.Minute+time.Second, p.wait(1, 0))
-	require.Equal(t, time.Second, p.wait(2, 0))
+	require.Equal(t, time.Minute+time.Second, p.wait(StepState{Attempt: 1}, 0))
+	require.Equal(t, time.Second, p.wait(StepState{Attempt: 2}, 0))
+	require.Equal(t, time.Minute+time.Second, p.wait(StepState{Attempt: 9, Retried: Retried{Times: 8}}, 0), "those that were answered retry do not count")
+}
+
+func TestThePausesAfterRetryAddUpToItsTime(t *testing.T) {
+	p := Policy{RetryFor: 10 * time.Second, Retry: Retry{Initial: time.Second, Factor: 2, Max: 5 * time.Second, Attempts: 1}}
+	var got []time.Duration
+	s := StepState{Attempt: 1}
+	for pause := p.after(s, 0); pause > 0; pause = p.after(s, 0) {
+		got = append(got, pause)
+		s.Attempt++
+		s.Retried.For += pause
+	}
+	require.Equal(t, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 3 * time.Second}, got)
 }
 
 // Every policy that Validate accepts yields times that are neither negative nor
@@ -38,7 +51,7 @@ func TestDelayStaysInBounds(t *testing.T) {
 		attempt := rapid.IntRange(1, MaxAttempts).Draw(t, "attempt")
 		s := spread(ID{1}, "step", Request, attempt)
 		require.LessOrEqual(t, math.Abs(s), 1.0)
-		d := p.wait(attempt, s)
+		d := p.wait(StepState{Attempt: attempt}, s)
 		require.Positive(t, d)
 		require.LessOrEqual(t, d, 3*MaxWait)
 	})

@@ -104,11 +104,14 @@ type StepDefinition struct {
 	OnTimeout OnTimeout
 }
 
-// Policy bounds the wait for the reply to one operation.
+// Policy bounds the wait for the decisive reply to one operation.
 type Policy struct {
 	// Timeout is how long one attempt may stay unanswered.
 	Timeout time.Duration
-	Retry   Retry
+	// RetryFor is how long the command is sent again because it was answered retry:
+	// the pauses after such answers add up to so much. See [Retried].
+	RetryFor time.Duration
+	Retry    Retry
 }
 
 // Retry is the backoff between attempts: after attempt n the next follows
@@ -119,7 +122,8 @@ type Retry struct {
 	Max     time.Duration
 	// Jitter is the fraction, 0 to 1, by which a delay may differ either way.
 	Jitter float64
-	// Attempts counts the first one too.
+	// Attempts bounds those whose outcome may be unknown; it counts the first one too.
+	// One that was answered retry does not count.
 	Attempts int
 }
 

@@ -69,7 +69,7 @@ func requireUnchanged(t *testing.T, before saga.State, tr saga.Transition) {
 }
 
 var threeSteps = func() saga.Definition {
-	policy := saga.Policy{Timeout: time.Second, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
+	policy := saga.Policy{Timeout: time.Second, RetryFor: time.Minute, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
 	def := saga.Definition{Name: "three", Version: 1, Mode: saga.Sequence, ReplyTo: "replies"}
 	for _, name := range []string{"a", "b", "c"} {
 		def.Steps = append(def.Steps, saga.StepDefinition{

@@ -41,9 +41,14 @@
 //     participant's barrier sorts out what comes first.
 //  3. A timeout is not a failure. The same command is sent again under the same
 //     key. When the attempts are spent the outcome is unknown, so that the step
-//     itself is compensated too, before the ones before it.
+//     itself is compensated too, before the ones before it. An answer retry says that
+//     nothing was changed: it uses up no attempt. The command is sent again after a
+//     pause, as another attempt, because a late retry of an old one must not hasten the
+//     new one. When such pauses have added up to the policy's RetryFor, the participant
+//     is unavailable, and the saga goes on as if the attempts were spent. See [Retried].
 //  4. A compensation may not fail, nor may a confirmation. It is repeated under its
-//     own budget; then the saga is PARKED and says so.
+//     own budget; then the saga is PARKED and says so. A refusal of it uses up an
+//     attempt.
 //  5. After the pivot, or the first CONFIRM, there is no way back: what is left is
 //     repeated, then the saga is PARKED. An unknown pivot is PARKED at once: it
 //     cannot be undone and must not be assumed. So is a retriable step that is
@@ -71,6 +76,9 @@
 //	COMPENSATING  late        late        late        quarantine  quarantine   go on back   send later
 //	COMPENSATED   late        late        late        quarantine  quarantine   duplicate    late
 //	saga ended    late        late        late        late        late         late         late
+//
+// A retry that answers an attempt other than the last is late, and one that was taken
+// already a duplicate.
 //
 // An unknown step, operation or outcome is quarantined in every state, and so is a
 // reply for a delay or a signal. A PARKED step still takes the reply that it was

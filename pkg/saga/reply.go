@@ -1,5 +1,7 @@
 package saga
 
+import "time"
+
 // reply applies the table in the package documentation.
 func (m *machine) reply(r Reply) {
 	m.entry.Kind, m.entry.Step, m.entry.Operation = KindReply, r.Step, r.Operation
@@ -74,7 +76,7 @@ func (m *machine) awaitedRequest(i int, r Reply) {
 		m.proceed()
 	case r.Outcome == OutcomeFailed:
 		// A participant remembers a refusal: asking again brings it again.
-		m.spent(i, ParkRefused)
+		m.spent(i, ParkRefused, r.Problem)
 		m.proceed()
 	default:
 		m.later(i, r)
@@ -145,16 +147,26 @@ func (m *machine) later(i int, r Reply) {
 		m.ignore(Late, "another attempt is under way")
 		return
 	}
-	policy := m.def.Steps[i].policy(r.Operation)
-	if policy.exhausted(s.Attempt) {
-		reason := ParkExhausted
-		if r.Outcome == OutcomeFailed {
-			reason = ParkRefused
-		}
-		m.spent(i, reason)
+	policy, spread := m.def.Steps[i].policy(r.Operation), spread(m.s.ID, r.Step, r.Operation, s.Attempt)
+	var pause time.Duration
+	switch {
+	case r.Outcome == OutcomeFailed && policy.exhausted(*s):
+		m.spent(i, ParkRefused, r.Problem)
 		m.proceed()
 		return
+	case r.Outcome == OutcomeFailed:
+		pause = policy.Retry.delay(s.Attempt, spread)
+	case s.Retried.Attempt == s.Attempt:
+		m.ignore(Duplicate, "the attempt is known to have been answered retry")
+		return
+	default:
+		if pause = policy.after(*s, spread); pause == 0 {
+			m.spent(i, ParkUnavailable, r.Problem)
+			m.proceed()
+			return
+		}
+		s.Retried = Retried{Times: s.Retried.Times + 1, For: s.Retried.For + pause, Attempt: s.Attempt}
 	}
-	m.advance("to be sent again after the backoff")
-	s.WakeAt = m.now.Add(policy.Retry.delay(s.Attempt, spread(m.s.ID, r.Step, r.Operation, s.Attempt)))
+	m.advance(because("to be sent again after the backoff", r.Problem.String()))
+	s.WakeAt = m.now.Add(pause)
 }

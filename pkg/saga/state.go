@@ -71,6 +71,21 @@ type StepState struct {
 	WakeAt time.Time
 	// Park is why an operator has to look at the step, else empty.
 	Park ParkReason
+	// Retried counts the answers retry to the operation under way.
+	Retried Retried
+}
+
+// Retried is what answers retry have cost so far. It counts what was waited because of
+// them and not the time since the first one: while the orchestrator is away or the saga
+// paused, no participant is asked.
+type Retried struct {
+	// Times is how many attempts were answered so.
+	Times int
+	// For is what the pauses after them add up to.
+	For time.Duration
+	// Attempt is the last one that was. It is the one under way until the command is
+	// sent again.
+	Attempt int
 }
 
 // Operation is the one under way, empty when none is.
@@ -152,6 +167,9 @@ const (
 	// ParkRefused: the attempts are spent, the participant keeps saying no to what
 	// may not be refused (a confirmation, a compensation, a step after the pivot).
 	ParkRefused ParkReason = "refused"
+	// ParkUnavailable: the participant kept answering retry for as long as the policy
+	// grants.
+	ParkUnavailable ParkReason = "unavailable"
 	// ParkContradiction: two replies to one operation cannot both be true.
 	ParkContradiction ParkReason = "contradictory replies"
 	// ParkUnsignalled: nobody signalled in time, and the definition says to park.
@@ -169,6 +187,9 @@ const (
 	FailureRefused FailureClass = "refused"
 	// FailureUnknown: no reply within the policy; the step may have taken effect.
 	FailureUnknown FailureClass = "unknown"
+	// FailureUnavailable: the participant kept answering retry for as long as the policy
+	// grants. What an earlier attempt has done may be unknown.
+	FailureUnavailable FailureClass = "unavailable"
 	// FailureUnsignalled: nobody signalled in time.
 	FailureUnsignalled FailureClass = "unsignalled"
 	// FailureCondition: the step's condition cannot be evaluated.
@@ -186,9 +207,24 @@ type Failure struct {
 	Problem Problem
 }
 
-// Problem is a business refusal as the participant states it (RFC 9457).
+// Problem is why a participant says failed or retry, as it states it (RFC 9457).
 type Problem struct {
 	Type   string `json:"type,omitempty"`
 	Title  string `json:"title,omitempty"`
 	Detail string `json:"detail,omitempty"`
+}
+
+// String words the problem for people.
+func (p Problem) String() string {
+	words := p.Title
+	for _, more := range []string{p.Detail, p.Type} {
+		switch {
+		case more == "" || more == p.Title || more == "about:blank":
+		case words == "":
+			words = more
+		default:
+			words += " (" + more + ")"
+		}
+	}
+	return words
 }

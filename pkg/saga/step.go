@@ -83,7 +83,10 @@ func (m *machine) send(i, attempt int) {
 	d, s := m.def.Steps[i], &m.s.Steps[i]
 	op := s.Operation()
 	s.Attempt, s.Park = attempt, ""
-	s.WakeAt = m.now.Add(d.policy(op).wait(attempt, spread(m.s.ID, d.Name, op, attempt)))
+	if attempt == 1 {
+		s.Retried = Retried{} // those were answers to another operation
+	}
+	s.WakeAt = m.now.Add(d.policy(op).wait(*s, spread(m.s.ID, d.Name, op, attempt)))
 	command := SendCommand{
 		Step: d.Name, Operation: op, Attempt: attempt, Destination: d.Destination, ReplyTo: m.def.ReplyTo,
 		Payload: m.s.Payload, Outputs: m.outputsFor(i),
@@ -166,19 +169,25 @@ func (m *machine) noWayBack() bool {
 	return false
 }
 
-// spent decides what follows when the operation under way has no attempt left.
-func (m *machine) spent(i int, reason ParkReason) {
+// spent decides what follows when the command under way is not sent again: no attempt
+// is left, or it was answered retry for too long, or with a refusal. A request that may
+// be undone is: answers retry say that their attempts changed nothing, of the others
+// nothing is known.
+func (m *machine) spent(i int, reason ParkReason, problem Problem) {
 	switch op := m.s.Steps[i].Operation(); {
 	case op == Cancel:
-		m.park(i, reason, "the compensation has no attempt left")
+		m.park(i, reason, because("the compensation is not sent again, "+string(reason), problem.String()))
 	case op == Confirm:
-		m.park(i, reason, "the confirmation has no attempt left")
+		m.park(i, reason, because("the confirmation is not sent again, "+string(reason), problem.String()))
 	case m.def.Steps[i].Type == Pivot:
-		m.park(i, reason, "the pivot's outcome is unknown and cannot be undone")
+		m.park(i, reason, because("the pivot's outcome is unknown and cannot be undone, "+string(reason), problem.String()))
 	case m.def.Steps[i].Type == Retriable:
-		m.park(i, reason, "the step after the pivot: "+string(reason))
+		m.park(i, reason, because("the step after the pivot: "+string(reason), problem.String()))
+	case reason == ParkUnavailable:
+		m.turnBack(m.s.Steps[i].Name, FailureUnavailable, problem)
+		m.advance(because("answered retry for too long: compensating it too", problem.String()))
 	default:
-		m.turnBack(m.s.Steps[i].Name, FailureUnknown, Problem{})
+		m.turnBack(m.s.Steps[i].Name, FailureUnknown, problem)
 		m.advance("outcome unknown after the last attempt: compensating it too")
 	}
 }

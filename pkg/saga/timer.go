@@ -61,7 +61,7 @@ func (m *machine) due(at time.Time) bool { return !at.IsZero() && !m.now.Before(
 // hasAttempts says whether what step i waits for can be asked for once more.
 func (m *machine) hasAttempts(i int) bool {
 	d, s := m.def.Steps[i], m.s.Steps[i]
-	return d.asks() && !d.policy(s.Operation()).exhausted(s.Attempt)
+	return d.asks() && !d.policy(s.Operation()).exhausted(s)
 }
 
 // over decides what follows when the time of step i is over for good.
@@ -73,7 +73,7 @@ func (m *machine) over(i int) {
 	case Signal:
 		m.unsignalled(i)
 	case Command:
-		m.spent(i, ParkExhausted)
+		m.spent(i, ParkExhausted, Problem{})
 	}
 }
 

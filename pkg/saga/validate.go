@@ -178,6 +178,7 @@ func (c *checker) local(path string, s StepDefinition) {
 
 func (c *checker) policy(path string, p Policy) {
 	c.duration(path+".timeout", p.Timeout, time.Millisecond)
+	c.duration(path+".retry_for", p.RetryFor, time.Millisecond)
 	c.duration(path+".retry.initial", p.Retry.Initial, time.Millisecond)
 	c.duration(path+".retry.max", p.Retry.Max, max(p.Retry.Initial, time.Millisecond))
 	c.between(path+".retry.factor", p.Retry.Factor, 1, MaxFactor)

@@ -33,6 +33,8 @@ func TestValidateNamesFieldAndRemedy(t *testing.T) {
 		{"steps[1].request.timeout", func(d *saga.Definition) { d.Steps[1].Request.Timeout = math.MaxInt64 }},
 		{"steps[1].cancel.timeout", func(d *saga.Definition) { d.Steps[1].Cancel.Timeout = -time.Second }},
 		{"steps[1].cancel.retry.initial", func(d *saga.Definition) { d.Steps[1].Cancel.Retry.Initial = 0 }},
+		{"steps[1].request.retry_for", func(d *saga.Definition) { d.Steps[1].Request.RetryFor = 0 }},
+		{"steps[1].cancel.retry_for", func(d *saga.Definition) { d.Steps[1].Cancel.RetryFor = saga.MaxWait + 1 }},
 		{"steps[1].request.retry.max", func(d *saga.Definition) { d.Steps[1].Request.Retry.Max = time.Millisecond }},
 		{"steps[1].request.retry.factor", func(d *saga.Definition) { d.Steps[1].Request.Retry.Factor = 0.5 }},
 		{"steps[1].request.retry.factor", func(d *saga.Definition) { d.Steps[1].Request.Retry.Factor = math.NaN() }},

@@ -46,11 +46,11 @@ COMMENT ON COLUMN public.saga.status IS 'STARTED (going forward), COMPLETED, ABO
 COMMENT ON COLUMN public.saga.paused IS 'Begins nothing until an operator resumes it.';
 COMMENT ON COLUMN public.saga.current_step IS 'The steps under way or parked, for people.';
 COMMENT ON COLUMN public.saga.step_status IS 'Step name to STARTED, SUCCEEDED, FAILED, CONFIRMING, CONFIRMED, COMPENSATING, COMPENSATED, SKIPPED or OMITTED. A step that is missing was never begun.';
-COMMENT ON COLUMN public.saga.waiting IS 'The steps under way or parked: step name to {"operation", "attempt", "wake_at", "park"}. What does not apply is left out.';
+COMMENT ON COLUMN public.saga.waiting IS 'The steps under way or parked: step name to {"operation", "attempt", "wake_at", "park", "retried": {"times", "for", "attempt"}}, retried being the answers retry so far, what was waited because of them and the attempt that was answered so last. What does not apply is left out.';
 COMMENT ON COLUMN public.saga.payload IS 'What the saga was started with. It never changes.';
 COMMENT ON COLUMN public.saga.outputs IS 'Step name to what its reply or signal brought.';
 COMMENT ON COLUMN public.saga.signals IS 'Signals that came before their step: step name to {"refused", "output", "reason", "who"}. NULL means none.';
-COMMENT ON COLUMN public.saga.failure IS 'Why it goes or went back: {"step", "class": refused|unknown|unsignalled|condition|deadline|aborted, "problem": {"type", "title", "detail"}}.';
+COMMENT ON COLUMN public.saga.failure IS 'Why it goes or went back: {"step", "class": refused|unknown|unavailable|unsignalled|condition|deadline|aborted, "problem": {"type", "title", "detail"}}.';
 COMMENT ON COLUMN public.saga.park_reason IS 'Why an operator has to look, while PARKED: the first parked step''s reason.';
 COMMENT ON COLUMN public.saga.business_key IS 'Unique with type: a second start with the same key finds the first saga. NULL means none.';
 COMMENT ON COLUMN public.saga.version IS 'Number of history rows; every change is made over the version that was read.';
@@ -109,7 +109,8 @@ DECLARE
             THEN 'saga_step_status_known'
         WHEN jsonb_typeof(NEW.waiting) <> 'object'
           OR jsonb_path_exists(NEW.waiting, 'strict $.* ? (@.type() != "object"
-                || (@.operation != "REQUEST" && @.operation != "CONFIRM" && @.operation != "CANCEL"))')
+                || (@.operation != "REQUEST" && @.operation != "CONFIRM" && @.operation != "CANCEL")
+                || @.retried.times > @.attempt || @.retried.attempt > @.attempt)')
             THEN 'saga_waiting_known'
         -- All or nothing: the promise of a saga, as a constraint. Of a killed one nothing is promised.
         WHEN NEW.status = 'COMPLETED'

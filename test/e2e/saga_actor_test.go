@@ -37,6 +37,12 @@ func refuses(context.Context) error {
 	return participant.Refuse(saga.Problem{Type: "urn:problem:stage:no", Title: "No"})
 }
 
+// What a participant is told to say in its words, as the history has them.
+const (
+	refused = "No (urn:problem:stage:no)"
+	broken  = "Technical error, nothing was changed (error) (urn:problem:saga:technical)"
+)
+
 func breaks(context.Context) error { return errors.New("the machine is stuck") }
 
 // gate holds one run of a handler in its transaction until it is opened.

@@ -73,9 +73,10 @@ func TestSagaCompensationFails(t *testing.T) {
 	t.Parallel()
 	for outcome, c := range map[string]struct {
 		answer answer
-		parked string
+		parked saga.ParkReason
+		reason string
 	}{
-		"retry": {breaks, "PARKED payment refused attempts spent"}, "failed": {refuses, "PARKED payment refused refused"},
+		"retry": {breaks, saga.ParkUnavailable, broken}, "failed": {refuses, saga.ParkRefused, refused},
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +85,7 @@ name: trip
 version: 1
 steps:
   - name: hotel
-    cancel: {retry: {initial: 100ms, attempts: 2}}
+    cancel: {retry_for: 50ms, retry: {initial: 100ms, attempts: 2}}
   - name: payment
 `)
 			s.actors["payment"].on(saga.Request, refuses)
@@ -96,14 +97,14 @@ steps:
 			s.grace("retry", "--reason", "the hotel is mended")
 			s.ends(ending{
 				steps: "hotel COMPENSATED, payment FAILED", deeds: "hotel REQUEST CANCEL",
-				events: []string{c.parked, "ABORTED payment refused"},
+				events: []string{"PARKED payment refused " + string(c.parked), "ABORTED payment refused"},
 				timeline: `
 started → REQUEST hotel
 hotel answered REQUEST: succeeded → REQUEST payment
 payment answered REQUEST: failed → CANCEL hotel → ABORTING
-hotel answered CANCEL: ` + outcome + ` (to be sent again after the backoff)
+hotel answered CANCEL: ` + outcome + ` (to be sent again after the backoff: ` + c.reason + `)
 timer of CANCEL hotel, attempt 1 (time is up: sent again) → CANCEL hotel, attempt 2
-hotel answered CANCEL: ` + outcome + ` [parked: the compensation has no attempt left] → PARKED
+hotel answered CANCEL: ` + outcome + ` [parked: the compensation is not sent again, ` + string(c.parked) + `: ` + c.reason + `] → PARKED
 grace told it to retry (sent again by the operator: the hotel is mended) → CANCEL hotel, attempt 3 → ABORTING
 hotel answered CANCEL: compensated → ABORTED`,
 			})

@@ -12,11 +12,14 @@ import (
 // Every reservation is made to last, once, also where the first confirmation fails.
 func TestSagaTCCConfirms(t *testing.T) {
 	t.Parallel()
-	for outcome, first := range map[string]answer{"retry": breaks, "failed": refuses} {
+	for outcome, first := range map[string]struct {
+		answer answer
+		reason string
+	}{"retry": {breaks, broken}, "failed": {refuses, refused}} {
 		t.Run(outcome, func(t *testing.T) {
 			t.Parallel()
 			s := set(t, example(t, "seats.yaml"))
-			s.actors["inbound"].on(saga.Confirm, first, agrees)
+			s.actors["inbound"].on(saga.Confirm, first.answer, agrees)
 			s.post.hold("inbound.REQUEST", "inbound.CONFIRM")
 			s.begin(nil)
 			s.tells("outbound answered REQUEST: succeeded")
@@ -35,7 +38,7 @@ outbound answered REQUEST: succeeded
 inbound answered REQUEST: succeeded → CONFIRM outbound and CONFIRM inbound
 outbound answered CONFIRM: confirmed
 outbound answered CONFIRM: confirmed [duplicate: the step is known to be confirmed]
-inbound answered CONFIRM: ` + outcome + ` (to be sent again after the backoff)
+inbound answered CONFIRM: ` + outcome + ` (to be sent again after the backoff: ` + first.reason + `)
 timer of CONFIRM inbound, attempt 1 (time is up: sent again) → CONFIRM inbound, attempt 2
 inbound answered CONFIRM: confirmed → COMPLETED`,
 			})

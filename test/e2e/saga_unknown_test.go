@@ -48,7 +48,7 @@ hotel answered CANCEL: compensated → ABORTED`,
 }
 
 // A participant that answers only with technical errors changes nothing, but nobody
-// takes its word for it.
+// takes its word for it once it has done so for too long.
 func TestSagaTechnicalErrors(t *testing.T) {
 	t.Parallel()
 	s := set(t, `
@@ -57,18 +57,18 @@ version: 1
 steps:
   - name: hotel
   - name: payment
-    request: {retry: {initial: 100ms, attempts: 2}}
+    request: {retry_for: 50ms, retry: {initial: 100ms, attempts: 1}}
 `)
 	s.actors["payment"].on(saga.Request, breaks)
 	s.begin(nil)
 	s.ends(ending{
-		steps: "hotel COMPENSATED, payment COMPENSATED", deeds: "hotel REQUEST CANCEL", events: []string{"ABORTED payment unknown"},
+		steps: "hotel COMPENSATED, payment COMPENSATED", deeds: "hotel REQUEST CANCEL", events: []string{"ABORTED payment unavailable"},
 		timeline: `
 started → REQUEST hotel
 hotel answered REQUEST: succeeded → REQUEST payment
-payment answered REQUEST: retry (to be sent again after the backoff)
+payment answered REQUEST: retry (to be sent again after the backoff: ` + broken + `)
 timer of REQUEST payment, attempt 1 (time is up: sent again) → REQUEST payment, attempt 2
-payment answered REQUEST: retry (outcome unknown after the last attempt: compensating it too) → CANCEL payment → ABORTING
+payment answered REQUEST: retry (answered retry for too long: compensating it too: ` + broken + `) → CANCEL payment → ABORTING
 payment answered CANCEL: compensated → CANCEL hotel
 hotel answered CANCEL: compensated → ABORTED`,
 	})

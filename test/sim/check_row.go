@@ -35,10 +35,24 @@ func (w *world) checkRow(a *applied) {
 	if before.Failure != nil && (next.Failure == nil || *next.Failure != *before.Failure) {
 		w.fail(invReason, "%v became %v", before.Failure, next.Failure)
 	}
-	if f := next.Failure; f != nil && before.Failure == nil && f.Class == saga.FailureUnknown {
-		if step := stepOf(f.Step); w.facts[a.note.saga][step].sent[request] < w.def.Steps[step].Request.Retry.Attempts {
-			w.fail(invUnknown, "step %s was given up after %d attempts", f.Step, w.facts[a.note.saga][step].sent[request])
-		}
+	if next.Failure != nil && before.Failure == nil {
+		w.checkGivenUp(a, next.Failure)
+	}
+}
+
+// checkGivenUp holds that an answer retry uses up no attempt, and silence nothing of the
+// time for such answers.
+func (w *world) checkGivenUp(a *applied, failure *saga.Failure) {
+	if failure.Class != saga.FailureUnknown && failure.Class != saga.FailureUnavailable {
+		return
+	}
+	step := stepOf(failure.Step)
+	f, policy := &w.facts[a.note.saga][step], w.def.Steps[step].Request
+	switch silent := f.sent[request] - f.retried[request]; {
+	case failure.Class == saga.FailureUnknown && silent < policy.Retry.Attempts:
+		w.fail(invUnknown, "step %s was given up after %d attempts", failure.Step, silent)
+	case failure.Class == saga.FailureUnavailable && f.paused[request] < policy.RetryFor:
+		w.fail(invUnknown, "step %s was given up after it was waited for %v", failure.Step, f.paused[request])
 	}
 }
 

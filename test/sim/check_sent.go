@@ -18,6 +18,9 @@ func (w *world) checkSent(a *applied, c *saga.SendCommand) {
 		w.fail(invIdentity, "%s %s: attempt %d says something else than the first", c.Operation, c.Step, c.Attempt)
 	}
 	f.sent[op] = c.Attempt
+	if a.note.kind == aVerb && a.note.verb == saga.RetryNow {
+		f.paused[op] = 0
+	}
 	switch op {
 	case request:
 		w.checkRequest(a, int(step), c)

@@ -10,7 +10,9 @@ import (
 // facts are what the checks know of a step: what was sent, and what the events said,
 // whatever the core made of them.
 type facts struct {
-	sent    [operations]int // the highest attempt
+	sent    [operations]int           // the highest attempt
+	retried [operations]int           // the attempts whose answer retry was taken
+	paused  [operations]time.Duration // because of them, since an operator has last sent it again
 	payload [operations]jsonmap.JSONMap
 	outputs [operations]jsonmap.JSONMap
 	refused bool          // it answered that it will never take effect
@@ -32,6 +34,9 @@ func (w *world) learn(a *applied) {
 		return
 	}
 	f := &w.facts[n.saga][n.step]
+	if n.kind == aReply && n.outcome == saga.OutcomeRetry && a.tr.Entry.Disposition == saga.Advanced {
+		w.learnRetry(a, f)
+	}
 	switch {
 	case n.kind == aReply && n.op == request && n.outcome == saga.OutcomeFailed:
 		f.refused = true
@@ -43,6 +48,34 @@ func (w *world) learn(a *applied) {
 			f.signal = 2
 		}
 	}
+}
+
+// learnRetry counts an answer retry that led to a pause. The pauses end.
+func (w *world) learnRetry(a *applied, f *facts) {
+	n, step := a.note, &a.tr.Next.Steps[a.note.step]
+	if step.Operation() != operationNames[n.op] || step.Retried == a.before.Steps[n.step].Retried {
+		return // it was one too many
+	}
+	f.retried[n.op]++
+	f.paused[n.op] += step.WakeAt.Sub(a.tr.Next.UpdatedAt)
+	if f.retried[n.op] > f.sent[n.op] {
+		w.fail(invPatience, "%s %s: %d attempts and %d answers retry to them", operationNames[n.op], step.Name, f.sent[n.op], f.retried[n.op])
+	}
+	if granted := policyOf(&w.def.Steps[n.step], n.op).RetryFor; f.paused[n.op] > granted {
+		w.fail(invPatience, "%s %s was answered retry and is waited for %v, which is more than %v",
+			operationNames[n.op], step.Name, f.paused[n.op], granted)
+	}
+}
+
+func policyOf(d *saga.StepDefinition, op operation) saga.Policy {
+	switch op {
+	case confirm:
+		return d.Confirm
+	case cancel:
+		return d.Cancel
+	case request, operations:
+	}
+	return d.Request
 }
 
 // was is the step's status before the event.
@@ -59,7 +92,7 @@ func (w *world) brought(a *applied, step int) int8 {
 	var number int8
 	switch {
 	case d.Keep["m"] != "": // it keeps nothing
-	case n.kind == aVerb && stepOf(a.tr.Entry.Step) == int8(step): // it was skipped
+	case n.kind == aVerb && n.verb == saga.Skip && stepOf(a.tr.Entry.Step) == int8(step):
 		number = n.number
 	case d.Kind == saga.Delay:
 	case f.signal != 0 && a.was(int8(step)) == saga.StepPending:

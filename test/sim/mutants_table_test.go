@@ -3,6 +3,7 @@ package sim_test
 // The files that mistakes are made in.
 const (
 	coreAction  = "pkg/saga/action.go"
+	coreBackoff = "pkg/saga/backoff.go"
 	coreMigrate = "pkg/saga/migrate.go"
 	coreOrder   = "pkg/saga/order.go"
 	coreProceed = "pkg/saga/proceed.go"
@@ -28,7 +29,23 @@ var mutants = []mutant{
 	},
 	{
 		"a step whose outcome is unknown is not compensated", coreStep,
-		"m.turnBack(m.s.Steps[i].Name, FailureUnknown, Problem{})", "m.set(i, StepFailed)\n\t\tm.turnBack(m.s.Steps[i].Name, FailureUnknown, Problem{})",
+		"m.turnBack(m.s.Steps[i].Name, FailureUnknown, problem)", "m.set(i, StepFailed)\n\t\tm.turnBack(m.s.Steps[i].Name, FailureUnknown, problem)",
+	},
+	{
+		"an answer retry uses up an attempt", coreBackoff,
+		"s.Attempt-s.Retried.Times >=", "s.Attempt >=",
+	},
+	{
+		"answers retry are borne with for ever", coreReply,
+		"For: s.Retried.For + pause,", "For: pause,",
+	},
+	{
+		"one answer retry counts twice", coreReply,
+		"case s.Retried.Attempt == s.Attempt:", "case s.Retried.Attempt == s.Attempt && s.Attempt == 0:",
+	},
+	{
+		"silence uses up the time for answers retry", coreTimer,
+		"m.send(i, m.s.Steps[i].Attempt+1)", "m.s.Steps[i].Retried.For += time.Hour\n\t\tm.send(i, m.s.Steps[i].Attempt+1)",
 	},
 	{
 		"an unknown pivot is compensated", coreStep,

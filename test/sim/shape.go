@@ -112,7 +112,8 @@ func serviceOf(step int8) int { return 1 + int(step)%(maxServices-1) }
 
 func (w *world) drawPolicy() saga.Policy {
 	return saga.Policy{
-		Timeout: time.Duration(6+4*w.below(3)) * time.Millisecond,
+		Timeout:  time.Duration(6+4*w.below(3)) * time.Millisecond,
+		RetryFor: time.Duration(2+4*w.below(4)) * time.Millisecond,
 		Retry: saga.Retry{
 			Initial: 2 * time.Millisecond, Factor: float64(1 + w.below(2)), Max: 8 * time.Millisecond,
 			Jitter: float64(w.below(2)) / 2, Attempts: 1 + w.below(3),

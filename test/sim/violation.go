@@ -24,6 +24,7 @@ const (
 	invUnawaited   Invariant = "what is not awaited changes nothing"
 	invHonest      Invariant = "honest answers never contradict each other"
 	invUnknown     Invariant = "an outcome is unknown only after the last attempt"
+	invPatience    Invariant = "answers retry are borne with for as long as the policy says"
 	invSignal      Invariant = "a signal that was accepted counts"
 	invNeeded      Invariant = "a condition decides by payload and earlier outputs"
 	invDelay       Invariant = "a delay lasts"

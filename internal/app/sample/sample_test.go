@@ -132,7 +132,7 @@ func TestReservationDaemon(t *testing.T) {
 		return err != nil && strings.Contains(err.Error(), "definition")
 	})
 
-	policy := saga.Policy{Timeout: time.Second, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
+	policy := saga.Policy{Timeout: time.Second, RetryFor: time.Minute, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
 	_, err := sagapg.New("").ApplyDefinition(ctx, db, saga.Definition{
 		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence, ReplyTo: protocol.QueueReplies,
 		Steps: []saga.StepDefinition{{Name: hotel.StepName, Kind: saga.Command, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
@@ -161,7 +161,7 @@ func TestReservationHearsOfSagasThatEndedBefore(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation), testenv.Vhost(t)
 	ctx, store, service := context.Background(), sagapg.New(""), reservation.NewService(db)
-	policy := saga.Policy{Timeout: time.Second, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
+	policy := saga.Policy{Timeout: time.Second, RetryFor: time.Minute, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
 	_, err := store.ApplyDefinition(ctx, db, saga.Definition{
 		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence, ReplyTo: protocol.QueueReplies,
 		Steps: []saga.StepDefinition{{Name: hotel.StepName, Kind: saga.Command, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},

@@ -168,4 +168,4 @@ func (g *drawing) confirmations() {
 	g.edge("confirm -- all confirmed --> completed")
 }
 
-func patience(p saga.Policy) string { return fmt.Sprintf("%d × %s", p.Retry.Attempts, p.Timeout) }
+func patience(p saga.Policy) string { return fmt.Sprintf("%d × %s, retry for %s", p.Retry.Attempts, p.Timeout, p.RetryFor) }

@@ -100,6 +100,8 @@ func reasonOf(f *saga.Failure) string {
 		return "the reservation was undone"
 	case f.Class == saga.FailureUnknown, f.Class == saga.FailureUnsignalled:
 		return fmt.Sprintf("no answer from %s in time", f.Step)
+	case f.Class == saga.FailureUnavailable: // what is broken there is no guest's business
+		return f.Step + " is not available"
 	case f.Class == saga.FailureDeadline:
 		return "it took too long"
 	case f.Problem.Detail != "":

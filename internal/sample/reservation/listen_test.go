@@ -96,6 +96,7 @@ func TestTheEventEndsTheReservation(t *testing.T) {
 		"title only": {saga.EventAborted, refused(saga.FailureRefused, "Card declined", ""), reservation.Failed, "Card declined"},
 		"no words":   {saga.EventAborted, refused(saga.FailureRefused, "", ""), reservation.Failed, "payment was refused"},
 		"unknown":    {saga.EventAborted, refused(saga.FailureUnknown, "x", "y"), reservation.Failed, "no answer from payment in time"},
+		"broken":     {saga.EventAborted, refused(saga.FailureUnavailable, "x", "y"), reservation.Failed, "payment is not available"},
 		"operator":   {saga.EventAborted, refused(saga.FailureAborted, "", ""), reservation.Failed, "called off by the hotel's staff"},
 		"no failure": {saga.EventAborted, nil, reservation.Failed, "the reservation was undone"},
 		"deadline":   {saga.EventAborted, refused(saga.FailureDeadline, "", ""), reservation.Failed, "it took too long"},

@@ -8,8 +8,9 @@ import (
 
 // actPolicy grants two attempts.
 var actPolicy = saga.Policy{
-	Timeout: 10 * time.Second,
-	Retry:   saga.Retry{Initial: time.Second, Factor: 1, Max: time.Second, Attempts: 2},
+	Timeout:  10 * time.Second,
+	RetryFor: time.Hour,
+	Retry:    saga.Retry{Initial: time.Second, Factor: 1, Max: time.Second, Attempts: 2},
 }
 
 func asked(name string, kind saga.StepType, group string) saga.StepDefinition {

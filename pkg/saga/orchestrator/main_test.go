@@ -25,8 +25,9 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 
 func plan() saga.Definition {
 	policy := saga.Policy{
-		Timeout: time.Hour,
-		Retry:   saga.Retry{Initial: time.Hour, Factor: 1, Max: time.Hour, Attempts: 3},
+		Timeout:  time.Hour,
+		RetryFor: time.Hour,
+		Retry:    saga.Retry{Initial: time.Hour, Factor: 1, Max: time.Hour, Attempts: 3},
 	}
 	step := func(name string) saga.StepDefinition {
 		return saga.StepDefinition{Name: name, Kind: saga.Command, Type: saga.Compensatable, Destination: name, Request: policy, Cancel: policy}

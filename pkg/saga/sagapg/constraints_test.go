@@ -54,6 +54,7 @@ var violations = map[string]string{
 	"saga_waiting_known":              `UPDATE saga SET waiting = '{"room-booking": {"operation": "UNDO"}}' WHERE id = $1`,
 	"saga_waiting_known (no object)":  `UPDATE saga SET waiting = '["room-booking"]' WHERE id = $1`,
 	"saga_waiting_known (no member)":  `UPDATE saga SET waiting = '{"room-booking": []}' WHERE id = $1`,
+	"saga_waiting_known (retried)":    `UPDATE saga SET waiting = '{"room-booking": {"operation": "REQUEST", "attempt": 1, "retried": {"times": 2}}}' WHERE id = $1`,
 	"saga_completed_in_effect":        `UPDATE saga SET ` + completed + `, step_status = '{"room-booking": "CONFIRMING"}' WHERE id = $1`,
 	"saga_aborted_not_in_effect":      `UPDATE saga SET ` + aborted + `, step_status = '{"room-booking": "SKIPPED"}' WHERE id = $1`,
 

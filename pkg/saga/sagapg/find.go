@@ -68,10 +68,10 @@ var (
 		saga.StatusStarted, saga.StatusCompleted, saga.StatusAborting, saga.StatusAborted, saga.StatusParked, saga.StatusKilled,
 	}
 	failures = []saga.FailureClass{
-		saga.FailureRefused, saga.FailureUnknown, saga.FailureUnsignalled, saga.FailureCondition, saga.FailureDeadline, saga.FailureAborted,
+		saga.FailureRefused, saga.FailureUnknown, saga.FailureUnavailable, saga.FailureUnsignalled, saga.FailureCondition, saga.FailureDeadline, saga.FailureAborted,
 	}
 	parkReasons = []saga.ParkReason{
-		saga.ParkExhausted, saga.ParkRefused, saga.ParkContradiction, saga.ParkUnsignalled, saga.ParkCondition,
+		saga.ParkExhausted, saga.ParkRefused, saga.ParkUnavailable, saga.ParkContradiction, saga.ParkUnsignalled, saga.ParkCondition,
 	}
 )
 

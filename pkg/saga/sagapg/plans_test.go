@@ -11,8 +11,9 @@ import (
 // policy is one for operations that are answered soon.
 func policy() saga.Policy {
 	return saga.Policy{
-		Timeout: 10 * time.Second,
-		Retry:   saga.Retry{Initial: time.Second, Factor: 2, Max: 30 * time.Second, Jitter: 0.2, Attempts: 3},
+		Timeout:  10 * time.Second,
+		RetryFor: time.Hour,
+		Retry:    saga.Retry{Initial: time.Second, Factor: 2, Max: 30 * time.Second, Jitter: 0.2, Attempts: 3},
 	}
 }
 

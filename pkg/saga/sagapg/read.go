@@ -97,6 +97,7 @@ func (r readRow) assemble(def saga.Definition) (Loaded, error) {
 		w := r.waiting[step.Name]
 		r.state.Steps[i] = saga.StepState{
 			Name: step.Name, Status: r.stepStatus[step.Name], Attempt: w.Attempt, WakeAt: w.WakeAt, Park: w.Park,
+			Retried: saga.Retried{Times: w.Retried.Times, For: time.Duration(w.Retried.For), Attempt: w.Retried.Attempt},
 		}
 		delete(r.stepStatus, step.Name)
 		delete(r.waiting, step.Name)

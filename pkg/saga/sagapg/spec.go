@@ -38,8 +38,9 @@ type specStep struct {
 }
 
 type specPolicy struct {
-	Timeout duration  `json:"timeout"`
-	Retry   specRetry `json:"retry"`
+	Timeout  duration  `json:"timeout"`
+	RetryFor duration  `json:"retry_for"`
+	Retry    specRetry `json:"retry"`
 }
 
 type specRetry struct {
@@ -128,14 +129,14 @@ func (s specStep) step() saga.StepDefinition {
 }
 
 func policySpec(p saga.Policy) specPolicy {
-	return specPolicy{Timeout: duration(p.Timeout), Retry: specRetry{
+	return specPolicy{Timeout: duration(p.Timeout), RetryFor: duration(p.RetryFor), Retry: specRetry{
 		Initial: duration(p.Retry.Initial), Factor: p.Retry.Factor, Max: duration(p.Retry.Max),
 		Jitter: p.Retry.Jitter, Attempts: p.Retry.Attempts,
 	}}
 }
 
 func (p specPolicy) policy() saga.Policy {
-	return saga.Policy{Timeout: time.Duration(p.Timeout), Retry: saga.Retry{
+	return saga.Policy{Timeout: time.Duration(p.Timeout), RetryFor: time.Duration(p.RetryFor), Retry: saga.Retry{
 		Initial: time.Duration(p.Retry.Initial), Factor: p.Retry.Factor, Max: time.Duration(p.Retry.Max),
 		Jitter: p.Retry.Jitter, Attempts: p.Retry.Attempts,
 	}}

@@ -14,6 +14,14 @@ type waiting struct {
 	Attempt   int             `json:"attempt,omitempty"`
 	WakeAt    time.Time       `json:"wake_at,omitzero"`
 	Park      saga.ParkReason `json:"park,omitempty"`
+	Retried   retried         `json:"retried,omitzero"`
+}
+
+// retried is saga.Retried as the column holds it.
+type retried struct {
+	Times   int      `json:"times"`
+	For     duration `json:"for"`
+	Attempt int      `json:"attempt"`
 }
 
 // toWaiting lists what the saga waits for, and the names of the steps in order. One
@@ -24,7 +32,10 @@ func toWaiting(s saga.State) (waits map[string]waiting, names []string) {
 		return waits, nil
 	}
 	for _, step := range s.Steps {
-		w := waiting{Operation: step.Operation(), Attempt: step.Attempt, Park: step.Park}
+		w := waiting{
+			Operation: step.Operation(), Attempt: step.Attempt, Park: step.Park,
+			Retried: retried{Times: step.Retried.Times, For: duration(step.Retried.For), Attempt: step.Retried.Attempt},
+		}
 		if !step.WakeAt.IsZero() {
 			w.WakeAt = stamp(step.WakeAt)
 		}

@@ -38,8 +38,9 @@ type (
 		Cancel      *policy        `yaml:"cancel,omitempty"`
 	}
 	policy struct {
-		Timeout time.Duration `yaml:"timeout"`
-		Retry   retry         `yaml:"retry"`
+		Timeout  time.Duration `yaml:"timeout"`
+		RetryFor time.Duration `yaml:"retry_for"`
+		Retry    retry         `yaml:"retry"`
 	}
 	retry struct {
 		Initial  time.Duration `yaml:"initial"`
@@ -106,7 +107,7 @@ func spellProjection(p saga.Projection) *map[any]any {
 }
 
 func spellPolicy(p saga.Policy) *policy {
-	return &policy{Timeout: p.Timeout, Retry: retry{
+	return &policy{Timeout: p.Timeout, RetryFor: p.RetryFor, Retry: retry{
 		Initial: p.Retry.Initial, Factor: p.Retry.Factor, Max: p.Retry.Max,
 		Jitter: p.Retry.Jitter, Attempts: p.Retry.Attempts,
 	}}

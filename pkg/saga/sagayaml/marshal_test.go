@@ -77,7 +77,7 @@ var (
 	}
 	policies = rapid.Custom(func(t *rapid.T) saga.Policy {
 		initial := waits.Draw(t, "initial")
-		return saga.Policy{Timeout: waits.Draw(t, "timeout"), Retry: saga.Retry{
+		return saga.Policy{Timeout: waits.Draw(t, "timeout"), RetryFor: waits.Draw(t, "retry for"), Retry: saga.Retry{
 			Initial: initial, Max: max(initial, waits.Draw(t, "max")),
 			Factor: rapid.Float64Range(1, saga.MaxFactor).Draw(t, "factor"), Jitter: rapid.Float64Range(0, 1).Draw(t, "jitter"),
 			Attempts: rapid.IntRange(1, saga.MaxAttempts).Draw(t, "attempts"),

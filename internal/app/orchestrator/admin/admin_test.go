@@ -71,7 +71,7 @@ func newDesk(t *testing.T) *desk {
 }
 
 func plan() saga.Definition {
-	policy := saga.Policy{Timeout: time.Hour, Retry: saga.Retry{Initial: time.Hour, Factor: 1, Max: time.Hour, Attempts: 2}}
+	policy := saga.Policy{Timeout: time.Hour, RetryFor: time.Hour, Retry: saga.Retry{Initial: time.Hour, Factor: 1, Max: time.Hour, Attempts: 2}}
 	step := func(name string, kind saga.StepType) saga.StepDefinition {
 		return saga.StepDefinition{Name: name, Kind: saga.Command, Type: kind, Destination: name, Request: policy, Cancel: policy}
 	}
