@@ -62,9 +62,15 @@
 // take nobody with them; what that means for a refusal is said at [All].
 //
 // Deadlocks and serialization failures repeat the whole batch at once; a lost
-// connection repeats it when the database is back. Commands that cannot be decoded,
-// name an unknown step or an operation for which the step has no handler go to the
-// quarantine.
+// connection repeats it when the database is back. Commands that cannot be decoded go to
+// the quarantine.
+//
+// A command whose step is not carried out here, or has no handler for the operation, is
+// refused at once, with the problem urn:problem:saga:no-handler, by a handler that always
+// refuses. It passes the barrier like the others: the refusal of a REQUEST is kept, a REQUEST
+// that was done before has its old answer, a CANCEL for which there is nothing to undo is
+// compensated, and one of what succeeded is failed. To have a refused REQUEST run after all,
+// once the handler is there, delete its row of saga_barrier.
 //
 // # What a crash can do
 //

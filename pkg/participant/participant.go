@@ -3,7 +3,6 @@ package participant
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -72,9 +71,6 @@ func (p *Participant) handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.
 func (p *Participant) decode(deliveries []inbox.Delivery) (tasks []*task, rejections []inbox.Rejection) {
 	for i, d := range deliveries {
 		cmd, err := protocol.DecodeCommand(d)
-		if err == nil {
-			err = p.known(cmd)
-		}
 		if err != nil {
 			rejections = append(rejections, inbox.Rejection{Index: i, Reason: err.Error()})
 			continue
@@ -83,15 +79,4 @@ func (p *Participant) decode(deliveries []inbox.Delivery) (tasks []*task, reject
 	}
 	slices.SortStableFunc(tasks, func(a, b *task) int { return bytes.Compare(a.cmd.SagaID[:], b.cmd.SagaID[:]) })
 	return tasks, rejections
-}
-
-func (p *Participant) known(cmd Command) error {
-	step, ok := p.cfg.Steps[cmd.Step]
-	if !ok {
-		return fmt.Errorf("%s: the step %q is not carried out here", protocol.HeaderSagaStep, cmd.Step)
-	}
-	if do, _ := step.handler(cmd.Operation); do == nil {
-		return fmt.Errorf("%s: the step %q has no %s", protocol.HeaderSagaOp, cmd.Step, cmd.Operation)
-	}
-	return nil
 }

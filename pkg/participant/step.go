@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/protocol"
@@ -35,12 +36,14 @@ type Step struct {
 	RequestAll All
 	// Confirm makes what Request reserved last, in a saga of mode TCC. Where nothing
 	// has to be done for that, give a handler that returns nil; to leave it out says
-	// that the step has no part in such sagas. Its CONFIRM is then set aside, and the
-	// saga is parked in the end: better than one that is completed and holds nothing.
+	// that the step has no part in such sagas. Its CONFIRM is then answered that it
+	// cannot be done, and the saga is parked in the end: better than one that is
+	// completed and holds nothing.
 	Confirm    func(ctx context.Context, tx pgx.Tx, cmd Command) error
 	ConfirmAll All
 	// Cancel undoes a Request that succeeded. It is left out for a step that cannot be
-	// undone, a pivot or a retriable one.
+	// undone, a pivot or a retriable one. A CANCEL of what succeeded is then answered that
+	// it cannot be done; one of what did not, that there is nothing to undo.
 	Cancel    func(ctx context.Context, tx pgx.Tx, cmd Command) error
 	CancelAll All
 }
@@ -64,6 +67,35 @@ type Result struct {
 	Output jsonmap.JSONMap
 	// Err is nil, [Refuse], or an error that says: try again later.
 	Err error
+}
+
+// handler is what carries out an operation, or refuses to where nothing does.
+func (p *Participant) handler(step string, op saga.Operation) (do All, atOnce bool) {
+	if do, atOnce = p.cfg.Steps[step].handler(op); do == nil {
+		return p.unhandled, true
+	}
+	return do, atOnce
+}
+
+// unhandled says no for good where nobody can say yes: the saga need not wait until its
+// attempts are spent. Like every refusal it passes the barrier. So a REQUEST that is refused
+// here is refused by an instance that has the handler too, and a CANCEL is compensated where
+// there is nothing to undo.
+func (p *Participant) unhandled(_ context.Context, _ pgx.Tx, cmds []Command) ([]Result, error) {
+	first := cmds[0]
+	detail := fmt.Sprintf("the step %q has no %s here", first.Step, first.Operation)
+	if _, known := p.cfg.Steps[first.Step]; !known {
+		detail = fmt.Sprintf("the step %q is not carried out here", first.Step)
+	}
+	p.log.Error("no handler for a command, it is answered failed", zap.String("key", first.Key()),
+		zap.Int("commands", len(cmds)), zap.String("detail", detail))
+	results := make([]Result, len(cmds))
+	for i := range results {
+		results[i].Err = Refuse(saga.Problem{
+			Type: "urn:problem:saga:no-handler", Title: "Nothing here carries out this operation of this step", Detail: detail,
+		})
+	}
+	return results, nil
 }
 
 // handler is what carries out an operation; nil where nothing does. Without atOnce it

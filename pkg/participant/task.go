@@ -102,7 +102,7 @@ func (p *Participant) sets(round []*task) (sets [][]*task) {
 		if !t.run {
 			continue
 		}
-		if _, atOnce := p.cfg.Steps[t.cmd.Step].handler(t.cmd.Operation); !atOnce {
+		if _, atOnce := p.handler(t.cmd.Step, t.cmd.Operation); !atOnce {
 			alone = append(alone, []*task{t})
 			continue
 		}

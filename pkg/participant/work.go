@@ -45,7 +45,7 @@ func (p *Participant) call(ctx context.Context, tx pgx.Tx, set []*task) (results
 	for i, t := range set {
 		cmds[i] = t.cmd
 	}
-	do, _ := p.cfg.Steps[first.Step].handler(first.Operation)
+	do, _ := p.handler(first.Step, first.Operation)
 	return do(ctx, tx, cmds)
 }
 
