@@ -1,6 +1,9 @@
 package inbox
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // Delivery is one message from the broker, reduced to what the protocol uses.
 type Delivery struct {
@@ -12,11 +15,24 @@ type Delivery struct {
 	AppID         string
 	Exchange      string
 	RoutingKey    string
-	Redelivered   bool
+	// Queue is where it waited, and where it can be put back.
+	Queue       string
+	Redelivered bool
 	// Headers holds the application headers whose values are strings; the
 	// protocol uses no others.
 	Headers map[string]string
 	Body    []byte
+	// Original is the whole message, for when it is set aside. Nil where the source
+	// knows no more of it than stands above.
+	Original Original
+}
+
+// Original is a message as its publisher sent it.
+type Original interface {
+	// Encode returns all properties and headers with their types, in a form from which
+	// they can be made again exactly. The same message gives the same bytes, however
+	// often it was delivered. It is called for messages that are set aside alone.
+	Encode() (properties, headers json.RawMessage, err error)
 }
 
 // Batch is what one receive brought. It belongs to the broker session that

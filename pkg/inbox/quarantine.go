@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -40,16 +41,9 @@ func (c *consumer) quarantine(ctx context.Context, tx pgx.Tx, ds []Delivery, rej
 // row is a delivery as the parameters of quarantine.sql. Only the body may hold
 // any bytes; everything else is made storable.
 func (c *consumer) row(d Delivery, reason string) ([]any, error) {
-	properties, err := document(map[string]string{
-		"type": d.Type, "content_type": d.ContentType, "correlation_id": d.CorrelationID,
-		"reply_to": d.ReplyTo, "app_id": d.AppID,
-	})
+	properties, headers, err := encode(d)
 	if err != nil {
-		return nil, err
-	}
-	headers, err := document(d.Headers)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encode properties and headers for inbox_quarantine: %w", err)
 	}
 	var id *string
 	if d.MessageID != "" {
@@ -66,7 +60,36 @@ func (c *consumer) row(d Delivery, reason string) ([]any, error) {
 	if body == nil {
 		body = []byte{} // NULL would be another thing than no bytes
 	}
-	return []any{c.Name, id, storable(reason), storable(d.Exchange), storable(d.RoutingKey), properties, headers, body}, nil
+	return []any{
+		c.Name, storable(d.Queue), id, storable(reason), storable(d.Exchange), storable(d.RoutingKey),
+		properties, headers, body, digest(properties, headers, body),
+	}, nil
+}
+
+// encode falls back to the fields of the delivery, for sources that know no more.
+func encode(d Delivery) (properties, headers json.RawMessage, err error) {
+	if d.Original != nil {
+		return d.Original.Encode()
+	}
+	properties, err = document(map[string]string{
+		"message_id": d.MessageID, "type": d.Type, "content_type": d.ContentType,
+		"correlation_id": d.CorrelationID, "reply_to": d.ReplyTo, "app_id": d.AppID,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	headers, err = document(d.Headers)
+	return properties, headers, err
+}
+
+// digest tells messages apart. The parts cannot run into one another: the first two are
+// JSON documents.
+func digest(properties, headers, body []byte) []byte {
+	hash := sha256.New()
+	for _, part := range [][]byte{properties, headers, body} {
+		hash.Write(part)
+	}
+	return hash.Sum(nil)
 }
 
 func document(texts map[string]string) (json.RawMessage, error) {
@@ -76,11 +99,7 @@ func document(texts map[string]string) (json.RawMessage, error) {
 			out[storable(k)] = storable(v)
 		}
 	}
-	doc, err := json.Marshal(out)
-	if err != nil {
-		return nil, fmt.Errorf("encode headers for inbox_quarantine: %w", err)
-	}
-	return doc, nil
+	return json.Marshal(out)
 }
 
 // storable escapes a string that PostgreSQL's text cannot hold, so that a person

@@ -73,15 +73,17 @@ func TestPoisonIsKeptByteForByteAndNeighboursCommit(t *testing.T) {
 }
 
 // Another message under an id that was used before must not be lost.
-func TestOneIDTwoBodies(t *testing.T) {
-	b := setUp(t, message("m", "first"), message("m", "second"), message("m", "first"))
+func TestOneIDSeveralMessages(t *testing.T) {
+	other := message("m", "second")
+	other.Headers = map[string]string{"a": "another"}
+	b := setUp(t, message("m", "first"), message("m", "second"), message("m", "first"), other)
 	b.start(func(_ context.Context, _ pgx.Tx, ds []inbox.Delivery) (rejections []inbox.Rejection, err error) {
 		for i := range ds {
 			rejections = append(rejections, inbox.Rejection{Index: i, Reason: "no"})
 		}
 		return rejections, nil
 	})
-	b.awaitAcked(3)
+	b.awaitAcked(4)
 	require.Equal(t, 2, b.count(`SELECT deliveries FROM inbox_quarantine WHERE body = 'first'`))
-	require.Equal(t, 1, b.count(`SELECT deliveries FROM inbox_quarantine WHERE body = 'second'`))
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM inbox_quarantine WHERE body = 'second' AND deliveries = 1`))
 }

@@ -83,7 +83,7 @@ func (c *Consumer) consume(s *session, queue string, prefetch int) error {
 func (c *Consumer) pump(s *session, queue string, deliveries <-chan amqp.Delivery, cancelled <-chan string) {
 	for d := range deliveries {
 		select {
-		case c.arrived <- arrival{d.DeliveryTag, received(&d)}:
+		case c.arrived <- arrival{d.DeliveryTag, received(&d, queue)}:
 		case <-s.done:
 			return
 		}
@@ -95,8 +95,9 @@ func (c *Consumer) pump(s *session, queue string, deliveries <-chan amqp.Deliver
 	}
 }
 
-// received keeps what the protocol uses: of the headers those that are strings.
-func received(d *amqp.Delivery) inbox.Delivery {
+// received keeps what the protocol uses: of the headers those that are strings. The whole
+// message stays beside it.
+func received(d *amqp.Delivery, queue string) inbox.Delivery {
 	headers := make(map[string]string, len(d.Headers))
 	for key, value := range d.Headers {
 		if text, ok := value.(string); ok {
@@ -112,9 +113,11 @@ func received(d *amqp.Delivery) inbox.Delivery {
 		AppID:         d.AppId,
 		Exchange:      d.Exchange,
 		RoutingKey:    d.RoutingKey,
+		Queue:         queue,
 		Redelivered:   d.Redelivered,
 		Headers:       headers,
 		Body:          d.Body,
+		Original:      originalOf(d),
 	}
 }
 

@@ -1,6 +1,7 @@
 package rabbit
 
 import (
+	"encoding/json"
 	"net"
 	"time"
 
@@ -55,4 +56,18 @@ func (p *Publisher) PublishUnchecked(key string, immediate bool, m amqp.Publishi
 // NewSocket is what a session does with its connection.
 func NewSocket(conn net.Conn, writeTimeout time.Duration) net.Conn {
 	return newSocket(conn, writeTimeout)
+}
+
+// EncodeOriginal is what inbox_quarantine keeps of a message.
+func EncodeOriginal(p amqp.Publishing) (properties, headers json.RawMessage, err error) {
+	return (*original)(&p).Encode()
+}
+
+// DecodeOriginal is the message that is made of it.
+func DecodeOriginal(properties, headers json.RawMessage, body []byte) (amqp.Publishing, error) {
+	o, err := decodeOriginal(properties, headers, body)
+	if err != nil {
+		return amqp.Publishing{}, err
+	}
+	return amqp.Publishing(*o), nil
 }

@@ -6,6 +6,7 @@
 CREATE TABLE public.inbox_quarantine (
     id               bigint      GENERATED ALWAYS AS IDENTITY,
     consumer         text        NOT NULL,
+    queue            text        NOT NULL,
     message_id       text,
     reason           text        NOT NULL,
     exchange         text        NOT NULL,
@@ -13,14 +14,14 @@ CREATE TABLE public.inbox_quarantine (
     properties       jsonb       NOT NULL,
     headers          jsonb       NOT NULL,
     body             bytea       NOT NULL,
-    body_sha256      bytea       NOT NULL GENERATED ALWAYS AS (sha256(body)) STORED,
+    message_sha256   bytea       NOT NULL,
     deliveries       bigint      NOT NULL DEFAULT 1,
     received_at      timestamptz NOT NULL DEFAULT now(),
     last_received_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT inbox_quarantine_pkey PRIMARY KEY (id),
-    -- The body is part of the key: another message under a used id must not be
+    -- All of the message is part of the key: another one under a used id must not be
     -- lost. Messages without an id are each kept.
-    CONSTRAINT inbox_quarantine_message_key UNIQUE (consumer, message_id, body_sha256),
+    CONSTRAINT inbox_quarantine_message_key UNIQUE (consumer, message_id, message_sha256),
     CONSTRAINT inbox_quarantine_consumer_given CHECK (consumer <> ''),
     CONSTRAINT inbox_quarantine_reason_given CHECK (reason <> ''),
     CONSTRAINT inbox_quarantine_message_id_given CHECK (message_id <> ''),
@@ -31,14 +32,15 @@ CREATE TABLE public.inbox_quarantine (
 COMMENT ON TABLE  public.inbox_quarantine IS 'Messages that a consumer could not process, with the reason and their exact bytes. Nothing deletes them but an operator.';
 COMMENT ON COLUMN public.inbox_quarantine.id IS 'Number of the row, in the order of arrival.';
 COMMENT ON COLUMN public.inbox_quarantine.consumer IS 'Name of the consumer that set the message aside.';
+COMMENT ON COLUMN public.inbox_quarantine.queue IS 'Queue from which the message came, and to which it can be put back.';
 COMMENT ON COLUMN public.inbox_quarantine.message_id IS 'AMQP message_id; NULL where the message had none. Bytes that text cannot hold are escaped.';
 COMMENT ON COLUMN public.inbox_quarantine.reason IS 'Why, for people: the field that is wrong, or the error of the handler.';
 COMMENT ON COLUMN public.inbox_quarantine.exchange IS 'Exchange through which the message came; empty is the default exchange.';
 COMMENT ON COLUMN public.inbox_quarantine.routing_key IS 'Routing key with which the message came.';
-COMMENT ON COLUMN public.inbox_quarantine.properties IS 'Other AMQP properties: type, content_type, correlation_id, reply_to, app_id.';
-COMMENT ON COLUMN public.inbox_quarantine.headers IS 'Application headers whose values are strings.';
+COMMENT ON COLUMN public.inbox_quarantine.properties IS 'Every AMQP property that the message had. Text that JSON in PostgreSQL cannot hold is {"string64": base64}.';
+COMMENT ON COLUMN public.inbox_quarantine.headers IS 'Every header with its AMQP type: text, true, null and lists as such, all else as {"int32": 5}, {"table": {…}} and so on.';
 COMMENT ON COLUMN public.inbox_quarantine.body IS 'The body, byte for byte.';
-COMMENT ON COLUMN public.inbox_quarantine.body_sha256 IS 'SHA-256 of the body; with consumer and message_id it recognises a message that comes again.';
+COMMENT ON COLUMN public.inbox_quarantine.message_sha256 IS 'SHA-256 of properties, headers and body; with consumer and message_id it recognises a message that comes again.';
 COMMENT ON COLUMN public.inbox_quarantine.deliveries IS 'How often the message was set aside: more than 1 after a crash between commit and ack.';
 COMMENT ON COLUMN public.inbox_quarantine.received_at IS 'When it was set aside first, by the clock of the database.';
 COMMENT ON COLUMN public.inbox_quarantine.last_received_at IS 'When it was set aside last.';
