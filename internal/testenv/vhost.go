@@ -10,9 +10,14 @@ import (
 	"go.example/saga/internal/dev/services"
 )
 
-// batch is how many virtual hosts are made at a time: a call of rabbitmqctl
-// takes up to two seconds, a virtual host in it a few milliseconds.
-const batch = 4
+// batch is how many virtual hosts are made at first, and how many more at each further
+// time: a call of rabbitmqctl takes up to two seconds, a virtual host in it a few
+// hundredths. A process that has taken many will take more. Not more than largest, for
+// spent ones are deleted only with the next batch.
+const (
+	batch   = 4
+	largest = 12
+)
 
 // Vhost is the AMQP URL of a fresh virtual host. It is deleted some time after the
 // test has ended, with others in one call.
@@ -32,6 +37,7 @@ var vhosts vhostStock
 // vhostStock hands out virtual hosts from batches.
 type vhostStock struct {
 	mu    sync.Mutex
+	size  int      // of the last batch
 	made  []string // all of this process that exist
 	ready []string // those not handed out yet
 	spent []string // those whose test has ended
@@ -62,7 +68,8 @@ func (s *vhostStock) take(broker services.Broker) (string, error) {
 func (s *vhostStock) refill(broker services.Broker) error {
 	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
 	defer cancel()
-	names := make([]string, batch)
+	s.size = min(s.size+batch, largest)
+	names := make([]string, s.size)
 	for i := range names {
 		names[i] = newName()
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,17 +21,25 @@ type mutant struct {
 	old, new string
 }
 
-// mutantSeeds are fewer than TestSchedules runs, which shows that nothing is found in
-// them without a mistake.
+// mutantSeeds are how many schedules a mistake has to be found in. Without one nothing is
+// found in all of them.
 const mutantSeeds = "50000"
 
 // readable is how long a shrunk conversation may be, in lines.
 const readable = 120
 
 // TestMutants builds the simulator once with each mistake, and holds that schedules
-// find it. A test that cannot fail shows nothing.
+// find it. A test that cannot fail shows nothing. Without a mistake they find nothing.
 func TestMutants(t *testing.T) {
 	t.Parallel()
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		program := filepath.Join(t.TempDir(), "simulator")
+		build(t, program)
+		out, err := exec.CommandContext(t.Context(), program, "-seeds", mutantSeeds).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.True(t, strings.HasPrefix(string(out), mutantSeeds+" schedules"), "%s", out)
+	})
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
@@ -55,9 +64,17 @@ func (m mutant) build(t *testing.T) (program string) {
 	table := filepath.Join(folder, "overlay.json")
 	require.NoError(t, os.WriteFile(table, overlay, 0o600))
 	program = filepath.Join(folder, "mutant")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-overlay", table, "-ldflags=-s -w", "-o", program, "./run").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	build(t, program, "-overlay", table)
 	return program
+}
+
+// build is without the race detector: what runs in the program is one goroutine a core,
+// and TestSchedules runs the same with it.
+func build(t *testing.T, program string, flags ...string) {
+	t.Helper()
+	args := slices.Concat([]string{"build", "-buildvcs=false", "-ldflags=-s -w", "-o", program}, flags, []string{"./run"})
+	out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
 
 // run plays schedules until the mistake is found, and returns which invariant broke.
