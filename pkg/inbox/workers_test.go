@@ -22,6 +22,14 @@ type watch struct {
 	order  map[string][]string // ids by key
 }
 
+// held waits until it is released, or the consumer ends.
+func held(ctx context.Context, release chan struct{}) {
+	select {
+	case <-release:
+	case <-ctx.Done():
+	}
+}
+
 func keyOf(d inbox.Delivery) string { return d.Headers["key"] }
 
 func (w *watch) enter(ds []inbox.Delivery) (leave func()) {
@@ -109,14 +117,16 @@ func TestWhatIsDearLeavesAWorkerFree(t *testing.T) {
 		return inbox.DefaultBudget / 5
 	}
 	var mu sync.Mutex
-	largest := 0
+	largest, company := 0, 0
 	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
 		mu.Lock()
 		largest = max(largest, len(ds))
+		if ds[0].Headers["dear"] != "" {
+			company = max(company, len(ds)-1)
+		}
 		mu.Unlock()
 		if ds[0].Headers["dear"] != "" {
-			require.Len(t, ds, 1)
-			<-release
+			held(ctx, release)
 		}
 		return store(ctx, tx, ds)
 	})
@@ -124,6 +134,7 @@ func TestWhatIsDearLeavesAWorkerFree(t *testing.T) {
 	close(release)
 	b.awaitAcked(60)
 	require.Equal(t, 60, b.count(`SELECT count(*) FROM work`))
+	require.Zero(t, company, "of what is dear")
 	require.Equal(t, 5, largest, "as many as fit into the budget")
 }
 
@@ -148,7 +159,7 @@ func TestWorkOutlivesItsSession(t *testing.T) {
 		mu.Unlock()
 		if first {
 			b.queue.lose()
-			<-release
+			held(ctx, release)
 		}
 		return store(ctx, tx, ds)
 	})
