@@ -63,6 +63,16 @@ func OpenSteadyPool(ctx context.Context, url config.Secret, name string, maxConn
 	return openPool(ctx, url, name, maxConns, sessionLimits, steadyPlans)
 }
 
+// OpenHandlersPool makes a pool as [OpenSteadyPool] does, for handlers that have so long:
+// no statement is cut off before.
+func OpenHandlersPool(ctx context.Context, url config.Secret, name string, maxConns int32, limit time.Duration) (*pgxpool.Pool, error) {
+	longer := map[string]string{}
+	if usual, err := time.ParseDuration(sessionLimits["statement_timeout"]); err != nil || limit > usual {
+		longer["statement_timeout"] = strconv.FormatInt(limit.Milliseconds(), 10)
+	}
+	return openPool(ctx, url, name, maxConns, longer, sessionLimits, steadyPlans)
+}
+
 func openPool(ctx context.Context, url config.Secret, name string, maxConns int32, settings ...map[string]string) (*pgxpool.Pool, error) {
 	cfg, err := poolConfig(url, name, maxConns)
 	if err != nil {

@@ -1,8 +1,10 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,13 +18,18 @@ import (
 //
 // It may be called again with the same deliveries, fewer of them or in other
 // company, and with some that were processed before. An error means that nothing
-// of this call may stand. The handler neither commits nor rolls back tx.
+// of this call may stand. The handler neither commits nor rolls back tx. It may be called
+// from several goroutines, see [Config.Workers].
 type Handler func(ctx context.Context, tx pgx.Tx, deliveries []Delivery) ([]Rejection, error)
 
-// Rejection sets one delivery of a batch aside.
+// Rejection is a delivery of a batch that the transaction does not carry out: it is set
+// aside, or put off.
 type Rejection struct {
 	// Index is the delivery's place in the batch.
 	Index int
+	// Later puts the delivery off: nothing was done about it, and a later transaction gets
+	// it, before what came after it. A batch that is put off as a whole comes again at once.
+	Later bool
 	// Reason is a sentence for the operator. It must not quote the body.
 	Reason string
 }
@@ -42,6 +49,20 @@ type Config struct {
 	// MaxBatch bounds the deliveries of one transaction; 0 means 100. Give the
 	// session at least that prefetch.
 	MaxBatch int
+	// Workers is how many transactions may run side by side; 0 means 1. More than one need
+	// a Key, and a connection of DB each.
+	Workers int
+	// Key names what a delivery belongs to, as its saga or its aggregate. Deliveries of one
+	// key are handed out in the order of arrival, and never to two transactions at a time.
+	Key func(Delivery) string
+	// Cost, where set, is how long the work on a delivery is expected to take.
+	Cost func(Delivery) time.Duration
+	// Budget bounds one transaction by time: it is given deliveries whose costs fit into it.
+	// One that costs as much by itself is alone in its transaction. 0 means 500 ms.
+	Budget time.Duration
+	// Limit is how long the work on one delivery may take; 0 means 30 s. A transaction that
+	// takes 30 s longer is cut off.
+	Limit time.Duration
 	// Rights are what the handler's own statements need in the Schema. The consumer begins
 	// no session without them, and looks again while it runs.
 	Rights []sagasql.Right
@@ -54,7 +75,13 @@ type Config struct {
 	Log *zap.Logger
 }
 
-const defaultBatch = 100
+const (
+	defaultBatch = 100
+	// DefaultBudget is that of [Config.Budget].
+	DefaultBudget = 500 * time.Millisecond
+	// DefaultLimit is that of [Config.Limit].
+	DefaultLimit = 30 * time.Second
+)
 
 // complete fills in the defaults and names what is missing.
 func (c Config) complete() (Config, error) {
@@ -74,6 +101,13 @@ func (c Config) complete() (Config, error) {
 	if c.MaxBatch == 0 {
 		c.MaxBatch = defaultBatch
 	}
+	if c.Workers < 0 || c.Budget < 0 || c.Limit < 0 {
+		errs = append(errs, errors.New("inbox: Config.Workers, Config.Budget or Config.Limit is negative"))
+	}
+	need(c.Workers <= 1 || c.Key != nil, "Key")
+	c.Workers = cmp.Or(c.Workers, 1)
+	c.Budget = cmp.Or(c.Budget, DefaultBudget)
+	c.Limit = cmp.Or(c.Limit, DefaultLimit)
 	if c.Report == nil {
 		c.Report = func(error) {}
 	}

@@ -25,6 +25,9 @@ type Delivery struct {
 	// Original is the whole message, for when it is set aside. Nil where the source
 	// knows no more of it than stands above.
 	Original Original
+
+	// serial is the delivery's number in the consumer, in the order of arrival.
+	serial uint64
 }
 
 // Original is a message as its publisher sent it.
@@ -43,6 +46,9 @@ type Batch interface {
 	// Ack confirms all of them at once. An error means that the broker will
 	// deliver them again.
 	Ack() error
+	// AckOnly confirms the delivery at one place, where others are not done. Acks may come
+	// from several goroutines, in any order, each delivery's once.
+	AckOnly(place int) error
 }
 
 // Source is one session with the broker's queue.

@@ -9,6 +9,25 @@
 // inbox_quarantine, commit, acknowledge all. A message is therefore in the queue
 // until its work or its quarantine row is durable.
 //
+// # Several transactions
+//
+// A dispatcher stands between what is received and what is processed. It gives each
+// transaction what fits into its time: in the order of arrival, at most MaxBatch deliveries,
+// whose costs, as [Config.Cost] expects them, do not exceed the Budget. What the handler puts
+// off ([Rejection].Later) is handed out again, before what came after it.
+//
+// With [Config.Workers] several transactions run side by side, divided by [Config.Key]: the
+// deliveries of a key are handed out in their order and are never in two transactions at the
+// same time. Another transaction begins only when those that run have done so for 50 ms. So
+// fast handlers work as with one worker, where what comes meanwhile shares the next commit. A
+// delivery that costs as much as the budget is alone in its transaction, and one worker is
+// kept from such deliveries, so that fast ones pass whatever number of slow ones wait. The
+// session's prefetch bounds how many can wait.
+//
+// Acknowledgements go out in any order, each when its transaction has committed. Work goes on
+// when the session ends; its acknowledgement fails, and what is delivered again of the same key
+// waits for it.
+//
 // # What a crash can do
 //
 // Before the commit: nothing happened, the broker delivers again. Between commit
@@ -43,6 +62,9 @@
 //   - Unknown: a message that stands alone is tried a few times more, then treated
 //     as permanent.
 //
-// The loop never gives up: it returns only when its context ends, after the batch
-// in hand.
+// A transaction may take 30 s more than [Config.Limit], and is repeated for a minute more than
+// that: nothing here cuts off work within its limit.
+//
+// The loop never gives up: it returns only when its context ends, after the batches
+// in hand, which then have 5 s.
 package inbox

@@ -7,6 +7,7 @@ import (
 
 // RunFast is Run with short pauses, and attempt for one transaction.
 func RunFast(ctx context.Context, cfg Config, attempt time.Duration) error {
+	cfg.Limit = 1 // nothing beyond the attempt
 	return run(ctx, cfg, timing{
 		firstPause: time.Millisecond,
 		maxPause:   20 * time.Millisecond,

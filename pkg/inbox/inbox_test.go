@@ -30,6 +30,8 @@ type bench struct {
 	db      *pgxpool.Pool
 	queue   *queue
 	trouble atomic.Pointer[error] // what was reported last
+	workers int
+	cost    func(inbox.Delivery) time.Duration
 	stop    context.CancelFunc
 	ended   chan error
 }
@@ -49,6 +51,7 @@ func (b *bench) startHasty(handle inbox.Handler, attempt time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop, b.ended = cancel, make(chan error, 1)
 	cfg := inbox.Config{
+		Workers: b.workers, Key: keyOf, Cost: b.cost,
 		Name: "test", DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50,
 		Report: func(err error) { b.trouble.Store(&err) }, Log: zaptest.NewLogger(b.t),
 	}

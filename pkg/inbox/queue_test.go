@@ -3,6 +3,7 @@ package inbox_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"go.example/saga/pkg/inbox"
@@ -15,6 +16,7 @@ type queue struct {
 	ready    []inbox.Delivery
 	arrived  chan struct{}
 	openErr  error
+	lost     bool
 	ackErrs  []error // one for each Ack to come
 	sessions int
 	acked    []inbox.Delivery
@@ -57,6 +59,14 @@ func (q *queue) setOpenErr(err error) {
 	q.openErr = err
 }
 
+// lose ends the session that is open.
+func (q *queue) lose() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lost = true
+	q.notify()
+}
+
 // counts are the sessions so far and the deliveries acknowledged.
 func (q *queue) counts() (sessions, acked int) {
 	q.mu.Lock()
@@ -66,12 +76,21 @@ func (q *queue) counts() (sessions, acked int) {
 
 type session struct {
 	queue   *queue
-	unacked []inbox.Delivery
+	unacked []unacked
+}
+
+type unacked struct {
+	batch *batch
+	place int
 }
 
 func (s *session) Receive(ctx context.Context, max int) (inbox.Batch, error) {
 	for {
-		if b := s.take(max); b != nil {
+		b, err := s.take(max)
+		if err != nil {
+			return nil, err
+		}
+		if b != nil {
 			return b, nil
 		}
 		select {
@@ -82,26 +101,36 @@ func (s *session) Receive(ctx context.Context, max int) (inbox.Batch, error) {
 	}
 }
 
-func (s *session) take(max int) inbox.Batch {
+func (s *session) take(max int) (inbox.Batch, error) {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
+	if s.queue.lost {
+		s.queue.lost = false
+		return nil, errors.New("the connection is lost")
+	}
 	n := min(max, len(s.queue.ready))
 	if n == 0 {
-		return nil
+		return nil, nil
 	}
 	taken := s.queue.ready[:n:n]
 	s.queue.ready = s.queue.ready[n:]
-	s.unacked = append(s.unacked, taken...)
-	return &batch{s, taken}
+	b := &batch{s, taken}
+	for place := range taken {
+		s.unacked = append(s.unacked, unacked{b, place})
+	}
+	return b, nil
 }
 
 func (s *session) Close() error {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	for i := range s.unacked {
-		s.unacked[i].Redelivered = true
+	var back []inbox.Delivery
+	for _, u := range s.unacked {
+		d := u.batch.deliveries[u.place]
+		d.Redelivered = true
+		back = append(back, d)
 	}
-	s.queue.ready = append(s.unacked, s.queue.ready...)
+	s.queue.ready = append(back, s.queue.ready...)
 	s.unacked = nil
 	s.queue.notify()
 	return nil
@@ -125,10 +154,26 @@ func (b *batch) Ack() error {
 			return err
 		}
 	}
-	if len(b.session.unacked) != len(b.deliveries) {
+	for place := range b.deliveries {
+		if err := b.ack(place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) AckOnly(place int) error {
+	b.session.queue.mu.Lock()
+	defer b.session.queue.mu.Unlock()
+	return b.ack(place)
+}
+
+func (b *batch) ack(place int) error {
+	i := slices.IndexFunc(b.session.unacked, func(u unacked) bool { return u.batch == b && u.place == place })
+	if i < 0 {
 		return errors.New("acknowledged something else than what was received")
 	}
-	b.session.unacked = nil
-	q.acked = append(q.acked, b.deliveries...)
+	b.session.unacked = slices.Delete(b.session.unacked, i, i+1)
+	b.session.queue.acked = append(b.session.queue.acked, b.deliveries[place])
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 type timing struct {
 	firstPause, maxPause time.Duration // between sessions, and between repeats
 	patience             time.Duration // how long a batch is repeated in process
-	attempt              time.Duration // how long one transaction may take
+	attempt              time.Duration // how long one transaction may take beyond the limit of one delivery
 	grace                time.Duration // how long the batch in hand may take at the end
 	prove                time.Duration // between two looks at the rights
 	tries                int           // of an unknown error of a single delivery
@@ -27,7 +27,7 @@ var standard = timing{
 	firstPause: 100 * time.Millisecond,
 	maxPause:   3 * time.Second,
 	patience:   time.Minute,
-	attempt:    time.Minute,
+	attempt:    30 * time.Second,
 	grace:      5 * time.Second,
 	prove:      10 * time.Second,
 	tries:      3,
@@ -39,6 +39,7 @@ type consumer struct {
 	timing
 	quarantineSQL string
 	trouble       *trouble
+	later         *postponed
 }
 
 // Run consumes until ctx ends, then finishes the batch in hand and returns nil.
@@ -51,18 +52,28 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	if err != nil {
 		return err
 	}
+	// Nothing may cut off work that is within its limit.
+	t.attempt += cfg.Limit
+	t.patience += cfg.Limit
+	later := &postponed{serials: map[uint64]bool{}}
+	cfg.Handle = later.around(cfg.Handle)
 	c := &consumer{
-		Config: cfg, timing: t, quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql"),
+		Config: cfg, timing: t, later: later, quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql"),
 		trouble: &trouble{report: cfg.Report},
 	}
 	defer c.trouble.ofWork(errStopped)
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	watch.Go(func() { c.watchRights(ctx) })
+	work, cancel := outlive(ctx, c.grace)
+	defer cancel()
+	d := newDispatcher(c)
+	d.start(ctx, work)
+	defer d.workers.Wait()
 	pauses := c.pauses()
 	for ctx.Err() == nil {
 		opened := time.Now()
-		progress, err := c.session(ctx)
+		progress, err := d.session(ctx)
 		if ctx.Err() != nil {
 			break
 		}
@@ -77,48 +88,29 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	return nil
 }
 
-// session opens one session and works until it fails. It reports whether at
-// least one batch was done.
-func (c *consumer) session(ctx context.Context) (progress bool, err error) {
-	if err := c.prove(ctx); err != nil {
+// session opens one session and hands out what it delivers, until it fails. It reports
+// whether something of it was done.
+func (d *dispatcher) session(ctx context.Context) (progress bool, err error) {
+	if err := d.prove(ctx); err != nil {
 		return false, fmt.Errorf("the database is not ready: %w", err)
 	}
-	source, err := c.Open(ctx)
+	source, err := d.Open(ctx)
 	if err != nil {
 		return false, fmt.Errorf("open a session with %w: %w", ErrBroker, err)
 	}
-	c.trouble.ofWork(nil)
-	c.Log.Info("consuming")
-	defer func() {
-		// The reason why the session ended is known better by err.
-		if cerr := source.Close(); cerr != nil && err == nil {
-			err = cerr
-		}
-	}()
-	for ctx.Err() == nil {
-		if err := c.round(ctx, source); err != nil {
-			return progress, err
-		}
-		progress = true
+	d.trouble.ofWork(nil)
+	d.Log.Info("consuming")
+	session, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	f := &feed{end: end}
+	err = d.serve(session, source, f)
+	if ctx.Err() != nil {
+		d.workers.Wait() // what is in hand is finished and acknowledged
 	}
-	return progress, nil
-}
-
-// round is one batch from receive to acknowledgement.
-func (c *consumer) round(ctx context.Context, source Source) error {
-	batch, err := source.Receive(ctx, c.MaxBatch)
-	if err != nil {
-		return fmt.Errorf("receive from %w: %w", ErrBroker, err)
-	}
-	work, cancel := outlive(ctx, c.grace)
-	defer cancel()
-	if err := c.process(work, batch.Deliveries()); err != nil {
-		return fmt.Errorf("process a batch, it will be delivered again: %w", err)
-	}
-	if err := batch.Ack(); err != nil {
-		return fmt.Errorf("acknowledge a processed batch to %w, it will be delivered again: %w", ErrBroker, err)
-	}
-	return nil
+	progress = d.leave(f)
+	// The reason why the session ended is known better by err.
+	_ = source.Close()
+	return progress, err
 }
 
 // pauses is an endless exponential backoff with jitter.

@@ -84,6 +84,9 @@ func (b barrier) leave(queue *pgx.Batch, tasks []*task) {
 	var settled, others columns
 	for _, t := range tasks {
 		switch {
+		case t.run && t.off: // as if it had never been here
+			t.outcome, t.reply.Payload = saga.OutcomeRetry, []byte("{}")
+			others.add(t)
 		case !t.run || t.presumed():
 		case t.cmd.Operation == saga.Request && t.outcome != saga.OutcomeRetry:
 			settled.add(t)

@@ -79,6 +79,8 @@ func (o *once) Ack() error {
 	return nil
 }
 
+func (o *once) AckOnly(int) error { return errors.New("of a batch that is done as a whole") }
+
 func (o *once) Close() error { return nil }
 
 // A handler that breaks the batch's own savepoint fails the whole transaction. Its

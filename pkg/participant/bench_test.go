@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -39,7 +40,9 @@ func setUp(t *testing.T) *bench {
 		Name: "test", DB: testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant),
 		Open:  func(context.Context) (inbox.Source, error) { return nil, errors.New("not opened") },
 		Steps: map[string]participant.Step{"work": {Request: request, Confirm: follow, Cancel: follow}, "pivot": {Request: request}, "a": {Request: request, Cancel: follow}},
-		Log:   zaptest.NewLogger(t),
+		// However slow the machine is, a batch is one transaction.
+		Budget: time.Minute,
+		Log:    zaptest.NewLogger(t),
 	}
 	_, err := b.DB.Exec(t.Context(), `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, saga uuid, op text)`)
 	require.NoError(t, err)
@@ -86,6 +89,9 @@ func misbehave(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
 		_ = tx.Rollback(ctx)
 	case "release": // the savepoint of the batch, which is not its own
 		_, err := tx.Exec(ctx, `RELEASE SAVEPOINT saga_command`)
+		return err
+	case "sleep":
+		_, err := tx.Exec(ctx, `SELECT pg_sleep(0.6)`)
 		return err
 	case "lose":
 		_, err := tx.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)

@@ -1,8 +1,10 @@
 package participant
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
@@ -24,6 +26,18 @@ type Config struct {
 	Steps map[string]Step
 	// MaxBatch bounds the commands of one transaction; 0 means 100.
 	MaxBatch int
+	// Workers is how many transactions run side by side, each with a connection of DB; 0
+	// means 4. One saga's commands never do. While commands are done within 50 ms, one
+	// transaction follows another: that is less work.
+	Workers int
+	// Budget is how much work a transaction takes up; 0 means 500 ms. What is not begun then
+	// goes into the next. A handler that outruns it beside other commands is ended, and
+	// begun again by itself.
+	Budget time.Duration
+	// Limit is how long a handler may take for one command; 0 means 30 s. Then its context
+	// ends, and the command is answered that it should come again. Give the step's timeout
+	// in the saga's definition more.
+	Limit time.Duration
 	// Report, where set, is told each time that something keeps the participant from
 	// working, and nil when it works: see [inbox.Config].
 	Report func(error)
@@ -31,8 +45,30 @@ type Config struct {
 	Log *zap.Logger
 }
 
+const (
+	// DefaultWorkers is that of [Config.Workers].
+	DefaultWorkers = 4
+	// DefaultBudget is that of [Config.Budget].
+	DefaultBudget = inbox.DefaultBudget
+	// DefaultLimit is that of [Config.Limit].
+	DefaultLimit = inbox.DefaultLimit
+)
+
+func (c Config) complete() Config {
+	c.Workers = cmp.Or(c.Workers, DefaultWorkers)
+	c.Budget = cmp.Or(c.Budget, DefaultBudget)
+	c.Limit = cmp.Or(c.Limit, DefaultLimit)
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	return c
+}
+
 func (c Config) check() error {
 	var errs []error
+	if c.Workers < 0 || c.Budget < 0 || c.Limit < 0 {
+		errs = append(errs, errors.New("participant: Config.Workers, Config.Budget or Config.Limit is negative"))
+	}
 	if len(c.Steps) == 0 {
 		errs = append(errs, errors.New("participant: Config.Steps is empty"))
 	}

@@ -4,7 +4,7 @@
 // # One batch
 //
 // A batch of commands is one transaction of the service's own database, see
-// [go.example/saga/pkg/inbox]. All of them enter the barrier in one round trip, which
+// [go.example/saga/pkg/inbox] and below. All of them enter the barrier in one round trip, which
 // locks their steps in one order; then the handlers run behind a savepoint; then
 // their answers are kept and put into the service's outbox in one more round trip.
 // The relay publishes them.
@@ -16,6 +16,37 @@
 // REQUESTs for one step whose RequestAll has one statement costs three, however many
 // they are. Commands for the same step of the same saga in one batch, such as a repeated
 // one, enter one after another.
+//
+// # Slow handlers
+//
+// A transaction is bounded by time, [Config].Budget, 500 ms by default. It gets as many
+// commands as fit by what their handlers took of late; a handler of which nothing is known
+// begins with one. When the budget is spent, what is entered and not begun leaves the barrier
+// as if it had never been there and goes into the next transaction, so that what is done
+// is committed and answered first. A set is one call and is not divided: sets grow while they
+// take less than half of the budget, and are halved when they take more than all of it.
+//
+// Up to [Config].Workers transactions, 4 by default, run side by side, never two with the same
+// saga. A command whose handler takes as long as the budget has a transaction of its own, and
+// one worker is kept free of these. Where a handler outruns the budget beside other commands,
+// its context ends, what it did is rolled back, and it is begun again by itself.
+//
+// A handler has [Config].Limit for one command, 30 s by default. Then its context ends, what it
+// did is rolled back, and the command is answered with retry and the problem
+// urn:problem:saga:time-limit; the orchestrator asks again. A handler that does not look at its
+// context cannot be ended: it is waited for, and if it ends well it is done. Where a command
+// comes again because its handler outlasts the step's timeout, the log has a warning.
+//
+// # Other systems
+//
+// A handler may call another system, and its transaction is open meanwhile: it holds a
+// connection of the pool, its row locks, and a worker. While a command is alone in its
+// transaction, idle_in_transaction_session_timeout is 10 s above the limit, whatever the pool
+// says. The bounds on one statement, statement_timeout and lock_timeout, are the pool's: raise
+// them with the limit where one statement may take that long. Give the call ctx, and the command's Key as its idempotency
+// key: handlers are begun again after an error, a crash or the end of their time, and what they
+// did elsewhere is not rolled back. Where calls take long, write a row and make the call from
+// a worker of your own, or have the saga wait for a signal.
 //
 // # The barrier
 //

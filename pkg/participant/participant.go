@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
@@ -19,6 +20,7 @@ type Participant struct {
 	cfg     Config
 	barrier barrier
 	outbox  outbox.Schema
+	pace    *pace
 	log     *zap.Logger
 }
 
@@ -27,13 +29,12 @@ func New(cfg Config) (*Participant, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	if cfg.Log == nil {
-		cfg.Log = zap.NewNop()
-	}
+	cfg = cfg.complete()
 	return &Participant{
 		cfg:     cfg,
 		barrier: newBarrier(cfg.Schema),
 		outbox:  outbox.In(cfg.Schema),
+		pace:    newPace(cfg.Budget),
 		log:     cfg.Log.With(zap.String("participant", cfg.Name)),
 	}, nil
 }
@@ -42,7 +43,7 @@ func New(cfg Config) (*Participant, error) {
 func (p *Participant) Run(ctx context.Context) error {
 	return inbox.Run(ctx, inbox.Config{
 		Name: p.cfg.Name, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle,
-		MaxBatch: p.cfg.MaxBatch, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
+		MaxBatch: p.cfg.MaxBatch, Workers: p.cfg.Workers, Key: sagaOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
 	})
 }
 
@@ -53,8 +54,13 @@ func (p *Participant) handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.
 	if len(tasks) == 0 {
 		return rejections, nil
 	}
-	b := batch{Participant: p, tx: tx, queue: &pgx.Batch{}}
-	for _, round := range rounds(tasks) {
+	b := batch{Participant: p, tx: tx, queue: &pgx.Batch{}, begun: time.Now()}
+	todo, err := b.sift(tasks)
+	if err != nil {
+		return nil, err
+	}
+	b.alone = len(todo) == 1
+	for _, round := range rounds(todo) {
 		if err := b.perform(ctx, round); err != nil {
 			return nil, err
 		}
@@ -62,8 +68,16 @@ func (p *Participant) handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.
 	if err := b.reply(ctx, tasks); err != nil {
 		return nil, err
 	}
+	for _, t := range tasks {
+		if t.off {
+			rejections = append(rejections, inbox.Rejection{Index: t.index, Later: true})
+		}
+	}
 	return rejections, nil
 }
+
+// sagaOf is what must not be worked on twice at the same time.
+func sagaOf(d inbox.Delivery) string { return d.Headers[protocol.HeaderSagaID] }
 
 // decode reads the commands and brings them into the order of their sagas, each
 // saga's in the order of arrival: two instances whose handlers meet at rows of a saga
@@ -75,7 +89,7 @@ func (p *Participant) decode(deliveries []inbox.Delivery) (tasks []*task, reject
 			rejections = append(rejections, inbox.Rejection{Index: i, Reason: err.Error()})
 			continue
 		}
-		tasks = append(tasks, &task{cmd: cmd})
+		tasks = append(tasks, &task{cmd: cmd, index: i})
 	}
 	slices.SortStableFunc(tasks, func(a, b *task) int { return bytes.Compare(a.cmd.SagaID[:], b.cmd.SagaID[:]) })
 	return tasks, rejections

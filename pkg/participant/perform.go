@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +25,11 @@ type batch struct {
 	queue *pgx.Batch
 	// dirty: a handler has run since the savepoint was set.
 	dirty bool
+	begun time.Time
+	// alone: there is one command to carry out, and no other waits for it.
+	alone bool
+	// worked: a command was decided. off: one was put off.
+	worked, off bool
 }
 
 // One savepoint at a time stands before the handler that runs. Without parameters two
@@ -38,11 +44,22 @@ const (
 // perform carries out the commands of one round. An error is no command's own: the
 // whole batch has to be repeated.
 func (b *batch) perform(ctx context.Context, round []*task) error {
+	if b.off || b.over() {
+		b.putOff(round)
+		return nil
+	}
+	if b.alone {
+		// A handler may wait for another system meanwhile.
+		b.queue.Queue(patienceSQL, (b.cfg.Limit + patience).Milliseconds())
+	}
 	b.barrier.enter(b.queue, round)
 	b.queue.Queue(setSavepoint)
 	b.dirty = false
 	if err := b.send(ctx); err != nil {
 		return fmt.Errorf("enter the barrier with %d commands (safe to repeat the transaction): %w", len(round), err)
+	}
+	for _, t := range round {
+		b.asked(t)
 	}
 	for _, set := range b.sets(round) {
 		if err := b.carryOut(ctx, set); err != nil {
@@ -59,14 +76,21 @@ func (b *batch) carryOut(ctx context.Context, set []*task) error {
 	if len(set) == 0 {
 		return nil
 	}
+	if b.over() {
+		b.putOff(set)
+		return nil
+	}
 	if b.dirty {
 		if _, err := b.tx.Exec(ctx, renewSavepoint); err != nil {
 			return fmt.Errorf("set a savepoint: %w", err)
 		}
 	}
 	b.dirty = true
-	results, why := b.work(ctx, b.tx, set)
-	if why != nil {
+	results, why := b.timed(ctx, set)
+	switch {
+	case isOutOfTime(why):
+		return b.outOfTime(ctx, set, why)
+	case why != nil:
 		return b.failed(ctx, set, why)
 	}
 	rest, why := b.answers(ctx, set, results)
@@ -111,6 +135,7 @@ func (b *batch) answers(ctx context.Context, set []*task, results []Result) (res
 			rest = append(rest, t)
 		}
 		if why == nil {
+			b.worked = true
 			continue
 		}
 		if no == nil && b.ofTheBatch(ctx, why) {
@@ -125,6 +150,7 @@ func (b *batch) answers(ctx context.Context, set []*task, results []Result) (res
 
 // no answers a command that was not carried out.
 func (b *batch) no(t *task, why error) error {
+	b.worked = true
 	var no *refusal
 	if errors.As(why, &no) {
 		return t.answer(protocol.Reply{Outcome: saga.OutcomeFailed, Problem: no.problem})
@@ -153,17 +179,21 @@ func (b *batch) ofTheBatch(ctx context.Context, err error) bool {
 }
 
 // reply puts the answers into the outbox, in the order of the commands.
-func (b *batch) reply(ctx context.Context, tasks []*task) error {
-	messages := make([]outbox.Message, len(tasks))
-	for i, t := range tasks {
-		messages[i] = t.reply
+func (b *batch) reply(ctx context.Context, tasks []*task) (err error) {
+	var messages []outbox.Message
+	for _, t := range tasks {
+		if !t.off {
+			messages = append(messages, t.reply)
+		}
 	}
-	err := b.outbox.Append(ctx, queued{b.queue}, messages...)
-	if err == nil {
+	if len(messages) > 0 {
+		err = b.outbox.Append(ctx, queued{b.queue}, messages...)
+	}
+	if err == nil && b.queue.Len() > 0 {
 		err = b.send(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("leave the barrier and reply to %d commands (safe to repeat the transaction): %w", len(tasks), err)
+		return fmt.Errorf("leave the barrier and reply to %d commands (safe to repeat the transaction): %w", len(messages), err)
 	}
 	return nil
 }

@@ -22,6 +22,13 @@ func (r *refusal) Error() string { return "refused: " + r.problem.Title }
 // may hold anything, so only its kind leaves the service.
 func technical(err error) protocol.Reply {
 	kind := "error"
+	var limit *limitError
+	if errors.As(err, &limit) {
+		return protocol.Reply{Outcome: saga.OutcomeRetry, Problem: saga.Problem{
+			Type: "urn:problem:saga:time-limit", Title: "The handler did not end within its limit, nothing was changed",
+			Detail: "the limit is " + limit.limit.String(),
+		}}
+	}
 	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, errPanic):

@@ -19,8 +19,12 @@ type Command = protocol.Command
 // Step is how a service carries out one step of a saga. For each operation there is a
 // handler for one command, or one for all that a batch brings, which costs a fraction
 // where many come: [All]. Handlers do their work through tx alone, one at a time, and
-// must not end it; ctx ends with the transaction. They return nil, [Refuse], or an
-// error that says: try again later.
+// must not end it. They return nil, [Refuse], or an error that says: try again later.
+//
+// Handlers are called from several goroutines, see [Config].Workers. ctx ends when the time is
+// over: after the transaction's [Config].Budget (500 ms) where other commands share it, and
+// the handler is begun again by itself; then after [Config].Limit (30 s), and the command is
+// answered that it should come again. Hand ctx on to whatever is called.
 //
 // A bound on a statement belongs into the settings of the pool's connections
 // (statement_timeout, lock_timeout): a context that ends during a statement costs

@@ -14,8 +14,12 @@ import (
 // task is one command of a batch and what becomes of it.
 type task struct {
 	cmd Command
+	// index is its place in the batch.
+	index int
 	// run: the barrier wants the handler to run.
-	run     bool
+	run bool
+	// off: it is left to a later transaction.
+	off     bool
 	outcome saga.Outcome
 	// reply is the message that says the outcome.
 	reply outbox.Message

@@ -13,34 +13,36 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-// poolSize is enough for a consumer; the reservation service adds its requests'.
-const poolSize = 8
+// spare are the connections beside those of the workers.
+const spare = 4
 
 // taskCommands is the participant's one task, as its readiness names it.
 const taskCommands = "commands"
 
-// prefetch is how many deliveries wait in the process: two batches.
+// prefetch is how many deliveries wait in the process: two batches. So many slow commands
+// have to wait before a fast one behind them is not delivered.
 const prefetch = 200
 
 // ServeParticipant runs one participant with one step until ctx is done. Its
 // database holds the given line beside the outbox, the inbox and the barrier.
-func ServeParticipant(ctx context.Context, s Settings, name, step string, work participant.Step, line sagasql.Line) error {
+func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step string, work participant.Step, line sagasql.Line) error {
 	log, err := app.Logger(s.LogLevel, s.LogFormat)
 	if err != nil {
 		return err
 	}
 	log = log.Named(name)
-	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, poolSize)
+	pool, err := app.OpenHandlersPool(ctx, s.DatabaseURL, name, int32(s.Workers+spare), s.Limit) //nolint:gosec // few
 	if err != nil {
 		return err
 	}
 	defer app.ClosePools(pool)
 	all := tasks.New(name, taskCommands)
 	p, err := participant.New(participant.Config{
-		Name:   name,
-		DB:     pool,
-		Open:   open(s.AMQPURL, name, rabbit.CommandTopology(step), protocol.CommandQueue(step)),
-		Steps:  map[string]participant.Step{step: work},
+		Name:    name,
+		DB:      pool,
+		Open:    open(s.AMQPURL, name, rabbit.CommandTopology(step), protocol.CommandQueue(step)),
+		Steps:   map[string]participant.Step{step: work},
+		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
 		Report: all.Of(taskCommands),
 		Log:    log,
 	})

@@ -51,6 +51,12 @@ func settings(t *testing.T, db *pgxpool.Pool, vhost string) sample.Settings {
 	}
 }
 
+func handlers(s sample.Settings) sample.ParticipantSettings {
+	all := sample.DefaultParticipantSettings()
+	all.Settings = s
+	return all
+}
+
 // daemon runs until the test ends and must stop without an error.
 func daemon(t *testing.T, serve func(context.Context) error) {
 	t.Helper()
@@ -84,13 +90,33 @@ func publish(t *testing.T, vhost string, m outbox.Message) {
 	})
 }
 
+// Each bound of the handlers is a setting, and a pool cuts off no statement within the limit.
+func TestHandlerSettings(t *testing.T) {
+	t.Parallel()
+	s := handlers(settings(t, testenv.Database(t), "amqp://guest:guest@127.0.0.1:5672/"))
+	require.NoError(t, s.Validate())
+	s.Workers, s.Budget, s.Limit = 65, 0, -1
+	err := s.Validate()
+	for _, name := range []string{"HANDLER_WORKERS is 65", "HANDLER_BUDGET is 0s", "HANDLER_LIMIT is -1ns"} {
+		require.ErrorContains(t, err, name)
+	}
+	for limit, want := range map[time.Duration]string{time.Second: "30s", 2 * time.Minute: "2min"} {
+		pool, err := app.OpenHandlersPool(t.Context(), s.DatabaseURL, "test", 1, limit)
+		require.NoError(t, err)
+		var value string
+		require.NoError(t, pool.QueryRow(t.Context(), `SHOW statement_timeout`).Scan(&value))
+		pool.Close()
+		require.Equal(t, want, value)
+	}
+}
+
 // From an empty database to a reply in the outbox, over the real broker.
 func TestHotelDaemon(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t), testenv.Vhost(t)
 	s := settings(t, db, vhost)
 	daemon(t, func(ctx context.Context) error {
-		return sample.ServeParticipant(ctx, s, "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+		return sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
 	})
 	ctx := context.Background()
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
@@ -217,7 +243,9 @@ func TestDaemonWaitsForItsDatabase(t *testing.T) {
 		ctx, stop := context.WithCancel(context.Background())
 		s := sample.Settings{DatabaseURL: address, AMQPURL: "amqp://127.0.0.1:1/", LogLevel: "error", HealthAddr: freeAddr(t)}
 		ended := make(chan error, 1)
-		go func() { ended <- sample.ServeParticipant(ctx, s, "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel) }()
+		go func() {
+			ended <- sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+		}()
 		eventually(t, name+": alive", func() bool { return alive(s.HealthAddr) })
 		require.Error(t, app.CheckHealth(ctx, s.HealthAddr), "%s: not ready", name)
 		require.Empty(t, ended, "%s: it gave up by itself", name)
@@ -249,7 +277,7 @@ func TestDaemonMigratesAgainAfterALostConnection(t *testing.T) {
 	_, err = other.Exec(ctx, sagasql.Query("", "migration/lock.sql"))
 	require.NoError(t, err)
 	daemon(t, func(ctx context.Context) error {
-		return sample.ServeParticipant(ctx, s, "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+		return sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
 	})
 	eventually(t, "the daemon waits for the other migration", func() bool {
 		var waiting bool
@@ -290,7 +318,7 @@ func TestAServiceThatMayNotMigrate(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t), testenv.Vhost(t)
 	serve := func(as *pgxpool.Pool) error {
-		return sample.ServeParticipant(t.Context(), settings(t, as, vhost), "payment", payment.StepName, payment.Step(), sagasql.Payment)
+		return sample.ServeParticipant(t.Context(), handlers(settings(t, as, vhost)), "payment", payment.StepName, payment.Step(), sagasql.Payment)
 	}
 	_, as := testenv.Login(t, db)
 	err := serve(as)

@@ -3,9 +3,11 @@ package sample
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
+	"go.example/saga/pkg/participant"
 )
 
 // Settings are those of every daemon of the sample.
@@ -37,6 +39,42 @@ func (s *Settings) RequireBroker() error {
 		return config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
 	}
 	return nil
+}
+
+// ParticipantSettings are those of a daemon that carries out commands.
+type ParticipantSettings struct {
+	Settings `yaml:",inline"`
+	// Workers is how many transactions run side by side.
+	Workers int `yaml:"handler_workers" env:"HANDLER_WORKERS"`
+	// Budget bounds the work of one transaction.
+	Budget time.Duration `yaml:"handler_budget" env:"HANDLER_BUDGET"`
+	// Limit bounds the handler for one command.
+	Limit time.Duration `yaml:"handler_limit" env:"HANDLER_LIMIT"`
+}
+
+// maxWorkers have a connection each; a database has a hundred.
+const maxWorkers = 64
+
+// DefaultParticipantSettings are those of the library.
+func DefaultParticipantSettings() ParticipantSettings {
+	return ParticipantSettings{
+		Workers: participant.DefaultWorkers, Budget: participant.DefaultBudget, Limit: participant.DefaultLimit,
+	}
+}
+
+// Validate implements [config.Validator].
+func (s *ParticipantSettings) Validate() error {
+	errs := []error{s.Settings.Validate()}
+	if s.Workers < 1 || s.Workers > maxWorkers {
+		errs = append(errs, fmt.Errorf("HANDLER_WORKERS is %d, want 1 to %d", s.Workers, maxWorkers))
+	}
+	if s.Budget <= 0 {
+		errs = append(errs, fmt.Errorf("HANDLER_BUDGET is %s, want more than 0, as 500ms", s.Budget))
+	}
+	if s.Limit <= 0 {
+		errs = append(errs, fmt.Errorf("HANDLER_LIMIT is %s, want more than 0, as 30s", s.Limit))
+	}
+	return errors.Join(errs...)
 }
 
 // ReservationSettings are those of the reservation service.

@@ -24,13 +24,18 @@ Percent-encode special characters in passwords.
 It creates or updates its tables first. A role that may not do so needs none of that
 where ` + "`migrate`" + ` was run before, see docs/roles.md.`
 
+const handlerHelp = `
+
+HANDLER_WORKERS (4) transactions run side by side. HANDLER_BUDGET (500ms) bounds the work
+of one of them, HANDLER_LIMIT (30s) one command.`
+
 // Participant is the command of a service that carries out one step of the saga. Its
 // database holds the line's tables beside those that every participant has.
 func Participant(name, short, step string, work participant.Step, line sagasql.Line) *cobra.Command {
 	root := &cobra.Command{Use: name, Short: short, Example: "  " + name + " serve"}
 	root.AddCommand(
-		Serve(name, "Carry out the commands of the saga", short+"."+settingsHelp, func(ctx context.Context, file string) error {
-			var settings sample.Settings
+		Serve(name, "Carry out the commands of the saga", short+"."+settingsHelp+handlerHelp, func(ctx context.Context, file string) error {
+			settings := sample.DefaultParticipantSettings()
 			if err := errors.Join(config.Load(file, &settings), settings.RequireBroker()); err != nil {
 				return cli.Usagef("%w", err)
 			}

@@ -105,6 +105,9 @@ func (d delivered) Ack() error {
 	return nil
 }
 
+// AckOnly implements [inbox.Batch].
+func (d delivered) AckOnly(int) error { return d.Ack() }
+
 // Receive implements [inbox.Source].
 func (s *Service) Receive(ctx context.Context, _ int) (inbox.Batch, error) {
 	select {

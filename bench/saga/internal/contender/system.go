@@ -111,9 +111,19 @@ type told struct {
 // Ack implements [inbox.Batch]. It is called after the commit.
 func (t told) Ack() error {
 	for _, d := range t.Deliveries() {
-		if event, err := protocol.DecodeEvent(d); err == nil { // else it was set aside
-			t.endings.end(event.BusinessKey)
-		}
+		t.tell(d)
 	}
 	return t.Batch.Ack()
+}
+
+// AckOnly implements [inbox.Batch].
+func (t told) AckOnly(place int) error {
+	t.tell(t.Deliveries()[place])
+	return t.Batch.AckOnly(place)
+}
+
+func (t told) tell(d inbox.Delivery) {
+	if event, err := protocol.DecodeEvent(d); err == nil { // else it was set aside
+		t.endings.end(event.BusinessKey)
+	}
 }

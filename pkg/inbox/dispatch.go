@@ -1,0 +1,276 @@
+package inbox
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// stagger is for how long a transaction keeps others from beginning beside it. Work that is
+// done within it is done in one transaction after another, and what comes meanwhile shares
+// the next commit; only slower work has more than one worker.
+const stagger = 50 * time.Millisecond
+
+// feed is one session as the source of deliveries.
+type feed struct {
+	end      context.CancelCauseFunc // of the session
+	progress bool                    // something was acknowledged; under the dispatcher's lock
+}
+
+// item is a delivery that waits for its turn or is in hand.
+type item struct {
+	Delivery
+	key   string
+	feed  *feed
+	batch *received
+	place int
+	taken bool
+}
+
+// received is a batch as it came. What implements Batch need not be comparable.
+type received struct{ Batch }
+
+// hand is what one transaction is given.
+type hand struct {
+	items []*item
+	begun time.Time
+	slow  bool // it may take longer than the budget
+}
+
+// dispatcher hands out the deliveries of all sessions to the workers. It outlives sessions,
+// so that work goes on while the broker is away, and what comes again of it waits for it.
+type dispatcher struct {
+	*consumer
+	workers sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting []*item // in the order of arrival
+	busy    map[string]bool
+	hands   map[*hand]bool
+	serial  uint64
+	// hungry: a worker has looked through what waits and found nothing for it.
+	hungry  bool
+	changed chan struct{} // is closed with each change, and made anew
+}
+
+func newDispatcher(c *consumer) *dispatcher {
+	return &dispatcher{consumer: c, busy: map[string]bool{}, hands: map[*hand]bool{}, changed: make(chan struct{})}
+}
+
+// start begins the workers. They end with ctx, after what they have in hand, which ends
+// with work at the latest.
+func (d *dispatcher) start(ctx, work context.Context) {
+	for range d.Workers {
+		d.workers.Go(func() {
+			for h := d.take(ctx); h != nil; h = d.take(ctx) {
+				d.carryOut(work, h)
+			}
+		})
+	}
+}
+
+// change tells everybody who waits to look again.
+func (d *dispatcher) change() {
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// serve takes deliveries from a session while there is a worker for them, until it ends.
+// What piles up meanwhile comes as one batch.
+func (d *dispatcher) serve(ctx context.Context, source Source, f *feed) error {
+	for {
+		d.mu.Lock()
+		hungry, changed := d.hungry, d.changed
+		d.mu.Unlock()
+		if !hungry {
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		batch, err := source.Receive(ctx, d.MaxBatch)
+		if err != nil {
+			return cmp.Or(context.Cause(ctx), fmt.Errorf("receive from %w: %w", ErrBroker, err))
+		}
+		d.enter(f, batch)
+	}
+}
+
+// enter puts a batch into the row of those who wait.
+func (d *dispatcher) enter(f *feed, batch Batch) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	whole := &received{batch}
+	for place, delivery := range batch.Deliveries() {
+		d.serial++
+		delivery.serial = d.serial
+		it := &item{Delivery: delivery, feed: f, batch: whole, place: place}
+		if d.Key != nil {
+			it.key = d.Key(delivery)
+		}
+		d.waiting = append(d.waiting, it)
+	}
+	d.hungry = false
+	d.change()
+}
+
+// leave forgets what waits of a session that has ended: it comes again.
+func (d *dispatcher) leave(f *feed) (progress bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.feed == f })
+	return f.progress
+}
+
+// take waits for work; nil at the end of ctx.
+func (d *dispatcher) take(ctx context.Context) *hand {
+	for ctx.Err() == nil {
+		h, pause, changed := d.pick(time.Now())
+		if h != nil {
+			return h
+		}
+		over := (<-chan time.Time)(nil)
+		stop := func() bool { return true }
+		if pause > 0 {
+			timer := time.NewTimer(pause)
+			over, stop = timer.C, timer.Stop
+		}
+		select {
+		case <-over:
+		case <-changed:
+		case <-ctx.Done():
+		}
+		stop()
+	}
+	return nil
+}
+
+// pick takes what one transaction is to do: in the order of arrival, at most MaxBatch, what
+// fits into the budget. What does not fit by itself is taken alone, and one worker is kept
+// for the rest.
+func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	slow := 0
+	for other := range d.hands {
+		pause = max(pause, other.begun.Add(stagger).Sub(now))
+		if other.slow {
+			slow++
+		}
+	}
+	if pause > 0 {
+		return nil, pause, d.changed
+	}
+	h = &hand{begun: now}
+	d.fill(h, slow < max(1, d.Workers-1))
+	if len(h.items) == 0 {
+		if !d.hungry {
+			d.hungry = true
+			d.change()
+		}
+		return nil, 0, d.changed
+	}
+	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.taken })
+	d.hands[h] = true
+	return h, 0, nil
+}
+
+func (d *dispatcher) fill(h *hand, slowToo bool) {
+	passed, spent := map[string]bool{}, time.Duration(0)
+	for _, it := range d.waiting {
+		if len(h.items) == d.MaxBatch {
+			break
+		}
+		if it.key != "" && (d.busy[it.key] || passed[it.key]) {
+			continue
+		}
+		cost := d.cost(it.Delivery)
+		alone := cost >= d.Budget
+		if alone && (len(h.items) > 0 || !slowToo) {
+			passed[it.key] = true
+			continue
+		}
+		if !alone && spent+cost > d.Budget {
+			break
+		}
+		spent += cost
+		it.taken = true
+		h.items = append(h.items, it)
+		if alone {
+			h.slow = true
+			break
+		}
+	}
+	for _, it := range h.items {
+		if it.key != "" {
+			d.busy[it.key] = true
+		}
+	}
+}
+
+func (d *dispatcher) cost(delivery Delivery) time.Duration {
+	if d.Cost == nil {
+		return 0
+	}
+	return d.Cost(delivery)
+}
+
+// carryOut does what is in hand and acknowledges it. An error ends the sessions that it
+// came from.
+func (d *dispatcher) carryOut(ctx context.Context, h *hand) {
+	deliveries := make([]Delivery, len(h.items))
+	for i, it := range h.items {
+		deliveries[i] = it.Delivery
+	}
+	err := d.process(ctx, deliveries)
+	later := d.later.take(deliveries)
+	if err != nil {
+		err = fmt.Errorf("process a batch, it will be delivered again: %w", err)
+	} else if err = acknowledge(slices.DeleteFunc(slices.Clone(h.items), func(it *item) bool { return later[it.serial] })); err != nil {
+		err = fmt.Errorf("acknowledge a processed batch to %w, it will be delivered again: %w", ErrBroker, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, it := range h.items {
+		delete(d.busy, it.key)
+		if err != nil {
+			it.feed.end(err)
+			continue
+		}
+		it.feed.progress = true
+		if later[it.serial] {
+			it.taken = false
+			d.waiting = append(d.waiting, it)
+		}
+	}
+	slices.SortStableFunc(d.waiting, func(a, b *item) int { return cmp.Compare(a.serial, b.serial) })
+	delete(d.hands, h)
+	d.change()
+}
+
+// acknowledge confirms what is done, whole batches at once.
+func acknowledge(items []*item) error {
+	done := map[*received][]int{}
+	for _, it := range items {
+		done[it.batch] = append(done[it.batch], it.place)
+	}
+	for batch, places := range done {
+		if len(places) == len(batch.Deliveries()) {
+			if err := batch.Ack(); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, place := range places {
+			if err := batch.AckOnly(place); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
