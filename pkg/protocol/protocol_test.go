@@ -182,7 +182,7 @@ func TestEventRoundTrip(t *testing.T) {
 func TestEventsOfAParkedSaga(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []saga.ParkReason{
-		saga.ParkExhausted, saga.ParkRefused, saga.ParkUnavailable, saga.ParkContradiction, saga.ParkUnsignalled, saga.ParkCondition,
+		saga.ParkExhausted, saga.ParkRefused, saga.ParkUnavailable, saga.ParkUndeliverable, saga.ParkContradiction, saga.ParkUnsignalled, saga.ParkCondition,
 	} {
 		st := sampleState(t)
 		st.Status = saga.StatusParked

@@ -46,6 +46,11 @@
 //     pause, as another attempt, because a late retry of an old one must not hasten the
 //     new one. When such pauses have added up to the policy's RetryFor, the participant
 //     is unavailable, and the saga goes on as if the attempts were spent. See [Retried].
+//     No attempt is spent on a command that was not seen to be published for its whole
+//     time: a [Timer] says what is known of that. Until the command is published the
+//     same attempt waits on, with the reason in its [Held]; then its time runs. What
+//     cannot be published and is not tried any more parks the saga as undeliverable.
+//     Delays, signals and the deadline are not held up.
 //  4. A compensation may not fail, nor may a confirmation. It is repeated under its
 //     own budget; then the saga is PARKED and says so. A refusal of it uses up an
 //     attempt.

@@ -1,6 +1,10 @@
 package saga
 
-import "go.example/saga/pkg/jsonmap"
+import (
+	"time"
+
+	"go.example/saga/pkg/jsonmap"
+)
 
 // Event is what can happen to a running saga: [Reply], [Timer], [Signalled] or
 // [Action].
@@ -53,8 +57,17 @@ type Reply struct {
 	MessageID string
 }
 
-// Timer says that WakeAt may have come. One that comes early changes nothing.
-type Timer struct{}
+// Timer says that WakeAt may have come, and what is known of the commands that the saga
+// has sent last. One that comes early changes nothing.
+type Timer struct {
+	// Held is why they are not all published; empty where they are, or where nobody can
+	// tell.
+	Held string
+	// Undeliverable says that nobody tries any more to publish what they wait for.
+	Undeliverable bool
+	// Published is when it was first seen that they are; zero for long ago.
+	Published time.Time
+}
 
 // Signalled is what somebody outside says to a signal step. One that comes before
 // its step is reached is kept for it.

@@ -61,7 +61,12 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 			require.False(t, c.state.WakeAt().IsZero(), "nothing is timed")
 			c.now = c.state.WakeAt()
 		}
-		return c.step(saga.Timer{})
+		return c.step(c.timer(d))
+	case "rests":
+		if until := c.timer(d).Rests(c.def, c.state, c.now); !until.IsZero() {
+			return fmt.Sprintf("  until +%s\n", until.Sub(epoch))
+		}
+		return "  there is something to decide\n"
 	case "reply":
 		return c.step(c.reply(t, d))
 	case "signal":
@@ -87,6 +92,24 @@ func (c *conversation) step(e saga.Event) string {
 	tr := saga.Step(c.def, c.state, e, c.now)
 	c.state = tr.Next
 	return c.tell(tr)
+}
+
+// timer reads «timer [held=WHY] [dead] [published=AFTER]».
+func (c *conversation) timer(d *datadriven.TestData) saga.Timer {
+	timer := saga.Timer{Undeliverable: d.HasArg("dead")}
+	for _, arg := range d.CmdArgs {
+		switch arg.Key {
+		case "held":
+			timer.Held = strings.ReplaceAll(arg.Vals[0], "_", " ")
+		case "published":
+			after, err := time.ParseDuration(arg.Vals[0])
+			if err != nil {
+				panic(err)
+			}
+			timer.Published = epoch.Add(after)
+		}
+	}
+	return timer
 }
 
 // reply reads «reply STEP OPERATION OUTCOME [attempt=N]»; the input is the output
@@ -191,6 +214,8 @@ func (c *conversation) tellWaits(b *strings.Builder, s saga.State) {
 		switch {
 		case step.Park != "":
 			fmt.Fprintf(b, "  park  %s: %s\n", step.Name, step.Park)
+		case step.Held.Reason != "":
+			fmt.Fprintf(b, "  held  %s %s since +%s: %s; until +%s\n", step.Operation(), step.Name, step.Held.Since.Sub(epoch), step.Held.Reason, step.WakeAt.Sub(epoch))
 		case !step.WakeAt.IsZero():
 			fmt.Fprintf(b, "  wait  for %s %s until +%s\n", step.Operation(), step.Name, step.WakeAt.Sub(epoch))
 		}

@@ -156,8 +156,9 @@ func (m *machine) later(i int, r Reply) {
 		return
 	case r.Outcome == OutcomeFailed:
 		pause = policy.Retry.delay(s.Attempt, spread)
+		s.Retried.Attempt = s.Attempt
 	case s.Retried.Attempt == s.Attempt:
-		m.ignore(Duplicate, "the attempt is known to have been answered retry")
+		m.ignore(Duplicate, "the attempt is known to have been answered")
 		return
 	default:
 		if pause = policy.after(*s, spread); pause == 0 {
@@ -168,5 +169,5 @@ func (m *machine) later(i int, r Reply) {
 		s.Retried = Retried{Times: s.Retried.Times + 1, For: s.Retried.For + pause, Attempt: s.Attempt}
 	}
 	m.advance(because("to be sent again after the backoff", r.Problem.String()))
-	s.WakeAt = m.now.Add(pause)
+	s.WakeAt, s.Held = m.now.Add(pause), Held{}
 }

@@ -73,6 +73,15 @@ type StepState struct {
 	Park ParkReason
 	// Retried counts the answers retry to the operation under way.
 	Retried Retried
+	// Held is why the attempt under way is not waited for yet: its command has not been
+	// published. Empty where it has, as far as is known.
+	Held Held
+}
+
+// Held is what keeps a command from being published, and since when that is known.
+type Held struct {
+	Reason string
+	Since  time.Time
 }
 
 // Retried is what answers retry have cost so far. It counts what was waited because of
@@ -83,8 +92,8 @@ type Retried struct {
 	Times int
 	// For is what the pauses after them add up to.
 	For time.Duration
-	// Attempt is the last one that was. It is the one under way until the command is
-	// sent again.
+	// Attempt is the last one that was answered, with retry or with a refusal of what may
+	// not be refused. It is the one under way until the command is sent again.
 	Attempt int
 }
 
@@ -170,6 +179,8 @@ const (
 	// ParkUnavailable: the participant kept answering retry for as long as the policy
 	// grants.
 	ParkUnavailable ParkReason = "unavailable"
+	// ParkUndeliverable: the command cannot be published, and nobody tries any more.
+	ParkUndeliverable ParkReason = "undeliverable"
 	// ParkContradiction: two replies to one operation cannot both be true.
 	ParkContradiction ParkReason = "contradictory replies"
 	// ParkUnsignalled: nobody signalled in time, and the definition says to park.

@@ -24,7 +24,7 @@ func Step(def Definition, s State, e Event, now time.Time) Transition {
 	case Reply:
 		m.reply(e)
 	case Timer:
-		m.timer()
+		m.timer(e)
 	case Signalled:
 		m.signal(e)
 	case Action:
@@ -82,7 +82,7 @@ func (m *machine) set(i int, status StepStatus) {
 func (m *machine) send(i, attempt int) {
 	d, s := m.def.Steps[i], &m.s.Steps[i]
 	op := s.Operation()
-	s.Attempt, s.Park = attempt, ""
+	s.Attempt, s.Park, s.Held = attempt, "", Held{}
 	if attempt == 1 {
 		s.Retried = Retried{} // those were answers to another operation
 	}
@@ -117,7 +117,7 @@ func (m *machine) park(i int, reason ParkReason, detail string) {
 	if m.s.Steps[i].Park == "" && !m.emits(EventParked) { // two steps may park at once
 		m.effects = append(m.effects, EmitEvent{Kind: EventParked})
 	}
-	m.s.Steps[i].Park, m.s.Steps[i].WakeAt = reason, time.Time{}
+	m.s.Steps[i].Park, m.s.Steps[i].WakeAt, m.s.Steps[i].Held = reason, time.Time{}, Held{}
 	m.s.Paused = false // it stands still anyway
 	m.s.Status = StatusParked
 }

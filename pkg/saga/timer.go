@@ -5,7 +5,7 @@ import "time"
 // timer acts on every step whose time has come, and on the saga's deadline. A timer
 // that was read before the saga moved on finds WakeAt later, or nothing to wait for,
 // and changes nothing.
-func (m *machine) timer() {
+func (m *machine) timer(t Timer) {
 	m.entry.Kind = KindTimer
 	switch wake := m.s.WakeAt(); {
 	case m.s.Status.Terminal():
@@ -17,12 +17,12 @@ func (m *machine) timer() {
 	case wake.IsZero() || m.now.Before(wake):
 		m.ignore(Late, "the timer came before its time")
 	default:
-		m.fire()
+		m.fire(t)
 		m.proceed()
 	}
 }
 
-func (m *machine) fire() {
+func (m *machine) fire(t Timer) {
 	if m.due(m.s.Deadline) {
 		m.s.Deadline = time.Time{}
 		if !m.noWayBack() {
@@ -34,17 +34,18 @@ func (m *machine) fire() {
 	}
 	var again []int
 	for i, s := range m.s.Steps {
-		if !m.due(s.WakeAt) {
+		if !m.due(s.WakeAt) || m.rests(i, t) {
 			continue
 		}
-		if m.entry.Step == "" { // the entry is about the first
-			m.entry.Step, m.entry.Operation, m.entry.Attempt = s.Name, s.Operation(), s.Attempt
-		}
+		m.about(i)
 		if m.hasAttempts(i) {
 			again = append(again, i)
 			continue
 		}
 		m.over(i)
+	}
+	if m.entry.Disposition == "" && len(again) == 0 {
+		m.ignore(Late, "the commands are waited for as before")
 	}
 	// What is over may have turned the saga back or parked it: then nothing is sent again.
 	if len(again) == 0 || m.s.ParkReason() != "" || (m.s.Failure != nil && m.s.Status != StatusAborting) {

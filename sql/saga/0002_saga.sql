@@ -20,6 +20,7 @@ CREATE TABLE public.saga (
     deadline           timestamptz,
     wake_at            timestamptz,
     look_at            timestamptz,
+    sent_xact          xid8,
     started_at         timestamptz NOT NULL,
     updated_at         timestamptz NOT NULL,
     ended_at           timestamptz,
@@ -46,7 +47,7 @@ COMMENT ON COLUMN public.saga.status IS 'STARTED (going forward), COMPLETED, ABO
 COMMENT ON COLUMN public.saga.paused IS 'Begins nothing until an operator resumes it.';
 COMMENT ON COLUMN public.saga.current_step IS 'The steps under way or parked, for people.';
 COMMENT ON COLUMN public.saga.step_status IS 'Step name to STARTED, SUCCEEDED, FAILED, CONFIRMING, CONFIRMED, COMPENSATING, COMPENSATED, SKIPPED or OMITTED. A step that is missing was never begun.';
-COMMENT ON COLUMN public.saga.waiting IS 'The steps under way or parked: step name to {"operation", "attempt", "wake_at", "park", "retried": {"times", "for", "attempt"}}, retried being the answers retry so far, what was waited because of them and the attempt that was answered so last. What does not apply is left out.';
+COMMENT ON COLUMN public.saga.waiting IS 'The steps under way or parked: step name to {"operation", "attempt", "wake_at", "park", "retried": {"times", "for", "attempt"}, "held": {"reason", "since"}}, held being why its command is not published, retried being the answers retry so far, what was waited because of them and the attempt that was answered so last. What does not apply is left out.';
 COMMENT ON COLUMN public.saga.payload IS 'What the saga was started with. It never changes.';
 COMMENT ON COLUMN public.saga.outputs IS 'Step name to what its reply or signal brought.';
 COMMENT ON COLUMN public.saga.signals IS 'Signals that came before their step: step name to {"refused", "output", "reason", "who"}. NULL means none.';
@@ -57,6 +58,7 @@ COMMENT ON COLUMN public.saga.version IS 'Number of history rows; every change i
 COMMENT ON COLUMN public.saga.deadline IS 'When it turns back if it still goes forward. NULL means never.';
 COMMENT ON COLUMN public.saga.wake_at IS 'When the orchestrator acts by itself if nothing comes.';
 COMMENT ON COLUMN public.saga.look_at IS 'When the orchestrator looks at wake_at, never later than that; infinity if it was PARKED or paused at the last look, NULL when it has ended.';
+COMMENT ON COLUMN public.saga.sent_xact IS 'The transaction that has sent its last messages. In the outbox they are of one aggregate: when this one is published, all before are.';
 COMMENT ON COLUMN public.saga.started_at IS 'When it was started.';
 COMMENT ON COLUMN public.saga.updated_at IS 'When the last event was applied or recorded.';
 COMMENT ON COLUMN public.saga.ended_at IS 'When it became COMPLETED, ABORTED or KILLED.';

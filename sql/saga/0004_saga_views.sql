@@ -46,6 +46,8 @@ CROSS JOIN LATERAL (
                    WHEN NOT wait.known ? 'attempt'   THEN (step.plan ->> 'kind') || ' ' || (step.plan ->> 'name')
                    ELSE (wait.known ->> 'operation') || ' ' || (step.plan ->> 'name')
                        || ', attempt ' || (wait.known ->> 'attempt')
+                       || coalesce(', ' || (wait.known #>> '{held,reason}'), '')
+                       || coalesce(', answered retry ' || nullif(wait.known #>> '{retried,times}', '0') || ' times', '')
                END, '; ' ORDER BY step.ordinal) AS waits
         FROM jsonb_array_elements(d.spec -> 'steps') WITH ORDINALITY AS step (plan, ordinal)
         CROSS JOIN LATERAL (SELECT s.waiting -> (step.plan ->> 'name') AS known) AS wait
@@ -60,7 +62,7 @@ COMMENT ON COLUMN public.saga_overview.type IS 'Name of its definition.';
 COMMENT ON COLUMN public.saga_overview.business_key IS 'The key it was started under, NULL if none.';
 COMMENT ON COLUMN public.saga_overview.status IS 'STARTED, COMPLETED, ABORTING, ABORTED, PARKED or KILLED.';
 COMMENT ON COLUMN public.saga_overview.steps IS 'Every step of the plan in order, with a mark.';
-COMMENT ON COLUMN public.saga_overview.waits_for IS 'The commands that wait for their replies, the signals and delays, and what an operator has to decide; NULL when it waits for nothing.';
+COMMENT ON COLUMN public.saga_overview.waits_for IS 'The commands that wait for their replies, or to be published, the signals and delays, and what an operator has to decide; NULL when it waits for nothing.';
 COMMENT ON COLUMN public.saga_overview.next_wake IS 'When the orchestrator acts by itself, to the second; NULL when it will not.';
 COMMENT ON COLUMN public.saga_overview.age IS 'From the start until the end, or until now.';
 COMMENT ON COLUMN public.saga_overview.reason IS 'That it is paused, why it is parked, or why it goes or went back.';
@@ -74,20 +76,26 @@ SELECT o.id,
        o.steps,
        o.waits_for,
        CASE WHEN o.status = 'PARKED' THEN o.reason || ': an operator has to decide'
+            WHEN held.reason IS NOT NULL THEN held.reason
             ELSE 'overdue: its timer was due at ' || o.next_wake || ', is an orchestrator running?'
        END AS why,
-       date_trunc('second', now() - CASE WHEN o.status = 'PARKED' THEN s.updated_at ELSE s.wake_at END) AS since
+       date_trunc('second', now() - CASE WHEN o.status = 'PARKED' THEN s.updated_at
+                                         ELSE coalesce(held.since, s.wake_at) END) AS since
 FROM public.saga_overview o
 JOIN public.saga s ON s.id = o.id
+CROSS JOIN LATERAL (
+    SELECT min(w.value #>> '{held,reason}') AS reason, min((w.value #>> '{held,since}')::timestamptz) AS since
+    FROM jsonb_each(s.waiting) AS w
+) AS held
 WHERE s.look_at IS NOT NULL
   -- Orchestrators sweep at least every half second; ten times that is no accident.
-  AND (s.status = 'PARKED' OR s.wake_at < now() - interval '5 seconds');
+  AND (s.status = 'PARKED' OR held.reason IS NOT NULL OR s.wake_at < now() - interval '5 seconds');
 
-COMMENT ON VIEW public.saga_stuck IS 'Sagas that need somebody: parked, or overdue because no orchestrator looks after them.';
+COMMENT ON VIEW public.saga_stuck IS 'Sagas that need somebody: parked, overdue because no orchestrator looks after them, or waiting for a command to be published.';
 COMMENT ON COLUMN public.saga_stuck.id IS 'saga.id.';
 COMMENT ON COLUMN public.saga_stuck.type IS 'Name of its definition.';
 COMMENT ON COLUMN public.saga_stuck.business_key IS 'The key it was started under.';
-COMMENT ON COLUMN public.saga_stuck.status IS 'PARKED, or STARTED or ABORTING when overdue.';
+COMMENT ON COLUMN public.saga_stuck.status IS 'PARKED, or STARTED or ABORTING when overdue or held up.';
 COMMENT ON COLUMN public.saga_stuck.steps IS 'As in saga_overview.';
 COMMENT ON COLUMN public.saga_stuck.waits_for IS 'As in saga_overview; when PARKED, also what was waited for last.';
 COMMENT ON COLUMN public.saga_stuck.why IS 'What is wrong.';

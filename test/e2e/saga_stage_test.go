@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -35,6 +36,9 @@ type stage struct {
 	post   *post
 	actors map[string]*actor // by step
 	id     saga.ID
+	// relay starts the relay, relayStops stops the one that runs.
+	relay      func() (stop func())
+	relayStops func()
 }
 
 // set makes a stage for sagas of the definition. Everybody says yes until told
@@ -89,22 +93,27 @@ func (s *stage) daemons() {
 	r := relay.DefaultSettings()
 	r.DatabaseURLs = config.Secret(s.roles.URL(s, s.sagas, "saga_relay") + " " + s.roles.URL(s, s.deeds, "saga_relay"))
 	r.AMQPURL, r.LogLevel = config.Secret(s.url), "error"
-	s.run("relay", func(ctx context.Context) error { return relay.Run(ctx, r) })
+	s.relay = func() (stop func()) {
+		return s.run("relay", func(ctx context.Context) error { return relay.Run(ctx, r) })
+	}
+	s.relayStops = s.relay()
 	o := orchestrator.DefaultSettings()
 	o.DatabaseURL, o.AMQPURL = config.Secret(s.roles.URL(s, s.sagas, "saga_orchestrator")), config.Secret(s.url)
 	o.ReplyQueue, o.LogLevel = sorted, "error"
 	s.run("orchestrator", func(ctx context.Context) error { return orchestrator.Run(ctx, o) })
 }
 
-// run works until the test ends.
-func (s *stage) run(name string, work func(context.Context) error) {
-	ctx, stop := context.WithCancel(context.Background())
+// run works until the test ends, or stop is called.
+func (s *stage) run(name string, work func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- work(ctx) }()
-	s.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		assert.NoError(s, <-done, name)
 	})
+	s.Cleanup(stop)
+	return stop
 }
 
 // begin starts the saga the way a service does.

@@ -107,7 +107,9 @@ func (w *world) hearMore(s int) {
 func (w *world) arrive(s, id int) {
 	m := w.services[s].row(id)
 	w.checkOrder(s, id)
-	m.stored = true
+	if !m.stored {
+		m.stored, m.storedAt = true, w.now
+	}
 	w.deliver(m.note)
 }
 

@@ -48,6 +48,9 @@ func (w *world) checkGivenUp(a *applied, failure *saga.Failure) {
 	}
 	step := stepOf(failure.Step)
 	f, policy := &w.facts[a.note.saga][step], w.def.Steps[step].Request
+	if failure.Class == saga.FailureUnknown {
+		w.checkWaited(a, step, request, f.sent[request])
+	}
 	switch silent := f.sent[request] - f.retried[request]; {
 	case failure.Class == saga.FailureUnknown && silent < policy.Retry.Attempts:
 		w.fail(invUnknown, "step %s was given up after %d attempts", failure.Step, silent)

@@ -17,6 +17,9 @@ func (w *world) checkSent(a *applied, c *saga.SendCommand) {
 	} else if !same(f.payload[op], c.Payload) || !same(f.outputs[op], c.Outputs) {
 		w.fail(invIdentity, "%s %s: attempt %d says something else than the first", c.Operation, c.Step, c.Attempt)
 	}
+	if c.Attempt > 1 {
+		w.checkWaited(a, step, op, c.Attempt-1)
+	}
 	f.sent[op] = c.Attempt
 	if a.note.kind == aVerb && a.note.verb == saga.RetryNow {
 		f.paused[op] = 0

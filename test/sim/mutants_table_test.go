@@ -2,12 +2,13 @@ package sim_test
 
 // The files that mistakes are made in.
 const (
-	coreAction  = "pkg/saga/action.go"
-	coreBackoff = "pkg/saga/backoff.go"
-	coreMigrate = "pkg/saga/migrate.go"
-	coreOrder   = "pkg/saga/order.go"
-	coreProceed = "pkg/saga/proceed.go"
-	coreReply   = "pkg/saga/reply.go"
+	coreAction      = "pkg/saga/action.go"
+	coreBackoff     = "pkg/saga/backoff.go"
+	corePublication = "pkg/saga/publication.go"
+	coreMigrate     = "pkg/saga/migrate.go"
+	coreOrder       = "pkg/saga/order.go"
+	coreProceed     = "pkg/saga/proceed.go"
+	coreReply       = "pkg/saga/reply.go"
 
 	coreStep    = "pkg/saga/step.go"
 	coreTimer   = "pkg/saga/timer.go"
@@ -46,6 +47,14 @@ var mutants = []mutant{
 	{
 		"silence uses up the time for answers retry", coreTimer,
 		"m.send(i, m.s.Steps[i].Attempt+1)", "m.s.Steps[i].Retried.For += time.Hour\n\t\tm.send(i, m.s.Steps[i].Attempt+1)",
+	},
+	{
+		"an attempt is spent while the relay is away", corePublication,
+		"return now.Add(heldLook), !t.Undeliverable && s.Held.Reason == t.Held", "return time.Time{}, true",
+	},
+	{
+		"an attempt's time runs from its sending", corePublication,
+		"return from.Add(d.policy(op).wait(s, spread(id, d.Name, op, s.Attempt))), s.Held.Reason == \"\"", "return from.Add(0 * d.policy(op).wait(s, spread(id, d.Name, op, s.Attempt))), s.Held.Reason == \"\"",
 	},
 	{
 		"an unknown pivot is compensated", coreStep,

@@ -34,6 +34,10 @@ func (w *world) apply(t *tx, n note) {
 	if t.read[n.saga] != 0 {
 		before = t.done[t.last[n.saga]].tr.Next
 	}
+	w.follow(&before)
+	if n.kind == aTimer && w.rests(&before, n) {
+		return
+	}
 	tr, ok := w.decide(before, n)
 	if !ok {
 		return
@@ -48,6 +52,9 @@ func (w *world) apply(t *tx, n note) {
 // decide asks the core. A saga that does not fit the other version keeps its own.
 func (w *world) decide(s saga.State, n note) (tr saga.Transition, ok bool) {
 	w.follow(&s)
+	if n.kind == aTimer {
+		return saga.Step(w.def, s, w.timerOf(n.saga), w.clock()), true
+	}
 	if n.kind != aMove {
 		return saga.Step(w.def, s, n.event(), w.clock()), true
 	}

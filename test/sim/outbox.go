@@ -47,6 +47,8 @@ type message struct {
 	sent   bool // published, and the database does not know what became of it
 	passed bool // by the position
 	known  bool // by the database to be published
+
+	storedAt, knownAt time.Duration // since when
 }
 
 // position is a place in the log as the relay saves it: a window between two

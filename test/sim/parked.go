@@ -32,7 +32,7 @@ func (w *world) savePosition(s int, progress *written) (blocked []string) {
 			m.park = ""
 			o.parked--
 		}
-		m.known, m.sent = true, false
+		m.known, m.knownAt, m.sent = true, w.now, false
 	}
 	for id := 1; o.parked > 0 && len(progress.Recovered) > 0 && id <= len(o.log); id++ {
 		if m := o.row(id); m.park == desk.Retry && slices.Contains(progress.Recovered, w.destination(m)) {
@@ -64,7 +64,7 @@ func (w *world) advance(s int, to position) {
 		switch {
 		case m.park != "":
 		case m.stored:
-			m.known = true
+			m.known, m.knownAt = true, w.now
 		default:
 			w.failRelay(s, invLost, "the position passes message %d, which is neither published nor parked", id)
 		}

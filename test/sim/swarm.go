@@ -25,6 +25,7 @@ type swarm struct {
 	early      odds // a timer that is no longer meant fires
 	lying      odds // it says the opposite as well
 	silent     bool // replies do not say which attempt they answer
+	untold     bool // timers are not told what has become of the commands
 	meddling   int  // how many verbs the operator says
 	signalling int  // how often each signal comes
 	horizon    time.Duration
@@ -54,6 +55,7 @@ func (w *world) drawSwarm() {
 	w.swarm.page = 1 + w.below(3)
 	w.swarm.lying = odds(max(0, 8*(w.below(8)-4)))
 	w.swarm.silent = w.below(8) == 7
+	w.swarm.untold = w.below(2) == 1
 	w.swarm.meddling = max(0, w.below(8)-3)
 	w.swarm.signalling = w.below(3)
 	w.swarm.horizon = time.Duration(16+8*w.below(16)) * time.Millisecond

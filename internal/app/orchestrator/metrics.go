@@ -26,6 +26,8 @@ const (
 var (
 	descRunning = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "running_sagas"),
 		"Sagas that have not ended, by status; paused ones have the status PAUSED. Counted every 15 s.", []string{"type", "status"}, nil)
+	descHeld = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "held_sagas"),
+		"Sagas that wait for a command to be published: for the relay, or behind a parked message. Counted every 15 s.", []string{"type"}, nil)
 	descOverdue = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "overdue_seconds"),
 		"For how long the most overdue timer has waited; 0 when none is overdue. Looked at every 15 s.", nil, nil)
 )
@@ -135,6 +137,7 @@ func (m *meter) look(ctx context.Context) {
 // Describe implements [prometheus.Collector].
 func (m *meter) Describe(descs chan<- *prometheus.Desc) {
 	descs <- descRunning
+	descs <- descHeld
 	descs <- descOverdue
 }
 
@@ -143,6 +146,7 @@ func (m *meter) Collect(metrics chan<- prometheus.Metric) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var overdue float64
+	held := map[string]int{}
 	for _, c := range m.last {
 		status := string(c.Status)
 		if c.Paused {
@@ -150,6 +154,10 @@ func (m *meter) Collect(metrics chan<- prometheus.Metric) {
 		}
 		metrics <- prometheus.MustNewConstMetric(descRunning, prometheus.GaugeValue, float64(c.Count), c.Type, status)
 		overdue = max(overdue, c.Overdue.Seconds())
+		held[c.Type] += c.Held
+	}
+	for name, count := range held {
+		metrics <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(count), name)
 	}
 	metrics <- prometheus.MustNewConstMetric(descOverdue, prometheus.GaugeValue, overdue)
 }

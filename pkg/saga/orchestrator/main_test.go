@@ -81,11 +81,17 @@ func (b *bench) start(n int) []saga.ID {
 // overdue makes the timers of all running sagas due.
 func (b *bench) overdue() { b.dueAt(`now() - interval '1 second'`) }
 
-// dueAt sets the timers of all running sagas.
+// dueAt sets the timers of all running sagas, of whose commands nothing is known: no relay
+// serves the bench's outbox.
 func (b *bench) dueAt(when string) {
-	b.exec(`UPDATE saga SET wake_at = t.at, look_at = t.at,
+	b.exec(`UPDATE saga SET wake_at = t.at, look_at = t.at, sent_xact = NULL,
 			waiting = (SELECT jsonb_object_agg(w.key, w.value || jsonb_build_object('wake_at', t.at)) FROM jsonb_each(waiting) AS w)
 		FROM (SELECT ` + when + ` AS at) AS t WHERE wake_at IS NOT NULL`)
+}
+
+// relayAt lets the bench's outbox be served, by a relay that has published everything.
+func (b *bench) relayAt() {
+	b.exec(`UPDATE outbox_position SET settled = pg_current_snapshot(), written_in = outbox_database()`)
 }
 
 // attempts counts the sagas that wait for the answer to such an attempt.

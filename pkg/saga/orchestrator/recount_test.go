@@ -35,7 +35,7 @@ func TestNoWaitOutlastsItsLengthWhenTheClockGoesBack(t *testing.T) {
 	b := setup(t)
 	b.start(recountedAtOnce + 200)
 	soonDue := b.start(1)[0]
-	b.exec(`UPDATE saga SET wake_at = now() + interval '300 milliseconds', look_at = now(), waiting = jsonb_set(waiting, '{hotel,wake_at}',
+	b.exec(`UPDATE saga SET sent_xact = NULL, wake_at = now() + interval '300 milliseconds', look_at = now(), waiting = jsonb_set(waiting, '{hotel,wake_at}',
 		to_jsonb(now() + interval '300 milliseconds')) WHERE id = $1`, uuid.UUID(soonDue))
 	b.exec(`UPDATE saga SET deadline = now() + interval '2 hours'`)
 	b.clockBack("1 hour")

@@ -38,6 +38,8 @@ type sweeper struct {
 	failures int
 	// recountAt is when to look for sagas of the future again.
 	recountAt time.Time
+	// seen is when messages were first seen to be published.
+	seen sagapg.Published
 }
 
 type postponed struct {
@@ -84,15 +86,23 @@ func (s *sweeper) fire(ctx context.Context, except []saga.ID) (ids []saga.ID, er
 		}
 		_ = tx.Rollback(ctx) // does nothing after the commit
 	}()
-	due, now, err := s.Store.Due(ctx, tx, s.limit, except)
+	due, now, err := s.Store.Due(ctx, tx, s.limit, except, &s.seen)
 	if err != nil {
 		return nil, err
 	}
 	b := newBatch(due, now)
 	var fired []saga.Transition
-	for _, id := range b.order {
-		t, _ := b.apply(id, saga.Timer{})
+	resting := map[saga.ID]time.Time{}
+	for _, l := range due {
+		if until := l.Timer.Rests(l.Definition, l.State, now); !until.IsZero() {
+			resting[l.State.ID] = until
+			continue
+		}
+		t, _ := b.apply(l.State.ID, l.Timer)
 		fired = append(fired, t)
+	}
+	if err := s.Store.Rest(ctx, tx, resting); err != nil {
+		return b.order, err
 	}
 	if err := s.Store.Save(ctx, tx, b.changes()); err != nil {
 		return b.order, err

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
 )
 
 const (
@@ -98,7 +99,7 @@ func TestReplyWhileATimerIsApplied(t *testing.T) {
 	b.overdue()
 	handled := make(chan error, 1)
 	require.NoError(t, pgx.BeginFunc(b.ctx, b.db, func(tx pgx.Tx) error {
-		due, now, err := b.store.Due(b.ctx, tx, 10, nil)
+		due, now, err := b.store.Due(b.ctx, tx, 10, nil, &sagapg.Published{})
 		require.NoError(t, err)
 		require.Len(t, due, 1)
 		reply := b.answer(id, "hotel", saga.Request, saga.OutcomeSucceeded)

@@ -16,7 +16,7 @@ import (
 func (b *bench) due(limit int, except ...saga.ID) (ids []saga.ID) {
 	b.Helper()
 	require.NoError(b, b.tx(func(tx pgx.Tx) error {
-		loaded, now, err := b.store.Due(b.ctx, tx, limit, except)
+		loaded, now, err := b.store.Due(b.ctx, tx, limit, except, &sagapg.Published{})
 		if err != nil {
 			return err
 		}

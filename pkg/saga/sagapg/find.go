@@ -71,7 +71,7 @@ var (
 		saga.FailureRefused, saga.FailureUnknown, saga.FailureUnavailable, saga.FailureUnsignalled, saga.FailureCondition, saga.FailureDeadline, saga.FailureAborted,
 	}
 	parkReasons = []saga.ParkReason{
-		saga.ParkExhausted, saga.ParkRefused, saga.ParkUnavailable, saga.ParkContradiction, saga.ParkUnsignalled, saga.ParkCondition,
+		saga.ParkExhausted, saga.ParkRefused, saga.ParkUnavailable, saga.ParkUndeliverable, saga.ParkContradiction, saga.ParkUnsignalled, saga.ParkCondition,
 	}
 )
 

@@ -71,7 +71,7 @@ func (b *bench) refused(db sagapg.DB, id saga.ID, hidden string) {
 			return pgx.BeginFunc(ctx, db.(pgxBeginner), func(tx pgx.Tx) error { _, _, err := store.Load(ctx, tx, []saga.ID{id}); return err })
 		},
 		"Due": func() error {
-			return pgx.BeginFunc(ctx, db.(pgxBeginner), func(tx pgx.Tx) error { _, _, err := store.Due(ctx, tx, 10, nil); return err })
+			return pgx.BeginFunc(ctx, db.(pgxBeginner), func(tx pgx.Tx) error { _, _, err := store.Due(ctx, tx, 10, nil, &sagapg.Published{}); return err })
 		},
 		"Start": func() error {
 			return pgx.BeginFunc(ctx, db.(pgxBeginner), func(tx pgx.Tx) error {

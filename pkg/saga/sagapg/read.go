@@ -25,6 +25,9 @@ func (e *SagaError) Unwrap() error { return e.Err }
 type Loaded struct {
 	State      saga.State
 	Definition saga.Definition
+	// Timer is the event for a saga that [Store.Due] has found.
+	Timer saga.Timer
+	sent  sending
 }
 
 // Load locks the sagas, in id order, until the transaction ends, and returns those
@@ -42,12 +45,40 @@ const postponedAtOnce = 1000
 
 // Due locks at most limit running sagas whose WakeAt has come, the longest due
 // first, but not those in except nor those that another transaction has locked. On
-// the way it puts off when others are looked at, whose timers were moved since. The
-// rest is as with [Store.Load].
-func (s *Store) Due(ctx context.Context, tx pgx.Tx, limit int, except []saga.ID) ([]Loaded, time.Time, error) {
+// the way it puts off when others are looked at, whose timers were moved since, and
+// notes in seen how far the relay is. The rest is as with [Store.Load].
+func (s *Store) Due(ctx context.Context, tx pgx.Tx, limit int, except []saga.ID, seen *Published) ([]Loaded, time.Time, error) {
 	batch := &pgx.Batch{}
 	batch.Queue(s.query("postpone"), postponedAtOnce)
-	return s.read(ctx, tx, batch, "due", limit, uuids(except))
+	var settled []string
+	batch.Queue(s.query("settled")).QueryRow(func(row pgx.Row) error { return row.Scan(&settled) })
+	loaded, now, err := s.read(ctx, tx, batch, "due", limit, uuids(except))
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if err := seen.note(settled, now); err != nil {
+		return nil, time.Time{}, err
+	}
+	for i := range loaded {
+		loaded[i].Timer = seen.timer(loaded[i].sent, now)
+	}
+	return loaded, now, nil
+}
+
+// Rest leaves the sagas, which this transaction has locked, alone until the given times,
+// without a word in their history: nothing happened to them.
+func (s *Store) Rest(ctx context.Context, tx pgx.Tx, until map[saga.ID]time.Time) error {
+	if len(until) == 0 {
+		return nil
+	}
+	ids, times := make([]saga.ID, 0, len(until)), make([]time.Time, 0, len(until))
+	for id, at := range until {
+		ids, times = append(ids, id), append(times, at)
+	}
+	if _, err := tx.Exec(ctx, s.query("rest"), uuids(ids), times); err != nil {
+		return fmt.Errorf("leave %d sagas alone for a while: %w", len(ids), err)
+	}
+	return nil
 }
 
 // NextWake returns how long it is, by the database's clock, until [Store.Due] has
@@ -69,7 +100,7 @@ func (s *Store) read(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, query str
 	var read []readRow
 	var now time.Time
 	batch.Queue(s.query(query), args...).Query(func(rows pgx.Rows) (err error) {
-		read, err = pgx.CollectRows(rows, scan)
+		read, err = pgx.CollectRows(rows, scan(query == "due"))
 		return err
 	})
 	batch.Queue(s.query("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
@@ -97,6 +128,7 @@ func (r readRow) assemble(def saga.Definition) (Loaded, error) {
 		w := r.waiting[step.Name]
 		r.state.Steps[i] = saga.StepState{
 			Name: step.Name, Status: r.stepStatus[step.Name], Attempt: w.Attempt, WakeAt: w.WakeAt, Park: w.Park,
+			Held:    saga.Held{Reason: w.Held.Reason, Since: w.Held.Since},
 			Retried: saga.Retried{Times: w.Retried.Times, For: time.Duration(w.Retried.For), Attempt: w.Retried.Attempt},
 		}
 		delete(r.stepStatus, step.Name)
@@ -105,7 +137,7 @@ func (r readRow) assemble(def saga.Definition) (Loaded, error) {
 	if len(r.stepStatus) > 0 || len(r.waiting) > 0 {
 		return Loaded{}, fmt.Errorf("step_status or waiting names steps that definition %s version %d does not have", def.Name, def.Version)
 	}
-	return Loaded{State: r.state, Definition: def}, nil
+	return Loaded{State: r.state, Definition: def, sent: r.sent}, nil
 }
 
 // uuids are as pgx sends them fastest: a uuid.UUID goes by its text, twenty times as slow.

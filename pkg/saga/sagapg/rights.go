@@ -14,6 +14,8 @@ var (
 		{On: "saga_history", Privileges: "INSERT"},
 		{On: "saga_definition", Privileges: "SELECT"},
 		{On: "saga_hidden", Privileges: "EXECUTE"},
+		{On: "saga_sent", Privileges: "EXECUTE"},
+		{On: "saga_settled", Privileges: "EXECUTE"},
 		{On: "outbox", Privileges: "INSERT"},
 		{On: "outbox_headers_fit", Privileges: "EXECUTE"},
 		{On: "outbox_keeps_number", Privileges: "EXECUTE"},

@@ -29,6 +29,8 @@ type sagaRow struct {
 	WakeAt            *time.Time                 `json:"wake_at,omitempty"`
 	UpdatedAt         time.Time                  `json:"updated_at"`
 	EndedAt           *time.Time                 `json:"ended_at,omitempty"`
+	// Sends says that messages go out with it.
+	Sends bool `json:"sends,omitempty"`
 	// OverVersion is the version that an update replaces.
 	OverVersion int64 `json:"over_version,omitempty"`
 }

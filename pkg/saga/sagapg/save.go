@@ -80,6 +80,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, changes []Change, messages
 	for i, change := range changes {
 		states[i], ids[i] = toSagaRow(change[len(change)-1].Next), change[0].Next.ID
 		states[i].OverVersion = change[0].Next.Version - 1
+		states[i].Sends = slices.ContainsFunc(change, func(t saga.Transition) bool { return len(t.Effects) > 0 })
 		for _, transition := range change {
 			history = append(history, toHistoryRow(transition))
 		}

@@ -18,32 +18,40 @@ type readRow struct {
 	state      saga.State
 	stepStatus map[string]saga.StepStatus
 	waiting    map[string]waiting
+	sent       sending
 }
 
 // readJSON holds the columns of jsonb as they were read.
 type readJSON struct{ stepStatus, waiting, payload, outputs, signals, failure []byte }
 
-// scan reads the columns of load.sql and due.sql.
-func scan(row pgx.CollectableRow) (readRow, error) {
-	var (
-		r                 readRow
-		j                 readJSON
-		id                uuid.UUID
-		businessKey       *string
-		deadline, endedAt *time.Time
-	)
-	s := &r.state
-	err := row.Scan(&id, &s.Type, &s.DefinitionVersion, &s.Status, &s.Paused, &j.stepStatus, &j.waiting, &j.payload, &j.outputs,
-		&j.signals, &j.failure, &businessKey, &s.Version, &deadline, &s.StartedAt, &s.UpdatedAt, &endedAt)
-	if err != nil {
-		return readRow{}, err
+// scan reads the columns of load.sql, and those that due.sql has besides.
+func scan(due bool) pgx.RowToFunc[readRow] {
+	return func(row pgx.CollectableRow) (readRow, error) {
+		var (
+			r                 readRow
+			j                 readJSON
+			id                uuid.UUID
+			businessKey       *string
+			deadline, endedAt *time.Time
+		)
+		s := &r.state
+		into := []any{
+			&id, &s.Type, &s.DefinitionVersion, &s.Status, &s.Paused, &j.stepStatus, &j.waiting, &j.payload, &j.outputs,
+			&j.signals, &j.failure, &businessKey, &s.Version, &deadline, &s.StartedAt, &s.UpdatedAt, &endedAt,
+		}
+		if due {
+			into = append(into, &r.sent.xact, &r.sent.shard, &r.sent.held, &r.sent.dead)
+		}
+		if err := row.Scan(into...); err != nil {
+			return readRow{}, err
+		}
+		s.ID, s.BusinessKey = saga.ID(id), value(businessKey)
+		s.Deadline, s.EndedAt = value(deadline), value(endedAt)
+		if err := r.parse(j); err != nil {
+			return readRow{}, &SagaError{s.ID, err}
+		}
+		return r, nil
 	}
-	s.ID, s.BusinessKey = saga.ID(id), value(businessKey)
-	s.Deadline, s.EndedAt = value(deadline), value(endedAt)
-	if err := r.parse(j); err != nil {
-		return readRow{}, &SagaError{s.ID, err}
-	}
-	return r, nil
 }
 
 func (r *readRow) parse(j readJSON) (err error) {

@@ -15,6 +15,13 @@ type waiting struct {
 	WakeAt    time.Time       `json:"wake_at,omitzero"`
 	Park      saga.ParkReason `json:"park,omitempty"`
 	Retried   retried         `json:"retried,omitzero"`
+	Held      held            `json:"held,omitzero"`
+}
+
+// held is saga.Held as the column holds it.
+type held struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
 }
 
 // retried is saga.Retried as the column holds it.
@@ -35,6 +42,9 @@ func toWaiting(s saga.State) (waits map[string]waiting, names []string) {
 		w := waiting{
 			Operation: step.Operation(), Attempt: step.Attempt, Park: step.Park,
 			Retried: retried{Times: step.Retried.Times, For: duration(step.Retried.For), Attempt: step.Retried.Attempt},
+		}
+		if step.Held.Reason != "" {
+			w.Held = held{Reason: step.Held.Reason, Since: stamp(step.Held.Since)}
 		}
 		if !step.WakeAt.IsZero() {
 			w.WakeAt = stamp(step.WakeAt)

@@ -16,10 +16,11 @@ SET definition_version = n.definition_version, status = n.status, paused = n.pau
                        THEN least(n.wake_at, n.updated_at + (n.wake_at - n.updated_at) / 2)
                    WHEN s.look_at <= n.updated_at THEN coalesce(n.wake_at, 'infinity')
                    ELSE s.look_at END,
-    updated_at = n.updated_at, ended_at = n.ended_at
+    updated_at = n.updated_at, ended_at = n.ended_at,
+    sent_xact = CASE WHEN n.sends THEN pg_current_xact_id() ELSE s.sent_xact END
 FROM jsonb_to_recordset($1::text::jsonb) AS n (
     id uuid, over_version bigint, definition_version integer, status text, paused boolean, current_step text,
     step_status jsonb, waiting jsonb, outputs jsonb, signals jsonb, failure jsonb, park_reason text, version bigint,
-    deadline timestamptz, wake_at timestamptz, updated_at timestamptz, ended_at timestamptz)
+    deadline timestamptz, wake_at timestamptz, updated_at timestamptz, ended_at timestamptz, sends boolean)
 WHERE s.id = ANY ($2::uuid[]) AND s.id = n.id AND s.version = n.over_version
 RETURNING s.id

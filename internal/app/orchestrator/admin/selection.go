@@ -18,7 +18,7 @@ type Selection struct {
 	Key           string    `query:"key" json:"key,omitempty" maxLength:"255" doc:"Only the saga with this business key; needs the type."`
 	Step          string    `query:"step" json:"step,omitempty" maxLength:"255" doc:"Only sagas in which this step is under way or parked."`
 	Failure       string    `query:"failure" json:"failure,omitempty" enum:"refused,unknown,unavailable,unsignalled,condition,deadline,aborted" doc:"Only what goes or went back because of this."`
-	ParkReason    string    `query:"parkReason" json:"parkReason,omitempty" enum:"attempts spent,refused,unavailable,contradictory replies,not signalled,condition failed" doc:"Only what is parked because of this."`
+	ParkReason    string    `query:"parkReason" json:"parkReason,omitempty" enum:"attempts spent,refused,unavailable,undeliverable,contradictory replies,not signalled,condition failed" doc:"Only what is parked because of this."`
 	StartedBefore time.Time `query:"startedBefore" json:"startedBefore,omitzero" doc:"Only sagas started then or before."`
 	StartedAfter  time.Time `query:"startedAfter" json:"startedAfter,omitzero" doc:"Only sagas started then or after."`
 	Stuck         bool      `query:"stuck" json:"stuck,omitempty" doc:"Only sagas that need somebody: parked or overdue."`
