@@ -3,7 +3,9 @@ LINT := go tool -modfile=tools/go.mod golangci-lint
 DAEMONS := relay orchestrator reservation hotel payment
 FUZZTIME ?= 20s
 # A test that hangs must say where before a machine's patience ends.
-TESTFLAGS ?= -race -timeout=15m
+# Some packages mostly wait, for leases and pauses: two more than there are processors
+# run side by side, or the processors wait with them.
+TESTFLAGS ?= -race -timeout=15m -p=$$(($$(getconf _NPROCESSORS_ONLN) + 2))
 # The long run of the relay: so many rows by so many writers, and so many kills.
 ROWS ?= 1000000
 WRITERS ?= 16

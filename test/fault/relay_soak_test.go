@@ -17,13 +17,13 @@ import (
 // ROWS, WRITERS and KILLS in the environment make it a long run: `make soak`.
 func TestRelayUnderKills(t *testing.T) {
 	t.Parallel()
-	soak(t, number(t, "ROWS", 20_000), number(t, "WRITERS", 16), number(t, "KILLS", 5))
+	soak(t, number(t, "ROWS", 10_000), number(t, "WRITERS", 16), number(t, "KILLS", 5))
 }
 
 // Who is not disturbed repeats nothing.
 func TestRelayUndisturbedRepeatsNothing(t *testing.T) {
 	t.Parallel()
-	soak(t, 10_000, 16, 0)
+	soak(t, 5_000, 16, 0)
 }
 
 func number(t *testing.T, variable string, usual int) int {

@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -37,8 +38,8 @@ func TestSomebodyElsesBroker(t *testing.T) {
 
 	const database = TestPrefix + "left"
 	require.NoError(t, postgres.CreateDatabase(t.Context(), database, ""))
-	t.Run("five addresses", func(t *testing.T) {
-		for range 5 {
+	t.Run("two addresses", func(t *testing.T) {
+		for range 2 {
 			t.Setenv("AMQP_URL", forward(t, ourBroker.URL))
 			broker, err := environment{}.broker(t.Context(), false)
 			require.NoError(t, err)
@@ -202,9 +203,20 @@ func contents(t *testing.T, p *private) string {
 		rabbit_amqqueue:info_all(V, [name, messages])} || V <- lists:sort(rabbit_vhost:list_names())]}.`)
 }
 
+// evaluator does what `rabbitmqctl eval` does, and takes a fifth of its time: Erlang
+// without Elixir.
+const evaluator = `{ok, Words, _} = erl_scan:string(os:getenv("PROGRAM")), {ok, Program} = erl_parse:parse_exprs(Words),
+	case rpc:call(list_to_atom(os:getenv("RABBITMQ_NODENAME")), erl_eval, exprs, [Program, []]) of
+		{value, Value, _} -> io:format("~tp", [Value]), halt(0);
+		Error -> io:format("~tp", [Error]), halt(1)
+	end.`
+
 func evaluate(t *testing.T, p *private, program string) string {
 	t.Helper()
-	out, err := p.ctl().(ctl).command(context.Background(), "eval", program).CombinedOutput()
+	command := exec.CommandContext(context.Background(), "erl", "-noinput", "-hidden", "-boot", "start_clean",
+		"-sname", "evaluator"+rand.Text()+"@localhost", "-eval", evaluator)
+	command.Env = append(p.ctl().(ctl).command(context.Background()).Env, "PROGRAM="+program)
+	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return string(out)
 }

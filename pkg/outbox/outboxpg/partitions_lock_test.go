@@ -91,8 +91,8 @@ func TestAnOldSnapshotDropsNothing(t *testing.T) {
 // and go all the time: no insert fails and every row is read once.
 func TestNothingIsLostWhilePartitionsComeAndGo(t *testing.T) {
 	b := setup(t)
-	b.skipTo(1_999_900) // from ordinary partitions over into the reserve
-	const writers, rows = 8, 400
+	b.skipTo(1_999_900)          // from ordinary partitions over into the reserve
+	const writers, rows = 8, 150 // twice the partitions that have to be dropped below
 	config := b.pool.Config().Copy()
 	config.MaxConns = writers + 4
 	testenv.Connections(t, writers+4)

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -422,9 +424,18 @@ func (p *play) rest() {
 // Each row that is committed in a log in service is published at least once or visibly set
 // aside, and nothing else is ever shown as published: whoever inserts, copies, restores,
 // truncates, hides or crashes.
+//
+// PLAYS in the environment makes it a long run. The usual few have each act some twenty
+// times, and one play finds each sabotage below.
 func TestWhatIsCommittedIsPublished(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(16) {
+	plays := uint64(6)
+	if text := os.Getenv("PLAYS"); text != "" {
+		var err error
+		plays, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "PLAYS")
+	}
+	for seed := range plays {
 		require.NoError(t, newPlay(t, seed, "").run(80), "seed %d", seed)
 	}
 }
