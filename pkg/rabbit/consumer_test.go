@@ -123,6 +123,7 @@ func TestAckInAnyOrder(t *testing.T) {
 	declareReplies(t, url)
 	fill(t, url, 7)
 	c := consumer(t, at(url), replies, 10)
+	require.Eventually(t, func() bool { return c.Arrived() == 7 }, patience, time.Millisecond)
 	first, second, third := receive(t, c, 2), receive(t, c, 2), receive(t, c, 3)
 	require.NoError(t, first.AckOnly(1))
 	require.NoError(t, second.Ack(), "it must not acknowledge the first delivery as well")
@@ -132,7 +133,9 @@ func TestAckInAnyOrder(t *testing.T) {
 	require.NoError(t, third.AckOnly(1))
 	require.NoError(t, c.Close())
 
-	rest := receive(t, consumer(t, at(url), replies, 10), 10)
+	again := consumer(t, at(url), replies, 10)
+	require.Eventually(t, func() bool { return again.Arrived() == 3 }, patience, time.Millisecond)
+	rest := receive(t, again, 10)
 	require.Len(t, rest.Deliveries(), 3, "the first, and two of the third")
 	require.NoError(t, rest.Ack())
 	require.Eventually(t, func() bool { return depth(t, url, replies) == 0 }, patience, 50*time.Millisecond)
