@@ -30,9 +30,28 @@ type Rejection struct {
 	// Later puts the delivery off: nothing was done about it, and a later transaction gets
 	// it, before what came after it. A batch that is put off as a whole comes again at once.
 	Later bool
+	// Code is the kind of reason; empty is [Other].
+	Code Code
 	// Reason is a sentence for the operator. It must not quote the body.
 	Reason string
 }
+
+// Code is a kind of reason for which a message is set aside. There are few, because it is a
+// label of metrics; docs/operators.md says what to do about each.
+type Code string
+
+const (
+	// Undecodable messages break a rule of the protocol. They never get better.
+	Undecodable Code = "undecodable"
+	// UnknownSubject is what is about a thing that this database does not have.
+	UnknownSubject Code = "unknown"
+	// Unexpected is what has no place in the past of what it is about.
+	Unexpected Code = "unexpected"
+	// Failing messages are those whose handler fails.
+	Failing Code = "failing"
+	// Other is every other reason of a handler.
+	Other Code = "other"
+)
 
 // Config describes a consumer.
 type Config struct {

@@ -46,7 +46,7 @@ func (c *consumer) process(ctx context.Context, ds []Delivery) error {
 	}
 	// It stands alone, so the fault is its own.
 	return c.repeat(ctx, ds, func(context.Context, pgx.Tx, []Delivery) ([]Rejection, error) {
-		return []Rejection{{Index: 0, Reason: f.err.Error()}}, nil
+		return []Rejection{{Index: 0, Code: Failing, Reason: withoutValues(f.err)}}, nil
 	})
 }
 

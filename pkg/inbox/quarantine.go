@@ -1,15 +1,20 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 )
 
@@ -26,7 +31,7 @@ func (c *consumer) quarantine(ctx context.Context, tx pgx.Tx, ds []Delivery, rej
 		if r.Index < 0 || r.Index >= len(ds) {
 			return fmt.Errorf("the handler rejected delivery %d of %d", r.Index, len(ds))
 		}
-		row, err := c.row(ds[r.Index], r.Reason)
+		row, err := c.row(ds[r.Index], r.Code, r.Reason)
 		if err != nil {
 			return err
 		}
@@ -40,7 +45,7 @@ func (c *consumer) quarantine(ctx context.Context, tx pgx.Tx, ds []Delivery, rej
 
 // row is a delivery as the parameters of quarantine.sql. Only the body may hold
 // any bytes; everything else is made storable.
-func (c *consumer) row(d Delivery, reason string) ([]any, error) {
+func (c *consumer) row(d Delivery, code Code, reason string) ([]any, error) {
 	properties, headers, err := encode(d)
 	if err != nil {
 		return nil, fmt.Errorf("encode properties and headers for inbox_quarantine: %w", err)
@@ -61,10 +66,32 @@ func (c *consumer) row(d Delivery, reason string) ([]any, error) {
 		body = []byte{} // NULL would be another thing than no bytes
 	}
 	return []any{
-		c.Name, storable(d.Queue), id, storable(reason), storable(d.Exchange), storable(d.RoutingKey),
+		c.Name, storable(d.Queue), id, cmp.Or(code, Other), storable(reason), storable(d.Exchange), storable(d.RoutingKey),
 		properties, headers, body, digest(properties, headers, body),
 	}, nil
 }
+
+// withoutValues is the text of an error without the values that PostgreSQL quotes in it,
+// because they come out of the message. Names of its objects stay.
+func withoutValues(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err.Error()
+	}
+	names := []string{pg.SchemaName, pg.TableName, pg.ColumnName, pg.DataTypeName, pg.ConstraintName}
+	for _, quoted := range quotedText.FindAllString(pg.Message, -1) {
+		if !slices.Contains(names, strings.Trim(quoted, `"`)) {
+			return strings.ReplaceAll(err.Error(), pg.Message, allQuoted.ReplaceAllString(pg.Message, `"…"`))
+		}
+	}
+	return err.Error()
+}
+
+var (
+	quotedText = regexp.MustCompile(`"[^"]*("|$)`)
+	// allQuoted is from the first mark to the last, because a value may hold some.
+	allQuoted = regexp.MustCompile(`(?s)".*"`)
+)
 
 // encode falls back to the fields of the delivery, for sources that know no more.
 func encode(d Delivery) (properties, headers json.RawMessage, err error) {
@@ -117,6 +144,6 @@ func (c *consumer) report(ds []Delivery, rejections []Rejection) {
 	for _, r := range rejections {
 		d := ds[r.Index]
 		c.Log.Error("a message went to the quarantine", zap.String("message_id", d.MessageID),
-			zap.String("type", d.Type), zap.String("reason", r.Reason))
+			zap.String("type", d.Type), zap.String("code", string(cmp.Or(r.Code, Other))), zap.String("reason", r.Reason))
 	}
 }

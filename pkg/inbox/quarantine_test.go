@@ -87,3 +87,29 @@ func TestOneIDSeveralMessages(t *testing.T) {
 	require.Equal(t, 2, b.count(`SELECT deliveries FROM inbox_quarantine WHERE body = 'first'`))
 	require.Equal(t, 2, b.count(`SELECT count(*) FROM inbox_quarantine WHERE body = 'second' AND deliveries = 1`))
 }
+
+// What PostgreSQL quotes of a message is no part of the reason; names of objects are.
+func TestAReasonQuotesNoValue(t *testing.T) {
+	b := setUp(t, message("m1", `12"private"`), message("m2", "7"))
+	_, err := b.db.Exec(t.Context(), `ALTER TABLE work ADD CONSTRAINT small CHECK (number < 5)`)
+	require.NoError(t, err)
+	b.start(store)
+	b.awaitAcked(2)
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM inbox_quarantine WHERE message_id = 'm1' AND code = 'failing'
+		AND reason LIKE '%invalid input syntax for type integer: "…" (SQLSTATE 22P02)'`))
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM inbox_quarantine WHERE message_id = 'm2' AND reason LIKE '%constraint "small"%23514%'`))
+}
+
+// A message that was given up or put back and comes again waits again.
+func TestWhatComesAgainIsHeldAgain(t *testing.T) {
+	b := setUp(t, message("m", "first"))
+	b.start(func(context.Context, pgx.Tx, []inbox.Delivery) ([]inbox.Rejection, error) {
+		return []inbox.Rejection{{Code: inbox.Unexpected, Reason: "no"}}, nil
+	})
+	b.awaitAcked(1)
+	_, err := b.db.Exec(t.Context(), `UPDATE inbox_quarantine SET state = 'discarded', handled_at = now(), handled_by = 'ada', note = 'n'`)
+	require.NoError(t, err)
+	b.queue.put(message("m", "first"))
+	b.awaitAcked(2)
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM inbox_quarantine WHERE state = 'held' AND deliveries = 2 AND handled_by = 'ada'`))
+}

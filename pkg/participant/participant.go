@@ -86,7 +86,7 @@ func (p *Participant) decode(deliveries []inbox.Delivery) (tasks []*task, reject
 	for i, d := range deliveries {
 		cmd, err := protocol.DecodeCommand(d)
 		if err != nil {
-			rejections = append(rejections, inbox.Rejection{Index: i, Reason: err.Error()})
+			rejections = append(rejections, inbox.Rejection{Index: i, Code: inbox.Undecodable, Reason: err.Error()})
 			continue
 		}
 		tasks = append(tasks, &task{cmd: cmd, index: i})

@@ -8,6 +8,8 @@ CREATE TABLE public.inbox_quarantine (
     consumer         text        NOT NULL,
     queue            text        NOT NULL,
     message_id       text,
+    state            text        NOT NULL DEFAULT 'held',
+    code             text        NOT NULL,
     reason           text        NOT NULL,
     exchange         text        NOT NULL,
     routing_key      text        NOT NULL,
@@ -18,18 +20,33 @@ CREATE TABLE public.inbox_quarantine (
     deliveries       bigint      NOT NULL DEFAULT 1,
     received_at      timestamptz NOT NULL DEFAULT now(),
     last_received_at timestamptz NOT NULL DEFAULT now(),
+    handled_at       timestamptz,
+    handled_by       text,
+    note             text,
     CONSTRAINT inbox_quarantine_pkey PRIMARY KEY (id),
     -- All of the message is part of the key: another one under a used id must not be
     -- lost. Messages without an id are each kept.
     CONSTRAINT inbox_quarantine_message_key UNIQUE (consumer, message_id, message_sha256),
     CONSTRAINT inbox_quarantine_consumer_given CHECK (consumer <> ''),
+    CONSTRAINT inbox_quarantine_state_known CHECK (state IN ('held', 'retried', 'discarded')),
+    -- It is a label of metrics, so it has few values: see pkg/inbox.
+    CONSTRAINT inbox_quarantine_code_known CHECK (code IN ('undecodable', 'unknown', 'unexpected', 'failing', 'other')),
+    CONSTRAINT inbox_quarantine_handled_by_somebody CHECK (state = 'held' OR handled_at IS NOT NULL AND handled_by <> ''),
     CONSTRAINT inbox_quarantine_reason_given CHECK (reason <> ''),
     CONSTRAINT inbox_quarantine_message_id_given CHECK (message_id <> ''),
     CONSTRAINT inbox_quarantine_deliveries_positive CHECK (deliveries > 0),
     CONSTRAINT inbox_quarantine_order_of_times CHECK (last_received_at >= received_at)
 );
 
-COMMENT ON TABLE  public.inbox_quarantine IS 'Messages that a consumer could not process, with the reason and their exact bytes. Nothing deletes them but an operator.';
+-- What waits is few beside what was handled, and is looked at every few seconds.
+CREATE INDEX inbox_quarantine_held ON public.inbox_quarantine (id) WHERE state = 'held';
+
+COMMENT ON TABLE  public.inbox_quarantine IS 'Messages that a consumer could not process, with the reason and all that is needed to put them back as they were.';
+COMMENT ON COLUMN public.inbox_quarantine.state IS 'held: it waits for an operator. retried: it was put back into its queue. discarded: it was given up. One that comes again is held again.';
+COMMENT ON COLUMN public.inbox_quarantine.code IS 'Kind of the reason: undecodable, unknown, unexpected, failing, other.';
+COMMENT ON COLUMN public.inbox_quarantine.handled_at IS 'When it was retried or discarded last.';
+COMMENT ON COLUMN public.inbox_quarantine.handled_by IS 'Who retried or discarded it last.';
+COMMENT ON COLUMN public.inbox_quarantine.note IS 'Why it was retried or discarded last, in the words of who did it.';
 COMMENT ON COLUMN public.inbox_quarantine.id IS 'Number of the row, in the order of arrival.';
 COMMENT ON COLUMN public.inbox_quarantine.consumer IS 'Name of the consumer that set the message aside.';
 COMMENT ON COLUMN public.inbox_quarantine.queue IS 'Queue from which the message came, and to which it can be put back.';

@@ -191,6 +191,16 @@ func TestRightsForOneThing(t *testing.T) {
 	for _, words := range []string{"parked list", "parked retry --all --yes", "parked discard --all --note over --yes"} {
 		require.NoError(t, g.command(relaycmd.New(), "database_urls", g.roles.Pool(t, g.db, "saga_relay"), strings.Fields(words)...))
 	}
+	for _, role := range []string{"saga_orchestrator", "saga_participant", "saga_listener"} {
+		g.roles.Run(t, g.db, map[string]string{
+			"saga_orchestrator": "The orchestrator", "saga_participant": "A participant", "saga_listener": "A listener"}[role])
+		g.exec(`INSERT INTO inbox_quarantine (consumer, queue, code, reason, exchange, routing_key, properties, headers, body, message_sha256)
+			VALUES ('c', 'q', 'other', 'r', '', '', '{}', '{}', '', '')`)
+		for _, words := range []string{"list", "groups", "discard --all --note over --yes"} {
+			require.NoError(t, g.command(orchestratorcmd.New(), "database_url", g.roles.Pool(t, g.db, role),
+				append([]string{"quarantine"}, strings.Fields(words)...)...), role)
+		}
+	}
 	g.optional("saga_relay", "The relay", []optional{
 		{"RELAY_SHARDS", func(as *pgxpool.Pool) error { _, err := outboxpg.New(as, "").Reshard(t.Context(), 2); return err }},
 		{"relay status", func(as *pgxpool.Pool) error { _, err := outboxpg.New(as, "").Lag(t.Context()); return err }},

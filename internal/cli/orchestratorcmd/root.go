@@ -12,6 +12,7 @@ import (
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/orchestrator"
 	"go.example/saga/internal/cli"
+	"go.example/saga/internal/cli/quarantinecmd"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/saga/sagapg"
 	sagasql "go.example/saga/sql"
@@ -50,7 +51,8 @@ func New() *cobra.Command {
 		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list",
 	}
 	definitions.AddCommand(newDefinitionLint(), newDefinitionApply(&o), newDefinitionMigrate(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
-	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), newSaga(&o), definitions)
+	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), newSaga(&o), definitions,
+		quarantinecmd.New("orchestrator", o.quarantine))
 	return root
 }
 
@@ -63,6 +65,12 @@ func (o *options) settings() (orchestrator.Settings, error) {
 		return settings, cli.Usagef("%w", err)
 	}
 	return settings, nil
+}
+
+// quarantine is that of the orchestrator's database.
+func (o *options) quarantine() (quarantinecmd.Target, error) {
+	settings, err := o.settings()
+	return quarantinecmd.Target{Database: settings.DatabaseURL, Schema: settings.DatabaseSchema, Broker: settings.AMQPURL}, err
 }
 
 // withStore runs work with a connection to the database.

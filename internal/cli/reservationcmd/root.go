@@ -35,6 +35,7 @@ func New() *cobra.Command {
 	root.AddCommand(
 		samplecmd.Serve("reservation", "Serve the HTTP interface", serveHelp, serve),
 		samplecmd.Migrate("reservation", sample.ReservationLines...),
+		samplecmd.Quarantine("reservation"),
 		newPlace(),
 		newGet(),
 		cli.Healthcheck("reservation"),

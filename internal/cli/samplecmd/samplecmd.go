@@ -10,6 +10,7 @@ import (
 
 	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli"
+	"go.example/saga/internal/cli/quarantinecmd"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/participant"
 	sagasql "go.example/saga/sql"
@@ -42,6 +43,7 @@ func Participant(name, short, step string, work participant.Step, line sagasql.L
 			return sample.ServeParticipant(ctx, settings, name, step, work, line)
 		}),
 		Migrate(name, sample.ParticipantLines(line)...),
+		Quarantine(name),
 		cli.Healthcheck(name),
 	)
 	return root
@@ -61,6 +63,20 @@ func Serve(name, short, long string, serve func(ctx context.Context, file string
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), file) },
 	}
 	cmd.Flags().StringVar(&file, "config", "", "YAML file with settings")
+	return cmd
+}
+
+// Quarantine is the command for what the daemon's consumer has set aside.
+func Quarantine(name string) *cobra.Command {
+	var file string
+	cmd := quarantinecmd.New(name, func() (quarantinecmd.Target, error) {
+		var settings sample.Settings
+		if err := config.Load(file, &settings); err != nil {
+			return quarantinecmd.Target{}, cli.Usagef("%w", err)
+		}
+		return quarantinecmd.Target{Database: settings.DatabaseURL, Broker: settings.AMQPURL}, nil
+	})
+	cmd.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings")
 	return cmd
 }
 

@@ -21,9 +21,9 @@ func Listen(log *zap.Logger) inbox.Handler {
 			event, err := protocol.DecodeEvent(d)
 			switch {
 			case err != nil:
-				rejected = append(rejected, inbox.Rejection{Index: i, Reason: err.Error()})
+				rejected = append(rejected, inbox.Rejection{Index: i, Code: inbox.Undecodable, Reason: err.Error()})
 			case event.SagaType != SagaType:
-				rejected = append(rejected, inbox.Rejection{Index: i, Reason: "an event of another type of saga"})
+				rejected = append(rejected, inbox.Rejection{Index: i, Code: inbox.Unexpected, Reason: "an event of another type of saga"})
 			default:
 				events, places = append(events, event), append(places, i)
 			}
@@ -34,7 +34,7 @@ func Listen(log *zap.Logger) inbox.Handler {
 		}
 		for n, event := range events {
 			if ended[n] == Foreign {
-				rejected = append(rejected, inbox.Rejection{Index: places[n], Reason: "no reservation belongs to this saga"})
+				rejected = append(rejected, inbox.Rejection{Index: places[n], Code: inbox.UnknownSubject, Reason: "no reservation belongs to this saga"})
 				continue
 			}
 			log.Debug("heard of a saga", zap.Stringer("saga", uuid.UUID(event.SagaID)),

@@ -38,9 +38,9 @@ func (e *Engine) Handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.Deliv
 		t, known := b.apply(r.id, r.event)
 		switch {
 		case !known:
-			rejections = append(rejections, inbox.Rejection{Index: r.index, Reason: reasonUnknown})
+			rejections = append(rejections, inbox.Rejection{Index: r.index, Code: inbox.UnknownSubject, Reason: reasonUnknown})
 		case t.Entry.Disposition == saga.Quarantined:
-			rejections = append(rejections, inbox.Rejection{Index: r.index, Reason: t.Entry.Detail})
+			rejections = append(rejections, inbox.Rejection{Index: r.index, Code: inbox.Unexpected, Reason: t.Entry.Detail})
 		}
 	}
 	changes := b.changes()
@@ -59,7 +59,7 @@ func decode(deliveries []inbox.Delivery) (replies []reply, rejections []inbox.Re
 	for i, d := range deliveries {
 		id, event, err := protocol.DecodeReply(d)
 		if err != nil {
-			rejections = append(rejections, inbox.Rejection{Index: i, Reason: "not a reply: " + err.Error()})
+			rejections = append(rejections, inbox.Rejection{Index: i, Code: inbox.Undecodable, Reason: "not a reply: " + err.Error()})
 			continue
 		}
 		replies = append(replies, reply{index: i, id: id, event: event})
