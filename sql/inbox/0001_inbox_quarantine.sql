@@ -39,7 +39,7 @@ CREATE TABLE public.inbox_quarantine (
 );
 
 -- What waits is few beside what was handled, and is looked at every few seconds.
-CREATE INDEX inbox_quarantine_held ON public.inbox_quarantine (id) WHERE state = 'held';
+CREATE INDEX inbox_quarantine_held ON public.inbox_quarantine (consumer, code, received_at) WHERE state = 'held';
 
 COMMENT ON TABLE  public.inbox_quarantine IS 'Messages that a consumer could not process, with the reason and all that is needed to put them back as they were.';
 COMMENT ON COLUMN public.inbox_quarantine.state IS 'held: it waits for an operator. retried: it was put back into its queue. discarded: it was given up. One that comes again is held again.';

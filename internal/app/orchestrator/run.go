@@ -14,6 +14,7 @@ import (
 	"go.example/saga/internal/app/tasks"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
 	engine "go.example/saga/pkg/saga/orchestrator"
@@ -81,12 +82,13 @@ func Run(ctx context.Context, s Settings) error {
 		Name: name, DB: pool, Schema: s.DatabaseSchema, Open: open(s), Handle: e.Handle, MaxBatch: s.BatchSize,
 		Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
 	}
+	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
 			if err := check(ctx, e, s, all.Of(taskCheck), log); err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, e.RunTimers, expiry.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
+			return app.Run(ctx, e.RunTimers, expiry.Run, held, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
 		},
 		m.run,
 		func(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"go.example/saga/internal/app/tasks"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/participant"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
@@ -49,17 +50,19 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	if err != nil {
 		return err
 	}
+	registry := app.NewRegistry("saga_" + name)
+	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
 			err := migrate(ctx, s.DatabaseURL, log, ParticipantLines(line)...)
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
-			return p.Run(ctx)
+			return app.Run(ctx, p.Run, held)
 		},
 		// From the first moment: a process that waits for its database is alive.
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, all.Ready, log)
+			return app.ServeHealth(ctx, s.HealthAddr, all.Ready, log, app.MetricsEndpoint(registry, log))
 		},
 	)
 }

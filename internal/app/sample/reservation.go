@@ -13,6 +13,7 @@ import (
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/internal/sample/reservation/api"
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/rabbit"
 )
 
@@ -53,6 +54,8 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		Report: all.Of(taskEvents),
 		Log:    log,
 	}
+	registry := app.NewRegistry("saga_" + name)
+	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
 			err := migrate(ctx, s.DatabaseURL, log, ReservationLines...)
@@ -62,6 +65,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 			return app.Run(ctx,
 				func(ctx context.Context) error { return awaitDefinition(ctx, service, all.Of(taskStart), log) },
 				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
+				held,
 				func(ctx context.Context) error {
 					return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, log), log)
 				})
@@ -70,7 +74,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		// will end. That needs no broker for the moment, so the service must not be
 		// taken out of reach when the broker is away.
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, func() error { return all.ReadyBut(tasks.Broker) }, log)
+			return app.ServeHealth(ctx, s.HealthAddr, func() error { return all.ReadyBut(tasks.Broker) }, log, app.MetricsEndpoint(registry, log))
 		},
 	)
 }

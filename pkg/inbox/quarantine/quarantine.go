@@ -112,6 +112,19 @@ type Group struct {
 	Newest   time.Time  `json:"newest"`
 }
 
+// Census is how many messages of a consumer wait for one kind of reason.
+type Census struct {
+	Consumer      string
+	Code          inbox.Code
+	Messages      int64
+	OldestSeconds float64 // for how long the oldest has waited
+}
+
+// Census counts what is held.
+func (s *Store) Census(ctx context.Context) ([]Census, error) {
+	return list[Census](ctx, s, "census", nil)
+}
+
 func (s *Store) query(name string) string { return sagasql.Query(s.Schema, "inbox/"+name+".sql") }
 
 func list[T any](ctx context.Context, s *Store, query string, args []any) ([]T, error) {
