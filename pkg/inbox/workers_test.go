@@ -75,11 +75,11 @@ func TestWorkersDivideByKey(t *testing.T) {
 	b.workers = 3
 	b.cost = func(inbox.Delivery) time.Duration { return inbox.DefaultBudget / 5 }
 	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
-		now, later := ds, []inbox.Rejection(nil)
+		var later []inbox.Rejection
 		for i := len(ds)/2 + 1; i < len(ds); i++ {
 			later = append(later, inbox.Rejection{Index: i, Later: true})
 		}
-		now = ds[:len(ds)-len(later)]
+		now := ds[:len(ds)-len(later)]
 		defer w.enter(now)()
 		if _, err := tx.Exec(ctx, `SELECT pg_sleep(0.15)`); err != nil {
 			return nil, err

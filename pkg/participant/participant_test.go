@@ -118,12 +118,24 @@ func TestACommandWithoutAHandlerIsRefused(t *testing.T) {
 			outcomes []saga.Outcome
 			state    string
 		}{
-			"an unknown step is refused for good": {"unheard-of", []saga.Operation{saga.Request, saga.Request, saga.Cancel, saga.Confirm},
-				[]saga.Outcome{"failed", "failed", "compensated", "failed"}, "failed"},
-			"nothing is there to undo": {"unheard-of", []saga.Operation{saga.Cancel, saga.Request},
-				[]saga.Outcome{"compensated", "failed"}, "cancelled"},
-			"what succeeded is not undone": {"pivot", []saga.Operation{saga.Request, saga.Cancel, saga.Cancel, saga.Request},
-				[]saga.Outcome{"succeeded", "failed", "failed", "succeeded"}, "succeeded"},
+			"an unknown step is refused for good": {
+				"unheard-of",
+				[]saga.Operation{saga.Request, saga.Request, saga.Cancel, saga.Confirm},
+				[]saga.Outcome{"failed", "failed", "compensated", "failed"},
+				"failed",
+			},
+			"nothing is there to undo": {
+				"unheard-of",
+				[]saga.Operation{saga.Cancel, saga.Request},
+				[]saga.Outcome{"compensated", "failed"},
+				"cancelled",
+			},
+			"what succeeded is not undone": {
+				"pivot",
+				[]saga.Operation{saga.Request, saga.Cancel, saga.Cancel, saga.Request},
+				[]saga.Outcome{"succeeded", "failed", "failed", "succeeded"},
+				"succeeded",
+			},
 			"what succeeded does not last": {"pivot", []saga.Operation{saga.Request, saga.Confirm}, []saga.Outcome{"succeeded", "failed"}, "succeeded"},
 			"nothing was requested":        {"pivot", []saga.Operation{saga.Confirm}, []saga.Outcome{"retry"}, ""},
 		} {

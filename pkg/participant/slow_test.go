@@ -261,7 +261,7 @@ func TestAHandlerWaitsLongerThanSessionsMayIdle(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
 	observe := b.DB
-	b.Config.DB, b.Limit, b.Budget = db, time.Minute, 100*time.Millisecond
+	b.DB, b.Limit, b.Budget = db, time.Minute, 100*time.Millisecond
 	ids := sagas(1)
 	var r runs
 	b.fillQueue(ids, func(int) string { return "" })

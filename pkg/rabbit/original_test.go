@@ -89,7 +89,8 @@ func TestEachNaNSurvives(t *testing.T) {
 	t.Parallel()
 	for _, bits := range []uint64{0x7ff8000000000000, 0x7ff0000000000001, 0xfff8dead0000beef} {
 		properties, headers, err := rabbit.EncodeOriginal(amqp.Publishing{Headers: amqp.Table{
-			"f": math.Float64frombits(bits), "g": math.Float32frombits(0x7fc00123)}})
+			"f": math.Float64frombits(bits), "g": math.Float32frombits(0x7fc00123),
+		}})
 		require.NoError(t, err)
 		back, err := rabbit.DecodeOriginal(properties, headers, nil)
 		require.NoError(t, err)

@@ -193,7 +193,8 @@ func TestRightsForOneThing(t *testing.T) {
 	}
 	for _, role := range []string{"saga_orchestrator", "saga_participant", "saga_listener"} {
 		g.roles.Run(t, g.db, map[string]string{
-			"saga_orchestrator": "The orchestrator", "saga_participant": "A participant", "saga_listener": "A listener"}[role])
+			"saga_orchestrator": "The orchestrator", "saga_participant": "A participant", "saga_listener": "A listener",
+		}[role])
 		g.exec(`INSERT INTO inbox_quarantine (consumer, queue, code, reason, exchange, routing_key, properties, headers, body, message_sha256)
 			VALUES ('c', 'q', 'other', 'r', '', '', '{}', '{}', '', '')`)
 		for _, words := range []string{"list", "groups", "discard --all --note over --yes"} {

@@ -32,7 +32,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		return err
 	}
 	log = log.Named(name)
-	pool, err := app.OpenHandlersPool(ctx, s.DatabaseURL, name, int32(s.Workers+spare), s.Limit) //nolint:gosec // few
+	pool, err := app.OpenHandlersPool(ctx, s.DatabaseURL, name, int32(s.Workers+spare), s.Limit)
 	if err != nil {
 		return err
 	}

@@ -168,4 +168,6 @@ func (g *drawing) confirmations() {
 	g.edge("confirm -- all confirmed --> completed")
 }
 
-func patience(p saga.Policy) string { return fmt.Sprintf("%d × %s, retry for %s", p.Retry.Attempts, p.Timeout, p.RetryFor) }
+func patience(p saga.Policy) string {
+	return fmt.Sprintf("%d × %s, retry for %s", p.Retry.Attempts, p.Timeout, p.RetryFor)
+}
