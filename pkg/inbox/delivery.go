@@ -43,6 +43,9 @@ type Batch interface {
 	// Ack confirms all of them at once. An error means that the broker will
 	// deliver them again.
 	Ack() error
+	// AckOnly confirms the delivery at one place, where others are not done. Acks may come
+	// from several goroutines, in any order, each delivery's once.
+	AckOnly(place int) error
 }
 
 // Source is one session with the broker's queue.

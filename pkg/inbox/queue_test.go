@@ -3,6 +3,7 @@ package inbox_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"go.example/saga/pkg/inbox"
@@ -64,9 +65,21 @@ func (q *queue) counts() (sessions, acked int) {
 	return q.sessions, len(q.acked)
 }
 
+// depth is how many deliveries nobody has in hand.
+func (q *queue) depth() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.ready)
+}
+
 type session struct {
 	queue   *queue
-	unacked []inbox.Delivery
+	unacked []unacked
+}
+
+type unacked struct {
+	batch *batch
+	place int
 }
 
 func (s *session) Receive(ctx context.Context, max int) (inbox.Batch, error) {
@@ -91,17 +104,23 @@ func (s *session) take(max int) inbox.Batch {
 	}
 	taken := s.queue.ready[:n:n]
 	s.queue.ready = s.queue.ready[n:]
-	s.unacked = append(s.unacked, taken...)
-	return &batch{s, taken}
+	b := &batch{s, taken}
+	for place := range taken {
+		s.unacked = append(s.unacked, unacked{b, place})
+	}
+	return b
 }
 
 func (s *session) Close() error {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	for i := range s.unacked {
-		s.unacked[i].Redelivered = true
+	var back []inbox.Delivery
+	for _, u := range s.unacked {
+		d := u.batch.deliveries[u.place]
+		d.Redelivered = true
+		back = append(back, d)
 	}
-	s.queue.ready = append(s.unacked, s.queue.ready...)
+	s.queue.ready = append(back, s.queue.ready...)
 	s.unacked = nil
 	s.queue.notify()
 	return nil
@@ -125,10 +144,26 @@ func (b *batch) Ack() error {
 			return err
 		}
 	}
-	if len(b.session.unacked) != len(b.deliveries) {
+	for place := range b.deliveries {
+		if err := b.ack(place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) AckOnly(place int) error {
+	b.session.queue.mu.Lock()
+	defer b.session.queue.mu.Unlock()
+	return b.ack(place)
+}
+
+func (b *batch) ack(place int) error {
+	i := slices.IndexFunc(b.session.unacked, func(u unacked) bool { return u.batch == b && u.place == place })
+	if i < 0 {
 		return errors.New("acknowledged something else than what was received")
 	}
-	b.session.unacked = nil
-	q.acked = append(q.acked, b.deliveries...)
+	b.session.unacked = slices.Delete(b.session.unacked, i, i+1)
+	b.session.queue.acked = append(b.session.queue.acked, b.deliveries[place])
 	return nil
 }

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,22 +16,22 @@ import (
 
 // timing holds the pauses and patience of the loop. Tests make them short.
 type timing struct {
-	firstPause, maxPause time.Duration // between sessions, and between repeats
-	patience             time.Duration // how long a batch is repeated in process
+	firstPause, maxPause time.Duration // between sessions
 	attempt              time.Duration // how long one transaction may take
 	grace                time.Duration // how long the batch in hand may take at the end
 	prove                time.Duration // between two looks at the rights
-	tries                int           // of an unknown error of a single delivery
+	hold                 time.Duration // how long a message is held without acknowledgement
+	rule                 rule          // who is to blame
 }
 
 var standard = timing{
 	firstPause: 100 * time.Millisecond,
 	maxPause:   3 * time.Second,
-	patience:   time.Minute,
 	attempt:    time.Minute,
 	grace:      5 * time.Second,
 	prove:      10 * time.Second,
-	tries:      3,
+	hold:       15 * time.Minute,
+	rule:       standardRule,
 }
 
 // consumer is one Run.
@@ -39,6 +40,7 @@ type consumer struct {
 	timing
 	quarantineSQL string
 	trouble       *trouble
+	judge         *judge
 }
 
 // Run consumes until ctx ends, then finishes the batch in hand and returns nil.
@@ -51,9 +53,10 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	if err != nil {
 		return err
 	}
+	t.rule.crowd = cfg.MaxBatch
 	c := &consumer{
 		Config: cfg, timing: t, quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql"),
-		trouble: &trouble{report: cfg.Report},
+		trouble: &trouble{report: cfg.Report}, judge: &judge{blame: newBlame(t.rule)},
 	}
 	defer c.trouble.ofWork(errStopped)
 	var watch sync.WaitGroup
@@ -66,11 +69,14 @@ func run(ctx context.Context, cfg Config, t timing) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if open := c.judge.suspended(); open != nil && errors.Is(err, ErrCircuitOpen) {
+			err = open // with its reason
+		}
 		c.trouble.ofWork(err)
 		if progress || time.Since(opened) > t.maxPause {
 			pauses.Reset()
 		}
-		pause := pauses.NextBackOff()
+		pause := max(pauses.NextBackOff(), c.judge.probeIn())
 		c.Log.Warn("the session ended, opening another", zap.Error(err), zap.Duration("pause", pause))
 		wait(ctx, pause)
 	}
@@ -87,38 +93,41 @@ func (c *consumer) session(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("open a session with %w: %w", ErrBroker, err)
 	}
-	c.trouble.ofWork(nil)
+	c.trouble.ofWork(c.judge.suspended())
 	c.Log.Info("consuming")
+	ctx, end := context.WithCancelCause(ctx)
+	k := &keepers{consumer: c, ctx: ctx, end: end}
 	defer func() {
+		end(nil)
+		k.all.Wait()
 		// The reason why the session ended is known better by err.
 		if cerr := source.Close(); cerr != nil && err == nil {
 			err = cerr
 		}
 	}()
+	if c.judge.suspended() != nil {
+		if err := k.probe(ctx, source); err != nil {
+			return false, err
+		}
+	}
 	for ctx.Err() == nil {
-		if err := c.round(ctx, source); err != nil {
-			return progress, err
+		if err := k.round(ctx, source); err != nil {
+			return progress, cmp.Or(context.Cause(ctx), err)
 		}
 		progress = true
 	}
-	return progress, nil
+	return progress, context.Cause(ctx)
 }
 
 // round is one batch from receive to acknowledgement.
-func (c *consumer) round(ctx context.Context, source Source) error {
-	batch, err := source.Receive(ctx, c.MaxBatch)
+func (k *keepers) round(ctx context.Context, source Source) error {
+	batch, err := source.Receive(ctx, k.MaxBatch)
 	if err != nil {
 		return fmt.Errorf("receive from %w: %w", ErrBroker, err)
 	}
-	work, cancel := outlive(ctx, c.grace)
+	work, cancel := outlive(ctx, k.grace)
 	defer cancel()
-	if err := c.process(work, batch.Deliveries()); err != nil {
-		return fmt.Errorf("process a batch, it will be delivered again: %w", err)
-	}
-	if err := batch.Ack(); err != nil {
-		return fmt.Errorf("acknowledge a processed batch to %w, it will be delivered again: %w", ErrBroker, err)
-	}
-	return nil
+	return k.finish(work, batch, all(batch.Deliveries()), nil)
 }
 
 // pauses is an endless exponential backoff with jitter.

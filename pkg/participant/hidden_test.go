@@ -116,4 +116,5 @@ func (o *one) Receive(ctx context.Context, _ int) (inbox.Batch, error) {
 }
 func (o *one) Deliveries() []inbox.Delivery { return o.deliveries }
 func (o *one) Ack() error                   { close(o.acked); return nil }
+func (o *one) AckOnly(int) error            { return o.Ack() }
 func (o *one) Close() error                 { return nil }

@@ -52,6 +52,7 @@ func (c *Consumer) Receive(ctx context.Context, max int) (inbox.Batch, error) {
 		b.wait(ctx, full)
 	}
 	c.load.Saw(len(b.deliveries), time.Now())
+	b.outstanding()
 	return b, nil
 }
 
@@ -95,27 +96,62 @@ func (b *batch) wait(ctx context.Context, full int) {
 	}
 }
 
+func (b *batch) outstanding() {
+	b.consumer.ack.Lock()
+	defer b.consumer.ack.Unlock()
+	for tag := b.first; tag <= b.last; tag++ {
+		b.consumer.unacked[tag] = true
+	}
+}
+
 // Deliveries implements [inbox.Batch].
 func (b *batch) Deliveries() []inbox.Delivery { return b.deliveries }
 
-// Ack acknowledges the batch with one frame that covers all deliveries up to its
-// last. It refuses to cover those of an earlier batch that is not acknowledged.
+// Ack acknowledges the batch: with one frame that covers all deliveries up to its last,
+// or, while earlier ones are not acknowledged, with one each.
 // Nil means that the ack is on its way; when the session is lost before it
 // arrives, the deliveries come again.
-func (b *batch) Ack() error {
+func (b *batch) Ack() error { return b.confirm(b.first, b.last) }
+
+// AckOnly acknowledges one delivery of the batch.
+func (b *batch) AckOnly(place int) error {
+	if place < 0 || place >= len(b.deliveries) {
+		return fmt.Errorf("acknowledge delivery %d of a batch of %d", place, len(b.deliveries))
+	}
+	tag := b.first + uint64(place)
+	return b.confirm(tag, tag)
+}
+
+func (b *batch) confirm(first, last uint64) error {
 	c := b.consumer
 	c.ack.Lock()
 	defer c.ack.Unlock()
 	if err := c.session.reason(); err != nil {
-		return fmt.Errorf("acknowledge %d deliveries, they will come again: %w", len(b.deliveries), err)
+		return fmt.Errorf("acknowledge deliveries %d to %d, they will come again: %w", first, last, err)
 	}
-	if b.first != c.acked+1 {
-		return fmt.Errorf("acknowledge deliveries %d to %d: out of order, %d is the last acknowledged", b.first, b.last, c.acked)
+	// To acknowledge one twice would end the channel.
+	for tag := first; tag <= last; tag++ {
+		if !c.unacked[tag] {
+			return fmt.Errorf("acknowledge deliveries %d to %d: %d was acknowledged before", first, last, tag)
+		}
 	}
-	if err := c.session.channel.Ack(b.last, true); err != nil {
+	earlier := false
+	for tag := range c.unacked {
+		earlier = earlier || tag < first
+	}
+	err := error(nil)
+	if !earlier {
+		err = c.session.channel.Ack(last, true)
+	}
+	for tag := first; tag <= last && err == nil; tag++ {
+		if earlier {
+			err = c.session.channel.Ack(tag, false)
+		}
+		delete(c.unacked, tag)
+	}
+	if err != nil {
 		c.session.broken(err)
-		return fmt.Errorf("acknowledge %d deliveries, they will come again: %w", len(b.deliveries), c.session.reason())
+		return fmt.Errorf("acknowledge deliveries %d to %d, they will come again: %w", first, last, c.session.reason())
 	}
-	c.acked = b.last
 	return nil
 }

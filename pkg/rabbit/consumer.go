@@ -15,9 +15,8 @@ import (
 // Consumer takes deliveries of one queue in batches, over a connection of its
 // own. It implements [inbox.Source].
 //
-// One goroutine calls Receive; batches may be acknowledged from another, in the
-// order in which they were received. Done, Err and Close may be called from
-// anywhere.
+// One goroutine calls Receive; batches and single deliveries may be acknowledged from
+// others, in any order. Done, Err and Close may be called from anywhere.
 type Consumer struct {
 	session *session
 	// arrived holds what the library has delivered and nobody has received. Its
@@ -27,8 +26,9 @@ type Consumer struct {
 	// load belongs to the goroutine that receives, see Receive.
 	load flow.Meter
 
-	ack   sync.Mutex
-	acked uint64 // the last tag that was acknowledged
+	ack sync.Mutex
+	// unacked are the tags that were received and not acknowledged, at most the prefetch.
+	unacked map[uint64]bool
 }
 
 // arrival is a delivery with its tag. Tags count from 1 without gaps.
@@ -46,7 +46,7 @@ func OpenConsumer(ctx context.Context, cfg Config, topology Topology, queue stri
 	if prefetch < 1 || prefetch > math.MaxUint16 {
 		return nil, fmt.Errorf("open a consumer of queue %q: prefetch is %d, want 1 to %d", queue, prefetch, math.MaxUint16)
 	}
-	c := &Consumer{arrived: make(chan arrival, prefetch)}
+	c := &Consumer{arrived: make(chan arrival, prefetch), unacked: make(map[uint64]bool, prefetch)}
 	s, err := open(ctx, cfg, func(s *session) error {
 		if err := declare(s.link, topology); err != nil {
 			return err

@@ -105,6 +105,8 @@ func (d delivered) Ack() error {
 	return nil
 }
 
+func (d delivered) AckOnly(int) error { return d.Ack() }
+
 // Receive implements [inbox.Source].
 func (s *Service) Receive(ctx context.Context, _ int) (inbox.Batch, error) {
 	select {

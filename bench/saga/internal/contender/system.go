@@ -110,10 +110,20 @@ type told struct {
 
 // Ack implements [inbox.Batch]. It is called after the commit.
 func (t told) Ack() error {
-	for _, d := range t.Deliveries() {
-		if event, err := protocol.DecodeEvent(d); err == nil { // else it was set aside
-			t.endings.end(event.BusinessKey)
-		}
+	for place := range t.Deliveries() {
+		t.tell(place)
 	}
 	return t.Batch.Ack()
+}
+
+// AckOnly implements [inbox.Batch] likewise.
+func (t told) AckOnly(place int) error {
+	t.tell(place)
+	return t.Batch.AckOnly(place)
+}
+
+func (t told) tell(place int) {
+	if event, err := protocol.DecodeEvent(t.Deliveries()[place]); err == nil { // else it was set aside
+		t.endings.end(event.BusinessKey)
+	}
 }
