@@ -87,8 +87,9 @@ type Config struct {
 	Rights []sagasql.Right
 	// Report, where set, is told each time that something keeps the consumer from working,
 	// and nil when it works; before the first call it has not begun. The error is the broker's where it Is [ErrBroker], else the
-	// database's; for want of a right it names the statement that gives it. One message
-	// that is to blame is no trouble. It must not block.
+	// database's; for want of a right it names the statement that gives it. It Is
+	// [ErrCircuitOpen] while messages are given back. A message that fails while others
+	// commit is no trouble. It must not block.
 	Report func(error)
 	// Log receives what an operator should know; never a body.
 	Log *zap.Logger

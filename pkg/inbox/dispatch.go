@@ -14,12 +14,6 @@ import (
 // the next commit; only slower work has more than one worker.
 const stagger = 50 * time.Millisecond
 
-// feed is one session as the source of deliveries.
-type feed struct {
-	end      context.CancelCauseFunc // of the session
-	progress bool                    // something was acknowledged; under the dispatcher's lock
-}
-
 // item is a delivery that waits for its turn or is in hand.
 type item struct {
 	Delivery
@@ -97,16 +91,17 @@ func (d *dispatcher) serve(ctx context.Context, source Source, f *feed) error {
 		if err != nil {
 			return cmp.Or(context.Cause(ctx), fmt.Errorf("receive from %w: %w", ErrBroker, err))
 		}
-		d.enter(f, batch)
+		d.enter(f, batch, all(batch.Deliveries()))
 	}
 }
 
-// enter puts a batch into the row of those who wait.
-func (d *dispatcher) enter(f *feed, batch Batch) {
+// enter puts the deliveries at the places of a batch into the row of those who wait.
+func (d *dispatcher) enter(f *feed, batch Batch, places []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	whole := &received{batch}
-	for place, delivery := range batch.Deliveries() {
+	for _, place := range places {
+		delivery := batch.Deliveries()[place]
 		d.serial++
 		delivery.serial = d.serial
 		it := &item{Delivery: delivery, feed: f, batch: whole, place: place}
@@ -124,6 +119,7 @@ func (d *dispatcher) leave(f *feed) (progress bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.feed == f })
+	f.ended = true
 	return f.progress
 }
 
@@ -220,18 +216,27 @@ func (d *dispatcher) cost(delivery Delivery) time.Duration {
 	return d.Cost(delivery)
 }
 
-// carryOut does what is in hand and acknowledges it. An error ends the sessions that it
-// came from.
+// carryOut does what is in hand and acknowledges it. What fails alone is kept beside: its
+// key is free, and what came after it goes on. An error ends the sessions that it came from.
 func (d *dispatcher) carryOut(ctx context.Context, h *hand) {
 	deliveries := make([]Delivery, len(h.items))
 	for i, it := range h.items {
 		deliveries[i] = it.Delivery
 	}
-	err := d.process(ctx, deliveries)
+	held, err := d.process(ctx, deliveries, all(deliveries))
 	later := d.later.take(deliveries)
+	var done, keep []*item
+	for i, it := range h.items {
+		switch {
+		case slices.Contains(held, i):
+			keep = append(keep, it)
+		case !later[it.serial]:
+			done = append(done, it)
+		}
+	}
 	if err != nil {
 		err = fmt.Errorf("process a batch, it will be delivered again: %w", err)
-	} else if err = acknowledge(slices.DeleteFunc(slices.Clone(h.items), func(it *item) bool { return later[it.serial] })); err != nil {
+	} else if err = acknowledge(done); err != nil {
 		err = fmt.Errorf("acknowledge a processed batch to %w, it will be delivered again: %w", ErrBroker, err)
 	}
 	d.mu.Lock()
@@ -243,7 +248,9 @@ func (d *dispatcher) carryOut(ctx context.Context, h *hand) {
 			continue
 		}
 		it.feed.progress = true
-		if later[it.serial] {
+		if slices.Contains(keep, it) {
+			it.feed.keep(it)
+		} else if later[it.serial] {
 			it.taken = false
 			d.waiting = append(d.waiting, it)
 		}

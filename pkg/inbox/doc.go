@@ -6,7 +6,7 @@
 //
 // Receive what has arrived, at most MaxBatch messages. Begin a transaction, hand
 // it and the messages to the [Handler], store what the handler rejects in
-// inbox_quarantine, commit, acknowledge all. A message is therefore in the queue
+// inbox_quarantine, commit, acknowledge what is done. A message is therefore in the queue
 // until its work or its quarantine row is durable.
 //
 // # Several transactions
@@ -42,25 +42,55 @@
 // message, and what it reports names the statement that gives it. The tables of the
 // handler are not its concern.
 //
-// # Errors
+// # Who is to blame
 //
-// An error of the database or of the handler is of one of three classes, see
-// [Classify]:
+// A message is to blame when it cannot be read: the handler rejects it, and it goes to the
+// quarantine at once. It also is when it fails alone, again and again, while others
+// commit. All else is an outage. No SQLSTATE and no panic decides by itself, because a
+// missing partition, an exhausted sequence or a bad deployment fails for every message.
+// The rule is a pure function of what happened and when; this is its table.
 //
-//   - Transient: not the message's fault. The batch is repeated in process with
-//     backoff for about a minute; then the session is dropped, so that another
-//     instance can try, and opened again after a pause. A session is only opened
-//     while the database answers: an outage must not use up the queue's
-//     x-delivery-limit.
-//     A batch that ran out of time or lost its connection inside of the transaction
-//     may do so for ever, for one of its messages or for their number. After a
-//     few tries it is halved; a message that still fails so alone stays in the queue,
-//     and the others commit.
-//   - Permanent: the message's fault, also a panic of the handler. The batch is
-//     halved until the bad message stands alone. It goes to the quarantine with
-//     its reason, the others commit.
-//   - Unknown: a message that stands alone is tried a few times more, then treated
-//     as permanent.
+//	what happened                                    what is done
+//	a batch of several fails                         its halves are tried, until what fails is alone
+//	a message fails alone                            it is held: tried alone after 100 ms, 200 ms, … 10 s
+//	… for a minute in which others committed         it is set aside
+//	… for ten minutes, the circuit is not open       it is set aside: nothing else waits
+//	three different fail alone, nobody commits       the circuit opens
+//	no transaction can be begun, three times         the circuit opens
+//	a probe fails, or what was under way             the circuit stays open
+//	a probe commits, or what was under way           the circuit closes
+//	a probe is due and no message waits              the circuit closes
+//
+// A message's time is counted between its own failures, and only those spans in which
+// somebody else has committed count for the minute. A span counts 20 s at most. So a
+// message that fails in an outage of less than a minute is never set aside, nor is one
+// that fails in a longer one in which nobody commits.
+//
+// Messages that failed at least twice more while others committed are bad by themselves:
+// they open no circuit. Where as many of them as fit into a batch are held, others may
+// find no room in the broker's window; then all time counts for their minute, also
+// while the circuit is open.
+//
+// While a message is held, the batches go on without it. It keeps its place in the queue:
+// it stays unacknowledged. RabbitMQ allows that for 30 minutes (consumer_timeout); a
+// session in which one was held for 15 is replaced by another, and the message comes
+// again with its time kept. The window of unacknowledged deliveries is smaller meanwhile.
+//
+// # The circuit
+//
+// While it is open, deliveries are given back and nothing is acknowledged, but what cannot
+// be read. A session is opened for each probe, after 1 s, 2 s, … 10 s, and only if
+// the database answers. It tries one message, alone: one that has not failed yet, each
+// time from another place, because those in front may be the bad ones; else the one
+// whose failure is the longest ago. A commit closes the circuit. [Config].Report is told
+// an error that Is [ErrCircuitOpen] and has the SQLSTATE of the last failure.
+//
+// Each time that a delivery is given back counts against the queue's x-delivery-limit. At
+// the 100,000 of this project's queues an outage may last eleven days.
+//
+// What is known of messages is in the memory of the process, for 2,000 of them, by id and
+// body. After a restart a minute begins anew, which is safe. A message that ends the
+// process is not found by this rule, only by the delivery limit.
 //
 // A transaction may take 30 s more than [Config.Limit], and is repeated for a minute more than
 // that: nothing here cuts off work within its limit.

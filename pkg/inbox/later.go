@@ -35,6 +35,18 @@ func (p *postponed) around(handle Handler) Handler {
 	}
 }
 
+// done are the deliveries that are not put off.
+func (p *postponed) done(deliveries []Delivery) (done []Delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range deliveries {
+		if !p.serials[d.serial] {
+			done = append(done, d)
+		}
+	}
+	return done
+}
+
 // take returns which of the deliveries are put off, and forgets it.
 func (p *postponed) take(deliveries []Delivery) map[uint64]bool {
 	p.mu.Lock()

@@ -9,95 +9,64 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
-
-	sagasql "go.example/saga/sql"
 )
 
-// failure is an attempt that did not commit, with what to do about it.
+// failure is an attempt that did not commit.
 type failure struct {
-	class Class
-	err   error
-	// inside: the time ran out or the connection was lost after the transaction
-	// had begun.
-	inside bool
+	err error
+	// reached: a transaction had begun, so that the messages may be the cause.
+	reached bool
 }
 
-// splits says whether smaller batches may help: when a message is to blame, and
-// also when it happened inside of the transaction. One message can cause that, or
-// all of them by their number, and then the same batch would fail for ever.
-func (f *failure) splits() bool { return f.class != Transient || f.inside }
-
-func (f *failure) Error() string { return fmt.Sprintf("%s error: %s", f.class, f.err) }
-func (f *failure) Unwrap() error { return f.err }
-
-// process commits every delivery's work or its quarantine row. An error means
-// that not all of them are done and that no message is to blame.
-func (c *consumer) process(ctx context.Context, ds []Delivery) error {
-	err := c.repeat(ctx, ds, c.Handle)
-	var f *failure
-	if err == nil || !errors.As(err, &f) || ctx.Err() != nil || !f.splits() {
-		return err
+// process does the work of the deliveries at the places, in batches and parts of them, and
+// names those that have to be held. An error means that not all others are done. It may be
+// called from several goroutines.
+func (c *consumer) process(ctx context.Context, ds []Delivery, places []int) (held []int, err error) {
+	places, held, err = c.judge.separate(ds, places)
+	if err != nil {
+		return nil, err
 	}
-	if len(ds) > 1 {
-		return c.split(ctx, ds)
-	}
-	if f.class == Transient {
-		return err
-	}
-	// It stands alone, so the fault is its own.
-	return c.repeat(ctx, ds, func(context.Context, pgx.Tx, []Delivery) ([]Rejection, error) {
-		return []Rejection{{Index: 0, Code: Failing, Reason: withoutValues(f.err)}}, nil
-	})
+	more, err := c.divide(ctx, ds, places)
+	return append(held, more...), err
 }
 
-// split processes the halves, the second one also when a message in the first has
-// cost the connection: its neighbours are not to wait for it.
-func (c *consumer) split(ctx context.Context, ds []Delivery) error {
-	half := len(ds) / 2
-	first := c.process(ctx, ds[:half])
-	var f *failure
-	if errors.As(first, &f) && !f.splits() {
-		return first
-	}
-	return errors.Join(first, c.process(ctx, ds[half:]))
-}
-
-// repeat attempts the deliveries until they commit, fail for good, or patience
-// or context ends.
-func (c *consumer) repeat(ctx context.Context, ds []Delivery, handle Handler) error {
-	pauses, end := c.pauses(), time.Now().Add(c.patience)
-	for try := 1; ; try++ {
-		f := c.attempt(ctx, ds, handle)
+// divide tries the deliveries together, and where that fails in halves, until those that
+// fail stand alone.
+func (c *consumer) divide(ctx context.Context, ds []Delivery, places []int) (held []int, err error) {
+	for len(places) > 0 {
+		f := c.attempt(ctx, pick(ds, places), c.Handle)
 		if f == nil {
-			c.trouble.ofWork(nil)
-			return nil
+			return held, nil
 		}
-		if f.class == Transient {
-			f.err = sagasql.ExplainRights(ctx, c.DB, c.Schema, f.err, c.Rights...)
-			c.trouble.ofWork(f.err)
+		if ctx.Err() != nil {
+			return nil, f.err
 		}
-		if !c.again(f, len(ds), try) || ctx.Err() != nil || time.Now().After(end) {
-			return f
+		v, err := c.judged(ctx, pick(ds, places), f)
+		switch {
+		case err != nil:
+			return nil, err
+		case v.do == again:
+			wait(ctx, time.Until(v.at))
+		case v.do == split:
+			half := len(places) / 2
+			first, err := c.divide(ctx, ds, places[:half])
+			if err != nil {
+				return nil, err
+			}
+			held, places = append(held, first...), places[half:]
+		default:
+			return append(held, places...), nil
 		}
-		pause := pauses.NextBackOff()
-		c.Log.Warn("a transaction failed, repeating it",
-			zap.Error(f), zap.Int("deliveries", len(ds)), zap.Duration("pause", pause))
-		wait(ctx, pause)
 	}
+	return held, nil
 }
 
-// again says whether to repeat a batch of n after the failure.
-func (c *consumer) again(f *failure, n, try int) bool {
-	switch {
-	case f.class == Permanent:
-		return false
-	case f.class == Unknown:
-		return n == 1 && try < c.tries
-	case f.inside && n > 1:
-		return try < c.tries // then it is split
-	default:
-		return true
+func pick(ds []Delivery, places []int) []Delivery {
+	picked := make([]Delivery, len(places))
+	for i, place := range places {
+		picked[i] = ds[place]
 	}
+	return picked
 }
 
 // inTransaction does not depend on the role's defaults: under serializable two consumers
@@ -110,37 +79,29 @@ func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) *
 	defer cancel()
 	conn, err := c.DB.Acquire(ctx)
 	if err != nil {
-		return &failure{class: Transient, err: fmt.Errorf("get a connection: %w", err)}
+		return &failure{err: fmt.Errorf("get a connection: %w", err)}
 	}
 	defer conn.Release()
-	begun := false
-	fail := func(err error) *failure {
-		if conn.Conn().IsClosed() || ctx.Err() != nil {
-			// Lost, and if it was lost during the commit the outcome is unknown.
-			return &failure{class: Transient, err: err, inside: begun}
-		}
-		return &failure{class: Classify(err), err: err}
-	}
 	tx, err := conn.BeginTx(ctx, inTransaction)
 	if err != nil {
-		return fail(fmt.Errorf("begin: %w", err))
+		return &failure{err: fmt.Errorf("begin: %w", err)}
 	}
-	begun = true
 	defer rollback(ctx, tx)
 	rejections, err := c.guard(ctx, tx, ds, handle)
-	if errors.Is(err, errPanic) {
-		return &failure{class: Permanent, err: err}
+	if err == nil {
+		err = c.quarantine(ctx, tx, ds, rejections)
 	}
 	if err != nil {
-		return fail(err)
-	}
-	if err := c.quarantine(ctx, tx, ds, rejections); err != nil {
-		return fail(err)
+		return &failure{err: err, reached: true}
 	}
 	if err := tx.Commit(ctx); err != nil {
-		return fail(fmt.Errorf("commit: %w", err))
+		return &failure{err: fmt.Errorf("commit: %w", err), reached: true}
 	}
 	c.report(ds, rejections)
+	if done := c.later.done(ds); len(rejections) < len(done) {
+		c.worked(done)
+	}
+	c.trouble.ofWork(c.judge.suspended())
 	return nil
 }
 

@@ -93,7 +93,7 @@ func TestAReasonQuotesNoValue(t *testing.T) {
 	b := setUp(t, message("m1", `12"private"`), message("m2", "7"))
 	_, err := b.db.Exec(t.Context(), `ALTER TABLE work ADD CONSTRAINT small CHECK (number < 5)`)
 	require.NoError(t, err)
-	b.start(store)
+	b.startBrisk(store)
 	b.awaitAcked(2)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM inbox_quarantine WHERE message_id = 'm1' AND code = 'failing'
 		AND reason LIKE '%invalid input syntax for type integer: "…" (SQLSTATE 22P02)'`))

@@ -74,6 +74,13 @@ func (q *queue) counts() (sessions, acked int) {
 	return q.sessions, len(q.acked)
 }
 
+// depth is how many deliveries nobody has in hand.
+func (q *queue) depth() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.ready)
+}
+
 type session struct {
 	queue   *queue
 	unacked []unacked

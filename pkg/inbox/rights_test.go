@@ -92,7 +92,7 @@ func TestTheBrokersTroubleIsMarked(t *testing.T) {
 		ended <- inbox.RunFast(ctx, inbox.Config{
 			Name: "test", DB: b.db, Handle: store, Report: func(err error) { b.trouble.Store(&err) },
 			Open: func(context.Context) (inbox.Source, error) { return nil, errors.New("nobody there") },
-		}, soon)
+		}, soon, patient)
 	}()
 	b.troubled("nobody there")
 	require.ErrorIs(t, *b.trouble.Load(), inbox.ErrBroker)

@@ -15,22 +15,22 @@ import (
 
 // timing holds the pauses and patience of the loop. Tests make them short.
 type timing struct {
-	firstPause, maxPause time.Duration // between sessions, and between repeats
-	patience             time.Duration // how long a batch is repeated in process
+	firstPause, maxPause time.Duration // between sessions
 	attempt              time.Duration // how long one transaction may take beyond the limit of one delivery
 	grace                time.Duration // how long the batch in hand may take at the end
 	prove                time.Duration // between two looks at the rights
-	tries                int           // of an unknown error of a single delivery
+	hold                 time.Duration // how long a message is held without acknowledgement
+	rule                 rule          // who is to blame
 }
 
 var standard = timing{
 	firstPause: 100 * time.Millisecond,
 	maxPause:   3 * time.Second,
-	patience:   time.Minute,
 	attempt:    30 * time.Second,
 	grace:      5 * time.Second,
 	prove:      10 * time.Second,
-	tries:      3,
+	hold:       15 * time.Minute,
+	rule:       standardRule,
 }
 
 // consumer is one Run.
@@ -40,6 +40,7 @@ type consumer struct {
 	quarantineSQL string
 	trouble       *trouble
 	later         *postponed
+	judge         *judge
 }
 
 // Run consumes until ctx ends, then finishes the batch in hand and returns nil.
@@ -54,12 +55,12 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	}
 	// Nothing may cut off work that is within its limit.
 	t.attempt += cfg.Limit
-	t.patience += cfg.Limit
+	t.rule.crowd = cfg.MaxBatch
 	later := &postponed{serials: map[uint64]bool{}}
 	cfg.Handle = later.around(cfg.Handle)
 	c := &consumer{
 		Config: cfg, timing: t, later: later, quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql"),
-		trouble: &trouble{report: cfg.Report},
+		trouble: &trouble{report: cfg.Report}, judge: &judge{blame: newBlame(t.rule)},
 	}
 	defer c.trouble.ofWork(errStopped)
 	var watch sync.WaitGroup
@@ -77,11 +78,14 @@ func run(ctx context.Context, cfg Config, t timing) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if open := c.judge.suspended(); open != nil && errors.Is(err, ErrCircuitOpen) {
+			err = open // with its reason
+		}
 		c.trouble.ofWork(err)
 		if progress || time.Since(opened) > t.maxPause {
 			pauses.Reset()
 		}
-		pause := pauses.NextBackOff()
+		pause := max(pauses.NextBackOff(), c.judge.probeIn())
 		c.Log.Warn("the session ended, opening another", zap.Error(err), zap.Duration("pause", pause))
 		wait(ctx, pause)
 	}
@@ -98,16 +102,19 @@ func (d *dispatcher) session(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("open a session with %w: %w", ErrBroker, err)
 	}
-	d.trouble.ofWork(nil)
+	d.trouble.ofWork(d.judge.suspended())
 	d.Log.Info("consuming")
 	session, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	f := &feed{end: end}
-	err = d.serve(session, source, f)
+	f := &feed{consumer: d.consumer, ctx: session, end: end}
+	if err = d.probe(session, source, f); err == nil {
+		err = d.serve(session, source, f)
+	}
 	if ctx.Err() != nil {
 		d.workers.Wait() // what is in hand is finished and acknowledged
 	}
 	progress = d.leave(f)
+	end(nil)
+	f.keeping.Wait()
 	// The reason why the session ended is known better by err.
 	_ = source.Close()
 	return progress, err

@@ -45,11 +45,11 @@ type Binding struct {
 const (
 	// workDeliveryLimit is stated because the default depends on the broker's
 	// version: none before RabbitMQ 4.0, 20 since. It is generous, because a
-	// session that is lost for any reason counts against each delivery it held:
-	// a consumer that cannot reach its database and reconnects every few seconds
-	// must not send healthy messages to the dead letters within an hour. Bad
+	// session that ends for any reason counts against each delivery it held: a
+	// consumer whose circuit is open probes in a new session every ten seconds, which
+	// must not send healthy messages to the dead letters within eleven days. Bad
 	// messages are not left to this limit, the engines deal with them.
-	workDeliveryLimit = 1000
+	workDeliveryLimit = 100_000
 	// deadDeliveryLimit is as good as none: nothing may leave the last queue but
 	// by an operator's hand.
 	deadDeliveryLimit = 1 << 30

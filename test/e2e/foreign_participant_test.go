@@ -79,7 +79,7 @@ func (c *cashier) declare() error {
 	for name, arguments := range map[string]amqp.Table{
 		"saga.dead": {"x-queue-type": "quorum", "x-delivery-limit": 1 << 30},
 		cashQueue: {
-			"x-queue-type": "quorum", "x-delivery-limit": 1000, "x-overflow": "reject-publish",
+			"x-queue-type": "quorum", "x-delivery-limit": 100_000, "x-overflow": "reject-publish",
 			"x-dead-letter-exchange": "saga.dead", "x-dead-letter-strategy": "at-least-once",
 		},
 	} {

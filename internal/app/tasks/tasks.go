@@ -18,6 +18,7 @@ const (
 	Rights   = "rights"   // the role lacks a right, or row security hides rows from it
 	Tables   = "tables"   // a table, a column or a function is missing: migrate
 	Row      = "row"      // a row cannot be read or written; others can
+	Circuit  = "circuit"  // messages fail one after another: they are given back, see inbox
 	Database = "database" // it is away, or refuses for another reason
 	Broker   = "broker"   // it is away, or refuses
 	Starting = "starting" // the task has not begun
@@ -39,6 +40,8 @@ func Matter(err error) (matter, state string) {
 		return Rights, state
 	case slices.Contains([]string{"42P01", "42703", "42883", "3F000"}, state):
 		return Tables, state
+	case errors.Is(err, inbox.ErrCircuitOpen):
+		return Circuit, state
 	case errors.As(err, &row):
 		return Row, state
 	case state == "" && errors.Is(err, inbox.ErrBroker):
@@ -65,7 +68,7 @@ func New(namespace string, names ...string) *Tasks {
 			Namespace: namespace, Name: "task_errors_total", Help: "Times that a task of the daemon failed, by SQLSTATE where the database said why.",
 		}, []string{"task", "sqlstate"}),
 		failing: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "task_failing"),
-			"1 for a task that failed when it was last tried, with what is the matter: rights, tables, row, database, broker, starting.",
+			"1 for a task that failed when it was last tried, with what is the matter: rights, tables, row, circuit, database, broker, starting.",
 			[]string{"task", "matter", "sqlstate"}, nil),
 		names: names, last: map[string]error{},
 	}

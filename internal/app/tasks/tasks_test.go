@@ -25,6 +25,8 @@ func TestMatter(t *testing.T) {
 		{&sagasql.RightsError{Cure: []string{"GRANT"}}, tasks.Rights, "42501"},
 		{state("42P01"), tasks.Tables, "42P01"},
 		{state("25006"), tasks.Database, "25006"},
+		{fmt.Errorf("%w: %w", inbox.ErrCircuitOpen, state("HV00N")), tasks.Circuit, "HV00N"},
+		{fmt.Errorf("%w: %w", inbox.ErrCircuitOpen, state("42501")), tasks.Rights, "42501"},
 		{&sagapg.SagaError{Err: state("P0001")}, tasks.Row, "P0001"},
 		{&sagapg.SagaError{Err: errors.New("the plan is gone")}, tasks.Row, ""},
 		{fmt.Errorf("receive from %w: gone", inbox.ErrBroker), tasks.Broker, ""},

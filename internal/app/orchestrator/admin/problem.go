@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
-	"go.example/saga/pkg/inbox"
+	"go.example/saga/internal/httpapi"
 	engine "go.example/saga/pkg/saga/orchestrator"
 	"go.example/saga/pkg/saga/sagapg"
 )
@@ -45,5 +45,5 @@ func interrupted(err error) bool {
 	var network net.Error
 	var unreachable *pgconn.ConnectError
 	return errors.As(err, &network) || errors.As(err, &unreachable) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || inbox.Classify(err) == inbox.Transient
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || httpapi.Transient(err)
 }

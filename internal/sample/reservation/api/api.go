@@ -15,7 +15,6 @@ import (
 
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
-	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/saga/sagapg"
 )
 
@@ -115,7 +114,7 @@ func (a api) problem(err error, location string) error {
 // request under way. Whether the request was stored is unknown.
 func interrupted(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || inbox.Classify(err) == inbox.Transient
+	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || httpapi.Transient(err)
 }
 
 func tryLater(detail string) error {
