@@ -25,7 +25,7 @@ type mutant struct {
 const mutantSeeds = "200000"
 
 // readable is how long a shrunk conversation may be, in lines.
-const readable = 160
+const readable = 240
 
 // TestMutants builds the simulator once with each mistake, and holds that schedules
 // find it. A test that cannot fail shows nothing. Without a mistake they find nothing.
