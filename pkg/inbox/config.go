@@ -72,7 +72,7 @@ type Config struct {
 	// a Key, and a connection of DB each.
 	Workers int
 	// Key names what a delivery belongs to, as its saga or its aggregate. Deliveries of one
-	// key are handed out in the order of arrival, and never to two transactions at a time.
+	// key are handed out in the order of arrival, and never to two transactions at a time, but for one that failed alone.
 	Key func(Delivery) string
 	// Cost, where set, is how long the work on a delivery is expected to take.
 	Cost func(Delivery) time.Duration

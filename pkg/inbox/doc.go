@@ -17,8 +17,11 @@
 // off ([Rejection].Later) is handed out again, before what came after it.
 //
 // With [Config.Workers] several transactions run side by side, divided by [Config.Key]: the
-// deliveries of a key are handed out in their order and are never in two transactions at the
-// same time. Another transaction begins only when those that run have done so for 50 ms. So
+// deliveries of a key are handed out in their order and the dispatcher never has two
+// transactions for one key at a time. A message that is held because it failed alone is the
+// exception: its key is free, what came after it overtakes it, and its next try may run
+// beside them. So may a probe of an open circuit. Handlers bear that, as they bear several
+// instances on one queue. Another transaction begins only when those that run have done so for 50 ms. So
 // fast handlers work as with one worker, where what comes meanwhile shares the next commit. A
 // delivery that costs as much as the budget is alone in its transaction, and one worker is
 // kept from such deliveries, so that fast ones pass whatever number of slow ones wait. The
@@ -92,8 +95,8 @@
 // body. After a restart a minute begins anew, which is safe. A message that ends the
 // process is not found by this rule, only by the delivery limit.
 //
-// A transaction may take 30 s more than [Config.Limit], and is repeated for a minute more than
-// that: nothing here cuts off work within its limit.
+// A transaction may take 30 s more than [Config.Limit]: nothing here cuts off work within its
+// limit.
 //
 // The loop never gives up: it returns only when its context ends, after the batches
 // in hand, which then have 5 s.

@@ -13,7 +13,7 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-// timing holds the pauses and patience of the loop. Tests make them short.
+// timing holds the pauses of the loop. Tests make them short.
 type timing struct {
 	firstPause, maxPause time.Duration // between sessions
 	attempt              time.Duration // how long one transaction may take beyond the limit of one delivery
