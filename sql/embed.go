@@ -23,11 +23,12 @@ import (
 type Line string
 
 // The lines. They do not depend on one another, but for Outbox, which brings Relay
-// along. Relay alone is for a table that somebody else made: a view called outbox
+// along, and for Saga, Inbox and Participant, which bring Identity. Relay alone is for a table that somebody else made: a view called outbox
 // has to be there before.
 const (
 	Outbox      Line = "outbox"
 	Relay       Line = "relay"
+	Identity    Line = "identity"
 	Saga        Line = "saga"
 	Inbox       Line = "inbox"
 	Participant Line = "participant"

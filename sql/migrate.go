@@ -83,13 +83,17 @@ func upLines(ctx context.Context, db *sql.DB, schema string, lines []Line) error
 	return nil
 }
 
-// withCompanions puts the relay's line behind the outbox's.
+// companions are lines that come along with others.
+var companions = map[Line]Line{Outbox: Relay, Saga: Identity, Inbox: Identity, Participant: Identity}
+
+// withCompanions puts each line's companion behind it.
 func withCompanions(lines []Line) []Line {
 	var all []Line
 	for _, line := range lines {
-		all = append(all, line)
-		if line == Outbox && !slices.Contains(lines, Relay) {
-			all = append(all, Relay)
+		for _, l := range []Line{line, companions[line]} {
+			if l != "" && !slices.Contains(all, l) {
+				all = append(all, l)
+			}
 		}
 	}
 	return all

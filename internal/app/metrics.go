@@ -10,10 +10,21 @@ import (
 	"go.uber.org/zap"
 )
 
+// Registry takes metrics and gives them.
+type Registry struct {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
 // NewRegistry has what is measured of the process itself. The namespace, such as
-// saga_relay, is that of the daemon's own metrics.
-func NewRegistry(namespace string) *prometheus.Registry {
-	registry := prometheus.NewRegistry()
+// saga_relay, is that of the daemon's own metrics. Where the daemon is one service's, all
+// have the label service: two services that share a monitor are told apart.
+func NewRegistry(namespace, service string) Registry {
+	all := prometheus.NewRegistry()
+	registry := Registry{Registerer: all, Gatherer: all}
+	if service != "" {
+		registry.Registerer = prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, all)
+	}
 	registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(namespace))
 	return registry
@@ -37,7 +48,7 @@ func buildInfo(namespace string) prometheus.Collector {
 }
 
 // MetricsEndpoint serves the registry. A scrape reads memory and asks nobody.
-func MetricsEndpoint(registry *prometheus.Registry, log *zap.Logger) Endpoint {
+func MetricsEndpoint(registry prometheus.Gatherer, log *zap.Logger) Endpoint {
 	errorLog, _ := zap.NewStdLogAt(log, zap.WarnLevel)
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: errorLog, ErrorHandling: promhttp.ContinueOnError})
 	return Endpoint{Pattern: "GET /metrics", Handler: handler}

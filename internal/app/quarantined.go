@@ -38,7 +38,7 @@ type quarantined struct {
 
 // WatchQuarantine registers the metrics of what was set aside. What it returns looks at the
 // database until its context ends; a scrape reads what was found last.
-func WatchQuarantine(registry *prometheus.Registry, store *quarantine.Store, log *zap.Logger) func(context.Context) error {
+func WatchQuarantine(registry prometheus.Registerer, store *quarantine.Store, log *zap.Logger) func(context.Context) error {
 	q := &quarantined{store: store, log: log}
 	registry.MustRegister(q)
 	return q.run

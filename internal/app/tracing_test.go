@@ -94,7 +94,7 @@ func TestTraceGoesThroughTheOutbox(t *testing.T) {
 
 	pool, address := testenv.Database(t, sagasql.Outbox), testenv.Vhost(t)
 	broker := rabbit.Config{Name: "traced", URL: func(context.Context) (string, error) { return address, nil }}
-	consumer, err := rabbit.OpenConsumer(t.Context(), broker, rabbit.ReplyTopology(tracedQueue), tracedQueue, 1)
+	consumer, err := rabbit.OpenConsumer(t.Context(), broker, rabbit.EventTopology(testenv.Owner, tracedQueue), tracedQueue, 1)
 	require.NoError(t, err)
 	defer func() { _ = consumer.Close() }()
 	ctx, business := otel.Tracer("test").Start(t.Context(), "business")

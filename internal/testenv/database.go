@@ -2,12 +2,16 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"go.example/saga/internal/dev/services"
@@ -16,6 +20,9 @@ import (
 
 // poolSize is how many connections a test's own statements may take.
 const poolSize = 6
+
+// Service is whose the tables of a [Database] are.
+const Service = "trips"
 
 // Database is a fresh database with the migration lines applied, dropped when
 // the test ends. The pool's Config().ConnString() is its URL.
@@ -48,6 +55,9 @@ func Database(t testing.TB, lines ...sagasql.Line) *pgxpool.Pool {
 	t.Cleanup(pool.Close)
 	return pool
 }
+
+// Owner is that service, with its mark of queues.
+var Owner = sagasql.Service{Name: Service, ID: uuid.MustParse("0198a3f0-0000-7000-8000-0000000000aa")}
 
 func drop(t testing.TB, server services.Postgres, name string) {
 	t.Helper()
@@ -101,7 +111,27 @@ func migrate(server services.Postgres, name string, lines []sagasql.Line) error 
 	if err := server.CreateDatabase(ctx, name, ""); err != nil {
 		return err
 	}
-	return sagasql.Up(ctx, server.Database(name), "", lines...)
+	if err := sagasql.Up(ctx, server.Database(name), "", lines...); err != nil || !slices.ContainsFunc(lines, isOwned) {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, server.Database(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(Own(ctx, conn), conn.Close(ctx))
+}
+
+// isOwned says whether a line's tables have an owner.
+func isOwned(line sagasql.Line) bool {
+	return line == sagasql.Saga || line == sagasql.Inbox || line == sagasql.Participant
+}
+
+// Own makes the tables of a database the Owner's.
+func Own(ctx context.Context, db interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}) error {
+	_, err := db.Exec(ctx, `INSERT INTO public.saga_service (name, id) VALUES ($1, $2)`, Owner.Name, Owner.ID)
+	return err
 }
 
 func sweepDatabases(ctx context.Context, server services.Postgres) error {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,6 +154,11 @@ func (r *Roles) Migrate(t testing.TB, db *pgxpool.Pool, lines ...sagasql.Line) {
 	r.Run(t, db, "The owner")
 	if err := sagasql.Up(t.Context(), r.URL(t, db, "saga_owner"), "", lines...); err != nil {
 		t.Fatal(err)
+	}
+	if slices.ContainsFunc(lines, isOwned) {
+		if err := Own(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

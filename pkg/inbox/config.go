@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,8 +62,11 @@ type Config struct {
 	DB *pgxpool.Pool
 	// Schema holds inbox_quarantine; empty means public.
 	Schema string
-	// Open starts a session with the broker.
-	Open func(ctx context.Context) (Source, error)
+	// Service is the name that the schema was given when it was migrated. A consumer does
+	// not begin on another service's tables.
+	Service string
+	// Open starts a session with the broker, on a queue of the owner's, which is the Service.
+	Open func(ctx context.Context, owner sagasql.Service) (Source, error)
 	// Handle does the work.
 	Handle Handler
 	// MaxBatch bounds the deliveries of one transaction; 0 means 100. Give the
@@ -114,6 +118,7 @@ func (c Config) complete() (Config, error) {
 	need(c.Name != "", "Name")
 	need(c.DB != nil, "DB")
 	need(c.Open != nil, "Open")
+	need(c.Service != "", "Service")
 	need(c.Handle != nil, "Handle")
 	if c.MaxBatch < 0 {
 		errs = append(errs, errors.New("inbox: Config.MaxBatch is negative"))
@@ -131,7 +136,7 @@ func (c Config) complete() (Config, error) {
 	if c.Report == nil {
 		c.Report = func(error) {}
 	}
-	c.Rights = append([]sagasql.Right{RightsToQuarantine}, c.Rights...)
+	c.Rights = slices.Concat(Rights, c.Rights)
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}

@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 )
 
 // Delivery is one message from the broker, reduced to what the protocol uses.
@@ -50,6 +51,10 @@ type Batch interface {
 	// from several goroutines, in any order, each delivery's once.
 	AckOnly(place int) error
 }
+
+// ErrOwned says that a queue is another service's. A session on it can never be opened, and
+// [Run] ends.
+var ErrOwned = errors.New("the queue belongs to another service")
 
 // Source is one session with the broker's queue.
 type Source interface {

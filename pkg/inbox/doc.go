@@ -40,7 +40,7 @@
 //
 // # Rights
 //
-// The role needs [RightsToQuarantine] and what [Config] says of the handler. The consumer
+// The role needs [Rights] and what [Config] says of the handler. The consumer
 // proves it before each session and every ten seconds: without a right it takes no
 // message, and what it reports names the statement that gives it. The tables of the
 // handler are not its concern.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"go.example/saga/pkg/inbox"
+	sagasql "go.example/saga/sql"
 )
 
 // queue behaves as a broker's queue does towards this package: it delivers in
@@ -42,7 +43,7 @@ func (q *queue) notify() {
 	}
 }
 
-func (q *queue) open(context.Context) (inbox.Source, error) {
+func (q *queue) open(context.Context, sagasql.Service) (inbox.Source, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.openErr != nil {

@@ -12,6 +12,7 @@ import (
 
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/inbox"
+	sagasql "go.example/saga/sql"
 )
 
 // troubled waits until what is reported last has all of the texts; without any, until it is nil.
@@ -91,7 +92,7 @@ func TestTheBrokersTroubleIsMarked(t *testing.T) {
 	go func() {
 		ended <- inbox.RunFast(ctx, inbox.Config{
 			Name: "test", DB: b.db, Handle: store, Report: func(err error) { b.trouble.Store(&err) },
-			Open: func(context.Context) (inbox.Source, error) { return nil, errors.New("nobody there") },
+			Open: func(context.Context, sagasql.Service) (inbox.Source, error) { return nil, errors.New("nobody there") },
 		}, soon, patient)
 	}()
 	b.troubled("nobody there")

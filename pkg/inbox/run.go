@@ -44,8 +44,9 @@ type consumer struct {
 }
 
 // Run consumes until ctx ends, then finishes the batch in hand and returns nil.
-// Nothing else ends it but a wrong configuration: broker and database may be
-// absent at the start and go away at any time.
+// Nothing else ends it but a wrong configuration, which includes a queue or a database that
+// is another service's, see [ErrOwned] and [sagasql.ErrOtherService]: broker and database may
+// be absent at the start and go away at any time.
 func Run(ctx context.Context, cfg Config) error { return run(ctx, cfg, standard) }
 
 func run(ctx context.Context, cfg Config, t timing) error {
@@ -78,6 +79,9 @@ func run(ctx context.Context, cfg Config, t timing) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if errors.Is(err, ErrOwned) || errors.Is(err, sagasql.ErrOtherService) {
+			return err
+		}
 		if open := c.judge.suspended(); open != nil && errors.Is(err, ErrCircuitOpen) {
 			err = open // with its reason
 		}
@@ -98,7 +102,11 @@ func (d *dispatcher) session(ctx context.Context) (progress bool, err error) {
 	if err := d.prove(ctx); err != nil {
 		return false, fmt.Errorf("the database is not ready: %w", err)
 	}
-	source, err := d.Open(ctx)
+	owner, err := sagasql.LoadService(ctx, d.DB, d.Schema, d.Service)
+	if err != nil {
+		return false, fmt.Errorf("the database is not ready: %w", err)
+	}
+	source, err := d.Open(ctx, owner)
 	if err != nil {
 		return false, fmt.Errorf("open a session with %w: %w", ErrBroker, err)
 	}

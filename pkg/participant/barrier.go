@@ -25,7 +25,7 @@ func newBarrier(schema string) barrier {
 }
 
 // Rights are what the role needs for the barrier and the replies, beside
-// [inbox.RightsToQuarantine] and what the handlers need.
+// [inbox.Rights] and what the handlers need.
 var Rights = []sagasql.Right{
 	{On: "saga_barrier", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 	{On: "saga_barrier_enter", Privileges: "EXECUTE"},

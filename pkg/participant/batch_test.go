@@ -17,6 +17,7 @@ import (
 	"go.example/saga/pkg/participant"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
+	sagasql "go.example/saga/sql"
 )
 
 // A handler that fails takes nothing with it of those before and behind.
@@ -96,7 +97,7 @@ func TestACommandThatFailsTheBatchFailsAlone(t *testing.T) {
 			source.ds = append(source.ds, command(ids[i], "work", saga.Request, 1, behaviour))
 		}
 		cfg := b.Config
-		cfg.Open = func(context.Context) (inbox.Source, error) { return source, nil }
+		cfg.Open = func(context.Context, sagasql.Service) (inbox.Source, error) { return source, nil }
 		p, err := participant.New(cfg)
 		require.NoError(t, err)
 		ctx, stop := context.WithCancel(t.Context())

@@ -37,8 +37,8 @@ func setUp(t *testing.T) *bench {
 	t.Parallel()
 	b := &bench{t: t}
 	b.Config = participant.Config{
-		Name: "test", DB: testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant),
-		Open:  func(context.Context) (inbox.Source, error) { return nil, errors.New("not opened") },
+		Service: testenv.Service, DB: testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant),
+		Open:  func(context.Context, sagasql.Service) (inbox.Source, error) { return nil, errors.New("not opened") },
 		Steps: map[string]participant.Step{"work": {Request: request, Confirm: follow, Cancel: follow}, "pivot": {Request: request}, "a": {Request: request, Cancel: follow}},
 		// However slow the machine is, a batch is one transaction.
 		Budget: time.Minute,
@@ -146,10 +146,9 @@ func bothForms(t *testing.T, test func(*testing.T, *bench)) {
 
 // command is what the orchestrator would send.
 func command(id saga.ID, step string, op saga.Operation, attempt int, behaviour string) inbox.Delivery {
-	m, err := protocol.CommandMessage(
-		saga.State{ID: id, Type: "test"},
+	m, err := protocol.CommandMessage("trips", saga.State{ID: id, Type: "test"},
 		saga.SendCommand{
-			Step: step, Operation: op, Attempt: attempt, Destination: step, ReplyTo: "replies",
+			Step: step, Operation: op, Attempt: attempt, Destination: step,
 			Payload: jsonmap.JSONMap{"behaviour": behaviour},
 		})
 	if err != nil {

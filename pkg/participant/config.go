@@ -4,24 +4,27 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
 	"go.example/saga/pkg/inbox"
+	sagasql "go.example/saga/sql"
 )
 
 // Config describes a participant.
 type Config struct {
-	// Name of the participant in logs and in the quarantine.
-	Name string
+	// Service is the participant's name, as its tables were given it when they were
+	// migrated: definitions of sagas send commands to it.
+	Service string
 	// DB is the service's own database, with its outbox, inbox and barrier.
 	DB *pgxpool.Pool
 	// Schema holds the tables of this project; empty means public.
 	Schema string
-	// Open starts a session with the broker on the queue of the commands.
-	Open func(ctx context.Context) (inbox.Source, error)
+	// Open starts a session with the broker on the queue of the service's commands.
+	Open func(ctx context.Context, owner sagasql.Service) (inbox.Source, error)
 	// Steps by name, as the saga's definition calls them.
 	Steps map[string]Step
 	// MaxBatch bounds the commands of one transaction; 0 means 100.
@@ -68,6 +71,15 @@ func (c Config) check() error {
 	var errs []error
 	if c.Workers < 0 || c.Budget < 0 || c.Limit < 0 {
 		errs = append(errs, errors.New("participant: Config.Workers, Config.Budget or Config.Limit is negative"))
+	}
+	if err := sagasql.CheckServiceName(c.Service); err != nil {
+		errs = append(errs, fmt.Errorf("participant: Config.Service: %w", err))
+	}
+	if c.Open == nil {
+		errs = append(errs, errors.New("participant: Config.Open is missing"))
+	}
+	if c.DB == nil {
+		errs = append(errs, errors.New("participant: Config.DB is missing"))
 	}
 	if len(c.Steps) == 0 {
 		errs = append(errs, errors.New("participant: Config.Steps is empty"))

@@ -3,6 +3,7 @@ package participant_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,7 +26,7 @@ import (
 func (b *bench) asRole() (role string) {
 	b.t.Helper()
 	owner := b.DB
-	rights := append([]sagasql.Right{inbox.RightsToQuarantine}, participant.Rights...)
+	rights := slices.Concat(inbox.Rights, participant.Rights)
 	b.DB = testenv.Role(b.t, owner, append(testenv.Grants(rights...), `GRANT SELECT, INSERT ON effect TO {role}`,
 		`ALTER TABLE effect ENABLE ROW LEVEL SECURITY`, `CREATE POLICY own ON effect USING (op <> 'secret')`,
 		`INSERT INTO effect (op) VALUES ('secret')`)...)
@@ -81,7 +82,7 @@ func TestParticipantProvesItsRights(t *testing.T) {
 	var reported atomic.Pointer[error]
 	b.Report = func(err error) { reported.Store(&err) }
 	batch := &one{deliveries: []inbox.Delivery{command(newSaga(), "work", saga.Request, 1, "")}, acked: make(chan struct{})}
-	b.Open = func(context.Context) (inbox.Source, error) { return batch, nil }
+	b.Open = func(context.Context, sagasql.Service) (inbox.Source, error) { return batch, nil }
 	p, err := participant.New(b.Config)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())

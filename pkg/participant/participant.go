@@ -35,14 +35,14 @@ func New(cfg Config) (*Participant, error) {
 		barrier: newBarrier(cfg.Schema),
 		outbox:  outbox.In(cfg.Schema),
 		pace:    newPace(cfg.Budget),
-		log:     cfg.Log.With(zap.String("participant", cfg.Name)),
+		log:     cfg.Log.With(zap.String("participant", cfg.Service)),
 	}, nil
 }
 
 // Run works until ctx ends, see [inbox.Run].
 func (p *Participant) Run(ctx context.Context) error {
 	return inbox.Run(ctx, inbox.Config{
-		Name: p.cfg.Name, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle,
+		Name: p.cfg.Service, Service: p.cfg.Service, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle,
 		MaxBatch: p.cfg.MaxBatch, Workers: p.cfg.Workers, Key: sagaOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
 	})
 }

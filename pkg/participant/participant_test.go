@@ -267,14 +267,14 @@ func TestCrashBetweenCommitAndAck(t *testing.T) {
 	url := testenv.Vhost(t)
 	broker := rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return url, nil }}
 	var lost atomic.Bool
-	open := func(ctx context.Context) (inbox.Source, error) {
-		source, err := rabbit.OpenConsumer(ctx, broker, rabbit.CommandTopology("work"), protocol.CommandQueue("work"), 200)
+	open := func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
+		source, err := rabbit.OpenConsumer(ctx, broker, rabbit.CommandTopology(owner), protocol.CommandQueue(owner.Name), 200)
 		if err != nil {
 			return nil, err
 		}
 		return forgetful{source, &lost}, nil
 	}
-	ready, err := open(t.Context()) // declares the queue
+	ready, err := open(t.Context(), testenv.Owner) // declares the queue
 	require.NoError(t, err)
 	require.NoError(t, ready.Close())
 	id := newSaga()
@@ -298,8 +298,8 @@ func TestCrashBetweenCommitAndAck(t *testing.T) {
 
 func publish(t *testing.T, broker rabbit.Config, id saga.ID) {
 	t.Helper()
-	m, err := protocol.CommandMessage(saga.State{ID: id, Type: "test"},
-		saga.SendCommand{Step: "work", Operation: saga.Request, Attempt: 1, Destination: "work", ReplyTo: "replies"})
+	m, err := protocol.CommandMessage("trips", saga.State{ID: id, Type: "test"},
+		saga.SendCommand{Step: "work", Operation: saga.Request, Attempt: 1, Destination: testenv.Service})
 	require.NoError(t, err)
 	require.NotEqual(t, uuid.Nil, m.ID)
 	p, err := rabbit.OpenPublisher(t.Context(), broker, 1)

@@ -21,6 +21,7 @@ import (
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
+	sagasql "go.example/saga/sql"
 )
 
 // long is what the whole of a test may take on a busy machine.
@@ -56,21 +57,21 @@ func (b *bench) fillQueue(ids []saga.ID, behaviour func(i int) string) {
 	b.t.Helper()
 	url := testenv.Vhost(b.t)
 	broker := rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return url, nil }}
-	b.Open = func(ctx context.Context) (inbox.Source, error) {
-		source, err := rabbit.OpenConsumer(ctx, broker, rabbit.CommandTopology("work"), protocol.CommandQueue("work"), 200)
+	b.Open = func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
+		source, err := rabbit.OpenConsumer(ctx, broker, rabbit.CommandTopology(owner), protocol.CommandQueue(owner.Name), 200)
 		if err != nil {
 			return nil, err
 		}
 		return source, nil
 	}
-	ready, err := b.Open(b.t.Context()) // declares the queue
+	ready, err := b.Open(b.t.Context(), testenv.Owner) // declares the queue
 	require.NoError(b.t, err)
 	require.NoError(b.t, ready.Close())
 	p, err := rabbit.OpenPublisher(b.t.Context(), broker, len(ids))
 	require.NoError(b.t, err)
 	for i, id := range ids {
-		m, err := protocol.CommandMessage(saga.State{ID: id, Type: "test"}, saga.SendCommand{
-			Step: "work", Operation: saga.Request, Attempt: 1, Destination: "work", ReplyTo: "replies",
+		m, err := protocol.CommandMessage("trips", saga.State{ID: id, Type: "test"}, saga.SendCommand{
+			Step: "work", Operation: saga.Request, Attempt: 1, Destination: testenv.Service,
 			Payload: jsonmap.JSONMap{"behaviour": behaviour(i)},
 		})
 		require.NoError(b.t, err)

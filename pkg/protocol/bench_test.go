@@ -23,16 +23,16 @@ func BenchmarkMessages(b *testing.B) {
 	output := jsonmap.JSONMap{"bookingId": "0199a000-0000-7000-8000-000000000004"}
 	st := saga.State{ID: id, Type: "room-reservation", Status: saga.StatusCompleted, Payload: payload, Outputs: jsonmap.JSONMap{"room-booking": output}}
 	send := saga.SendCommand{
-		Step: "room-booking", Operation: saga.Request, Attempt: 1, Destination: "room-booking", ReplyTo: "saga.replies", Payload: payload,
+		Step: "room-booking", Operation: saga.Request, Attempt: 1, Destination: "room-booking", Payload: payload,
 	}
-	command, err := protocol.CommandMessage(st, send)
+	command, err := protocol.CommandMessage("trips", st, send)
 	require.NoError(b, err)
 	cmd, err := protocol.DecodeCommand(wire(command))
 	require.NoError(b, err)
 	answer := protocol.Reply{Outcome: saga.OutcomeSucceeded, Output: output}
 	reply, err := protocol.ReplyMessage(cmd, answer)
 	require.NoError(b, err)
-	event, err := protocol.EventMessage(st, saga.EmitEvent{Kind: saga.EventCompleted})
+	event, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: saga.EventCompleted})
 	require.NoError(b, err)
 
 	run := func(name string, do func() error) {
@@ -46,10 +46,12 @@ func BenchmarkMessages(b *testing.B) {
 		})
 	}
 	made := func(_ outbox.Message, err error) error { return err }
-	run("CommandMessage", func() error { return made(protocol.CommandMessage(st, send)) })
+	run("CommandMessage", func() error { return made(protocol.CommandMessage("trips", st, send)) })
 	run("DecodeCommand", func() error { _, err := protocol.DecodeCommand(wire(command)); return err })
 	run("ReplyMessage", func() error { return made(protocol.ReplyMessage(cmd, answer)) })
 	run("DecodeReply", func() error { _, _, err := protocol.DecodeReply(wire(reply)); return err })
-	run("EventMessage", func() error { return made(protocol.EventMessage(st, saga.EmitEvent{Kind: saga.EventCompleted})) })
+	run("EventMessage", func() error {
+		return made(protocol.EventMessage("trips", st, saga.EmitEvent{Kind: saga.EventCompleted}))
+	})
 	run("DecodeEvent", func() error { _, err := protocol.DecodeEvent(wire(event)); return err })
 }

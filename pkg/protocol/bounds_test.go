@@ -36,14 +36,14 @@ func full(t *testing.T, status saga.Status) saga.State {
 // send is a command with all that the saga has.
 func send(st saga.State) saga.SendCommand {
 	return saga.SendCommand{
-		Step: "payment", Operation: saga.Cancel, Attempt: 1, Destination: "payment", ReplyTo: "saga.replies",
+		Step: "payment", Operation: saga.Cancel, Attempt: 1, Destination: "payment",
 		Payload: st.Payload, Outputs: st.Outputs,
 	}
 }
 
 func commandOf(t *testing.T, st saga.State) outbox.Message {
 	t.Helper()
-	m, err := protocol.CommandMessage(st, send(st))
+	m, err := protocol.CommandMessage("trips", st, send(st))
 	require.NoError(t, err)
 	return m
 }
@@ -56,12 +56,12 @@ func TestEverySagaThatCouldBeginCanTellItsEnd(t *testing.T) {
 		saga.EventParked: saga.StatusParked, saga.EventKilled: saga.StatusKilled,
 	} {
 		st := full(t, status)
-		m, err := protocol.EventMessage(st, saga.EmitEvent{Kind: kind})
+		m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: kind})
 		require.NoError(t, err)
 		require.NoError(t, outbox.Validate(m), kind)
 
 		st.Payload["one"] = "more"
-		_, err = protocol.CommandMessage(st, send(st))
+		_, err = protocol.CommandMessage("trips", st, send(st))
 		require.ErrorContains(t, err, "payload and outputs")
 	}
 }

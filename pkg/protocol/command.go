@@ -35,14 +35,15 @@ type Command struct {
 // Key is the command's key: the same over all attempts.
 func (c Command) Key() string { return Key(c.SagaID, c.Step, c.Operation) }
 
-// CommandMessage is the message for the decision c of the saga st. It fails
-// where what the step is sent is not JSON or above [MaxContent].
-func CommandMessage(st saga.State, c saga.SendCommand) (outbox.Message, error) {
+// CommandMessage is the message for the decision c of the saga st, which is the
+// service's: the answer goes to its queue. It fails where what the step is sent is not
+// JSON or above [MaxContent].
+func CommandMessage(service string, st saga.State, c saga.SendCommand) (outbox.Message, error) {
 	cmd := Command{
 		MessageID: CommandID(st.ID, c.Step, c.Operation, c.Attempt),
 		SagaID:    st.ID, SagaType: st.Type,
 		Step: c.Step, Operation: c.Operation, Attempt: c.Attempt,
-		ReplyTo: c.ReplyTo, Payload: c.Payload, Outputs: c.Outputs,
+		ReplyTo: ReplyQueue(service), Payload: c.Payload, Outputs: c.Outputs,
 	}
 	body, err := Content(cmd.Payload, cmd.Outputs)
 	if err != nil {
@@ -52,7 +53,7 @@ func CommandMessage(st saga.State, c saga.SendCommand) (outbox.Message, error) {
 	m.ID = cmd.MessageID
 	m.Type = c.Step + "." + string(c.Operation)
 	m.Exchange, m.RoutingKey = ExchangeCommands, c.Destination
-	m.ReplyTo = c.ReplyTo
+	m.ReplyTo = cmd.ReplyTo
 	m.ContentType, m.Payload = typeJSON, body
 	return m, nil
 }

@@ -128,7 +128,7 @@ func TestDecodeEventRefuses(t *testing.T) {
 	good := func() inbox.Delivery {
 		st := sampleState(t)
 		st.Status = saga.StatusCompleted
-		m, err := protocol.EventMessage(st, saga.EmitEvent{Kind: saga.EventCompleted})
+		m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: saga.EventCompleted})
 		require.NoError(t, err)
 		return wire(m)
 	}
@@ -205,7 +205,7 @@ func FuzzDecodeReply(f *testing.F) {
 func FuzzDecodeEvent(f *testing.F) {
 	st := sampleState(f)
 	st.Status = saga.StatusCompleted
-	m, err := protocol.EventMessage(st, saga.EmitEvent{Kind: saga.EventCompleted})
+	m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: saga.EventCompleted})
 	require.NoError(f, err)
 	fuzz(f, wire(m), func(d inbox.Delivery) ([]string, error) {
 		e, err := protocol.DecodeEvent(d)

@@ -55,9 +55,10 @@ var statusOf = map[saga.EventKind]saga.Status{
 	saga.EventKilled:    saga.StatusKilled,
 }
 
-// EventMessage is the message for the decision e of the saga st. It fails where
+// EventMessage is the message for the decision e of the saga st, which is the service's.
+// Saga types of one name in two services have routing keys of their own. It fails where
 // the kind does not fit the saga's status or the payload or outputs are not JSON.
-func EventMessage(st saga.State, e saga.EmitEvent) (outbox.Message, error) {
+func EventMessage(service string, st saga.State, e saga.EmitEvent) (outbox.Message, error) {
 	id := uuid.UUID(st.ID).String()
 	if statusOf[e.Kind] != st.Status {
 		return outbox.Message{}, fmt.Errorf("event of saga %s: a saga that is %s is not %s", id, st.Status, e.Kind)
@@ -84,7 +85,7 @@ func EventMessage(st saga.State, e saga.EmitEvent) (outbox.Message, error) {
 		ID:            EventID(st.ID, e.Kind, st.Version),
 		AggregateType: st.Type, AggregateID: id, CorrelationID: id,
 		Type:     name,
-		Exchange: ExchangeEvents, RoutingKey: name,
+		Exchange: ExchangeEvents, RoutingKey: service + "." + name,
 		ContentType: typeJSON,
 		Headers:     map[string]string{HeaderSagaID: id, HeaderSagaType: st.Type},
 		// One object of both.

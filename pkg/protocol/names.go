@@ -4,22 +4,32 @@ package protocol
 // participant in another language relies on them. A virtual host separates
 // environments.
 const (
-	// ExchangeCommands is the topic exchange of commands; the routing key is the
-	// step's destination.
+	// ExchangeCommands is the topic exchange of commands; the routing key is the name of
+	// the participant's service.
 	ExchangeCommands = "saga.commands"
 	// ExchangeEvents is the topic exchange of events; a saga's own end is
-	// "<saga type>.<completed|aborted|parked|killed>".
+	// "<service>.<saga type>.<completed|aborted|parked|killed>".
 	ExchangeEvents = "saga.events"
-	// ExchangeDead and QueueDead take what a queue gave up delivering.
+	// ExchangeDead is the direct exchange of what a queue gave up delivering; the routing
+	// key is the id of the queue's owner.
 	ExchangeDead = "saga.dead"
-	QueueDead    = "saga.dead"
 	// ExchangeUnheard and QueueUnheard keep the events that nobody listens to,
 	// the newest 100,000.
 	ExchangeUnheard = "saga.unheard"
 	QueueUnheard    = "saga.unheard"
-	// QueueReplies is the queue of replies when a definition names no other.
-	QueueReplies = "saga.replies"
 )
+
+// CommandQueue is the queue of the commands for a service.
+func CommandQueue(service string) string { return "saga.command." + service }
+
+// ReplyQueue is the queue of the answers to a service's sagas.
+func ReplyQueue(service string) string { return "saga.replies." + service }
+
+// EventQueue is the queue of the events that a service hears, unless it names another.
+func EventQueue(service string) string { return "saga.events." + service }
+
+// DeadQueue is the queue of what the service's other queues gave up delivering.
+func DeadQueue(service string) string { return "saga.dead." + service }
 
 // Application headers, besides the CloudEvents attributes that the relay adds
 // from the outbox row (cloudEvents_id, _source, _specversion, _type). All values
@@ -35,6 +45,3 @@ const (
 	HeaderSagaKey     = "cloudEvents_sagakey"
 	HeaderSagaOutcome = "cloudEvents_sagaoutcome"
 )
-
-// CommandQueue is the queue that serves a destination.
-func CommandQueue(destination string) string { return "saga.command." + destination }

@@ -43,8 +43,8 @@ func sampleState(t require.TestingT) saga.State {
 
 func sampleCommand(t require.TestingT) outbox.Message {
 	st := sampleState(t)
-	m, err := protocol.CommandMessage(st, saga.SendCommand{
-		Step: "payment", Operation: saga.Request, Attempt: 2, Destination: "payment", ReplyTo: "saga.replies",
+	m, err := protocol.CommandMessage("trips", st, saga.SendCommand{
+		Step: "payment", Operation: saga.Request, Attempt: 2, Destination: "payment",
 		Payload: st.Payload, Outputs: st.Outputs,
 	})
 	require.NoError(t, err)
@@ -160,7 +160,7 @@ func TestEventRoundTrip(t *testing.T) {
 	st := sampleState(t)
 	st.Status = saga.StatusAborted
 	st.Failure = &saga.Failure{Step: "payment", Class: saga.FailureRefused, Problem: saga.Problem{Title: "Declined"}}
-	m, err := protocol.EventMessage(st, saga.EmitEvent{Kind: saga.EventAborted})
+	m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: saga.EventAborted})
 	require.NoError(t, err)
 	require.Equal(t, "saga.events", m.Exchange)
 	require.Equal(t, "room-reservation.aborted", m.RoutingKey)
@@ -173,7 +173,7 @@ func TestEventRoundTrip(t *testing.T) {
 		Status: saga.StatusAborted, BusinessKey: "r-1", Failure: st.Failure, Payload: st.Payload, Outputs: st.Outputs,
 	}, e)
 
-	_, err = protocol.EventMessage(st, saga.EmitEvent{Kind: saga.EventCompleted})
+	_, err = protocol.EventMessage("trips", st, saga.EmitEvent{Kind: saga.EventCompleted})
 	require.ErrorContains(t, err, "is not completed")
 }
 
@@ -202,7 +202,7 @@ func TestEventsOfAParkedSaga(t *testing.T) {
 // event is what a listener gets.
 func event(t *testing.T, st saga.State, kind saga.EventKind) protocol.Event {
 	t.Helper()
-	m, err := protocol.EventMessage(st, saga.EmitEvent{Kind: kind})
+	m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: kind})
 	require.NoError(t, err)
 	require.Equal(t, "room-reservation."+string(kind), m.RoutingKey)
 	e, err := protocol.DecodeEvent(wire(m))
@@ -214,8 +214,8 @@ func event(t *testing.T, st saga.State, kind saga.EventKind) protocol.Event {
 // What the definition has the step sent is what goes out, and nothing else.
 func TestACommandCarriesWhatItsStepIsSent(t *testing.T) {
 	t.Parallel()
-	m, err := protocol.CommandMessage(sampleState(t), saga.SendCommand{
-		Step: "payment", Operation: saga.Confirm, Attempt: 1, Destination: "payment", ReplyTo: "saga.replies",
+	m, err := protocol.CommandMessage("trips", sampleState(t), saga.SendCommand{
+		Step: "payment", Operation: saga.Confirm, Attempt: 1, Destination: "payment",
 		Payload: object(t, `{"amount": 12}`),
 	})
 	require.NoError(t, err)
@@ -245,17 +245,17 @@ func TestRoundTrip(t *testing.T) {
 		send := saga.SendCommand{
 			Payload: objects.Draw(t, "payload"),
 			Outputs: jsonmap.JSONMap{"first": map[string]any(objects.Draw(t, "output"))},
-			Step:    name.Draw(t, "step"), Destination: name.Draw(t, "destination"), ReplyTo: name.Draw(t, "replyTo"),
+			Step:    name.Draw(t, "step"), Destination: name.Draw(t, "destination"),
 			Operation: rapid.SampledFrom([]saga.Operation{saga.Request, saga.Confirm, saga.Cancel}).Draw(t, "op"),
 			Attempt:   rapid.IntRange(1, 1<<31-1).Draw(t, "attempt"),
 		}
-		m, err := protocol.CommandMessage(st, send)
+		m, err := protocol.CommandMessage("trips", st, send)
 		require.NoError(t, err)
 		cmd, err := protocol.DecodeCommand(wire(m))
 		require.NoError(t, err)
 		require.Equal(t, protocol.Command{
 			MessageID: m.ID, SagaID: id, SagaType: st.Type, Step: send.Step, Operation: send.Operation,
-			Attempt: send.Attempt, ReplyTo: send.ReplyTo, Payload: send.Payload, Outputs: cmd.Outputs,
+			Attempt: send.Attempt, ReplyTo: protocol.ReplyQueue("trips"), Payload: send.Payload, Outputs: cmd.Outputs,
 		}, cmd)
 		require.Equal(t, marshal(t, send.Outputs), marshal(t, cmd.Outputs))
 

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"go.example/saga/pkg/inbox"
 )
 
-// Declare makes sure that the topology exists. Its error Is [ErrDrift] when
-// something of that name exists with other arguments.
+// Declare makes sure that the topology exists. Its error Is [inbox.ErrOwned] when a queue of that
+// name is another service's, and [ErrDrift] when something exists with other arguments.
 func Declare(ctx context.Context, cfg Config, topology Topology) error {
 	s, err := open(ctx, cfg, func(s *session) error { return declare(s.link, topology) })
 	if err != nil {
@@ -86,10 +90,28 @@ func (l *link) queueError(q Queue, err error) error {
 	if !drifted(err) {
 		return fmt.Errorf("declare queue %q: %w", q.Name, err)
 	}
+	if owner := otherOwner(err); owner != "" {
+		return fmt.Errorf("queue %q: %w: its owner's mark is %s, and this service's is %s: two services have one name. "+
+			"Name one of them otherwise when its tables are migrated. If the other database is lost and this one takes its place, "+
+			"take its mark over: UPDATE saga_service SET id = '%s'", q.Name, inbox.ErrOwned, owner, q.Owner, owner)
+	}
 	return fmt.Errorf("queue %q: %w: %w; show it with: rabbitmqctl list_queues -p '%s' name type durable arguments messages; "+
 		"once it is empty, remove it with: rabbitmqctl delete_queue -p '%s' --if-empty '%s'",
 		q.Name, ErrDrift, err, l.vhost, l.vhost, q.Name)
 }
+
+// otherOwner is the owner's mark of a queue of which a declaration was refused for its
+// owner; empty where it was refused for another reason.
+func otherOwner(err error) string {
+	var reply *amqp.Error
+	if !errors.As(err, &reply) || !strings.Contains(reply.Reason, "'"+ownerArgument+"'") {
+		return ""
+	}
+	_, current, _ := strings.Cut(reply.Reason, "but current")
+	return ownerMark.FindString(current)
+}
+
+var ownerMark = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 func drifted(err error) bool {
 	var reply *amqp.Error

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/testenv"
-	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
 )
 
@@ -15,11 +14,11 @@ func TestInspect(t *testing.T) {
 	t.Parallel()
 	url := testenv.Vhost(t)
 	declareReplies(t, url)
-	defer consumer(t, at(url), protocol.QueueReplies, 1).Close()
+	defer consumer(t, at(url), replies, 1).Close()
 	for range 2 {
-		states, err := rabbit.Inspect(testContext(t), at(url), "nowhere", protocol.QueueReplies)
+		states, err := rabbit.Inspect(testContext(t), at(url), "nowhere", replies)
 		require.NoError(t, err)
-		require.Equal(t, []rabbit.QueueState{{Name: "nowhere"}, {Name: protocol.QueueReplies, Exists: true, Consumers: 1}}, states)
+		require.Equal(t, []rabbit.QueueState{{Name: "nowhere"}, {Name: replies, Exists: true, Consumers: 1}}, states)
 	}
 	_, err := rabbit.Inspect(testContext(t), at("amqp://guest:wrong@127.0.0.1:5672/"))
 	require.ErrorIs(t, err, rabbit.ErrDenied)

@@ -58,7 +58,7 @@ const replies = "test.replies"
 
 func declareReplies(t *testing.T, url string) {
 	t.Helper()
-	require.NoError(t, rabbit.Declare(testContext(t), at(url), rabbit.ReplyTopology(replies)))
+	require.NoError(t, rabbit.Declare(testContext(t), at(url), rabbit.EventTopology(testenv.Owner, replies)))
 }
 
 // to is a record for a queue.
@@ -87,7 +87,7 @@ func publisher(t *testing.T, cfg rabbit.Config, window int) *rabbit.Publisher {
 
 func consumer(t *testing.T, cfg rabbit.Config, queue string, prefetch int) *rabbit.Consumer {
 	t.Helper()
-	c, err := rabbit.OpenConsumer(testContext(t), cfg, rabbit.ReplyTopology(queue), queue, prefetch)
+	c, err := rabbit.OpenConsumer(testContext(t), cfg, rabbit.EventTopology(testenv.Owner, queue), queue, prefetch)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c

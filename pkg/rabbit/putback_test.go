@@ -26,8 +26,8 @@ func setAside(t *testing.T, db *pgxpool.Pool, url, queue string, n int) {
 	go func() {
 		ended <- inbox.Run(ctx, inbox.Config{
 			Name: "test", DB: db,
-			Open: func(ctx context.Context) (inbox.Source, error) {
-				return rabbit.OpenConsumer(ctx, at(url), rabbit.ReplyTopology(queue), queue, 10)
+			Open: func(ctx context.Context, _ sagasql.Service) (inbox.Source, error) {
+				return rabbit.OpenConsumer(ctx, at(url), rabbit.EventTopology(testenv.Owner, queue), queue, 10)
 			},
 			Handle: func(_ context.Context, _ pgx.Tx, ds []inbox.Delivery) (all []inbox.Rejection, _ error) {
 				for i := range ds {

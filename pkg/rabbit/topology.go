@@ -1,9 +1,11 @@
 package rabbit
 
 import (
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"go.example/saga/pkg/protocol"
+	sagasql "go.example/saga/sql"
 )
 
 // Topology is what a session needs on the broker before it starts. Declaring it
@@ -31,6 +33,9 @@ type Queue struct {
 	// DeadLetter is the exchange that takes what leaves the queue undone. Empty:
 	// such messages are dropped.
 	DeadLetter string
+	// Owner is the id of the service that the queue belongs to, and the routing key of what
+	// goes to DeadLetter. The broker compares it each time that the queue is declared.
+	Owner uuid.UUID
 	// MaxLength bounds the queue by dropping its oldest messages; 0 is unbounded.
 	MaxLength int
 	Bindings  []Binding
@@ -59,7 +64,7 @@ const (
 
 var (
 	commands = Exchange{Name: protocol.ExchangeCommands, Kind: amqp.ExchangeTopic}
-	dead     = Exchange{Name: protocol.ExchangeDead, Kind: amqp.ExchangeFanout}
+	dead     = Exchange{Name: protocol.ExchangeDead, Kind: amqp.ExchangeDirect}
 	unheard  = Exchange{Name: protocol.ExchangeUnheard, Kind: amqp.ExchangeFanout}
 	// An event may have no listener, and must then not hold up the outbox as a
 	// command without its participant does. It is kept aside instead.
@@ -77,48 +82,48 @@ var (
 		MaxLength:     unheardLength,
 		Bindings:      []Binding{{Exchange: protocol.ExchangeUnheard}},
 	}
-
-	// graveyard is first in every topology: a dead-letter exchange without a
-	// queue drops what it is given.
-	graveyard = Queue{
-		Name:          protocol.QueueDead,
-		DeliveryLimit: deadDeliveryLimit,
-		Bindings:      []Binding{{Exchange: protocol.ExchangeDead}},
-	}
 )
 
-// CommandTopology is a participant's: for each destination the queue of its
-// commands.
-func CommandTopology(destinations ...string) Topology {
-	t := Topology{Exchanges: []Exchange{commands, dead}, Queues: []Queue{graveyard}}
-	for _, d := range destinations {
-		t.Queues = append(t.Queues, work(protocol.CommandQueue(d), Binding{protocol.ExchangeCommands, d}))
+// CommandTopology is a participant's: the queue of the commands for its service.
+func CommandTopology(owner sagasql.Service) Topology {
+	return Topology{Exchanges: []Exchange{commands, dead}}.
+		with(owner, protocol.CommandQueue(owner.Name), Binding{protocol.ExchangeCommands, owner.Name})
+}
+
+// ReplyTopology is an orchestrator's: the queue of the answers to its service's sagas.
+// They come through the default exchange, so it has no bindings.
+func ReplyTopology(owner sagasql.Service) Topology {
+	return Topology{Exchanges: []Exchange{commands, unheard, events, dead}, Queues: []Queue{aside}}.
+		with(owner, protocol.ReplyQueue(owner.Name))
+}
+
+// EventTopology is a listener's: a queue of the events whose routing keys match one of
+// the patterns, for example "reservation.room-reservation.*". [protocol.EventQueue] is a
+// name for the queue where the service has one listener.
+func EventTopology(owner sagasql.Service, queue string, patterns ...string) Topology {
+	bindings := make([]Binding, len(patterns))
+	for i, p := range patterns {
+		bindings[i] = Binding{protocol.ExchangeEvents, p}
 	}
+	return Topology{Exchanges: []Exchange{unheard, events, dead}, Queues: []Queue{aside}}.with(owner, queue, bindings...)
+}
+
+// with adds a queue of the owner's, and the one that takes what it gives up: a message
+// stays where it is until that one has it. The broker refuses the first where it is
+// another's, before anything else is made.
+func (t Topology) with(owner sagasql.Service, queue string, bindings ...Binding) Topology {
+	t.Queues = append(t.Queues, Queue{
+		Name: queue, DeliveryLimit: workDeliveryLimit, DeadLetter: protocol.ExchangeDead, Owner: owner.ID, Bindings: bindings,
+	}, Queue{
+		Name: protocol.DeadQueue(owner.Name), DeliveryLimit: deadDeliveryLimit,
+		Bindings: []Binding{{protocol.ExchangeDead, owner.ID.String()}},
+	})
 	return t
 }
 
-// ReplyTopology is an orchestrator's: the queue that replies are sent to. They
-// come through the default exchange, so it has no bindings.
-func ReplyTopology(queue string) Topology {
-	return Topology{
-		Exchanges: []Exchange{commands, unheard, events, dead},
-		Queues:    []Queue{graveyard, aside, work(queue)},
-	}
-}
-
-// EventTopology is a listener's: a queue of the events whose routing keys match
-// one of the patterns, for example "room-reservation.*".
-func EventTopology(queue string, patterns ...string) Topology {
-	q := work(queue)
-	for _, p := range patterns {
-		q.Bindings = append(q.Bindings, Binding{protocol.ExchangeEvents, p})
-	}
-	return Topology{Exchanges: []Exchange{unheard, events, dead}, Queues: []Queue{graveyard, aside, q}}
-}
-
-func work(name string, bindings ...Binding) Queue {
-	return Queue{Name: name, DeliveryLimit: workDeliveryLimit, DeadLetter: protocol.ExchangeDead, Bindings: bindings}
-}
+// ownerArgument holds a queue's owner. The broker knows no owners of queues, but compares
+// this argument with the one that the queue has.
+const ownerArgument = "x-dead-letter-routing-key"
 
 // arguments are the queue's optional arguments. Dead-lettering at least once
 // keeps a message in its queue until the dead-letter queue has confirmed it; the
@@ -130,6 +135,7 @@ func (q Queue) arguments() amqp.Table {
 	}
 	if q.DeadLetter != "" {
 		table["x-dead-letter-exchange"] = q.DeadLetter
+		table[ownerArgument] = q.Owner.String()
 		table["x-dead-letter-strategy"] = "at-least-once"
 		table[amqp.QueueOverflowArg] = amqp.QueueOverflowRejectPublish
 	}

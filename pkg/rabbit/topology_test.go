@@ -16,10 +16,10 @@ import (
 func TestDeclareAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	url := testenv.Vhost(t)
-	topology := rabbit.CommandTopology("room-booking", "payment")
+	topology := rabbit.CommandTopology(testenv.Owner)
 	require.NoError(t, rabbit.Declare(testContext(t), at(url), topology))
 	require.NoError(t, rabbit.Declare(testContext(t), at(url), topology))
-	for _, q := range []string{protocol.QueueDead, protocol.CommandQueue("room-booking"), protocol.CommandQueue("payment")} {
+	for _, q := range []string{protocol.DeadQueue(testenv.Service), protocol.CommandQueue(testenv.Service)} {
 		require.Zero(t, depth(t, url, q))
 	}
 }
@@ -27,15 +27,15 @@ func TestDeclareAgainChangesNothing(t *testing.T) {
 func TestRouting(t *testing.T) {
 	t.Parallel()
 	url := testenv.Vhost(t)
-	command, event := to("payment", 1), to("room-reservation.completed", 2)
+	command, event := to(testenv.Service, 1), to("room-reservation.completed", 2)
 	command.Exchange, event.Exchange = protocol.ExchangeCommands, protocol.ExchangeEvents
-	for _, topology := range []rabbit.Topology{rabbit.CommandTopology("payment"), rabbit.EventTopology("watch", "room-reservation.*")} {
+	for _, topology := range []rabbit.Topology{rabbit.CommandTopology(testenv.Owner), rabbit.EventTopology(testenv.Owner, "watch", "room-reservation.*")} {
 		require.NoError(t, rabbit.Declare(testContext(t), at(url), topology))
 	}
 	for _, err := range publishAll(t, publisher(t, at(url), 2), []*outbox.Record{command, event}) {
 		require.NoError(t, err)
 	}
-	require.Equal(t, 1, depth(t, url, protocol.CommandQueue("payment")))
+	require.Equal(t, 1, depth(t, url, protocol.CommandQueue(testenv.Service)))
 	require.Equal(t, 1, depth(t, url, "watch"))
 }
 
@@ -61,7 +61,7 @@ func TestEventsExchangeThatSomebodyElseMade(t *testing.T) {
 	event.Exchange = protocol.ExchangeEvents
 	p := publisher(t, at(url), 1)
 	require.ErrorIs(t, publishAll(t, p, []*outbox.Record{event})[0], outbox.ErrUnroutable, "nothing is lost: it waits")
-	require.NoError(t, rabbit.Declare(testContext(t), at(url), rabbit.EventTopology("watch", "#")))
+	require.NoError(t, rabbit.Declare(testContext(t), at(url), rabbit.EventTopology(testenv.Owner, "watch", "#")))
 	require.NoError(t, publishAll(t, p, []*outbox.Record{event})[0])
 	require.Equal(t, 1, depth(t, url, "watch"))
 }
@@ -77,7 +77,7 @@ func TestWhatAQueueGivesUpGoesToTheDead(t *testing.T) {
 		require.NoError(t, err)
 		return ok && d.Reject(false) == nil
 	}, patience, 10*time.Millisecond)
-	require.Eventually(t, func() bool { return depth(t, url, protocol.QueueDead) == 1 }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return depth(t, url, protocol.DeadQueue(testenv.Service)) == 1 }, patience, 50*time.Millisecond)
 	require.Zero(t, depth(t, url, replies))
 }
 
@@ -88,7 +88,7 @@ func TestDrift(t *testing.T) {
 		amqp.QueueTypeArg: amqp.QueueTypeQuorum, "x-delivery-limit": 3,
 	})
 	require.NoError(t, err)
-	_, err = rabbit.OpenConsumer(testContext(t), at(url), rabbit.ReplyTopology(replies), replies, 1)
+	_, err = rabbit.OpenConsumer(testContext(t), at(url), rabbit.EventTopology(testenv.Owner, replies), replies, 1)
 	require.ErrorIs(t, err, rabbit.ErrDrift)
 	for _, part := range []string{replies, "x-dead-letter", "rabbitmqctl list_queues -p", "delete_queue"} {
 		require.ErrorContains(t, err, part)

@@ -15,13 +15,13 @@ func TestUndeclareRemovesTheTopologyAndNothingElse(t *testing.T) {
 	t.Parallel()
 	cfg := at(testenv.Vhost(t))
 	ctx := testContext(t)
-	ours, theirs := rabbit.CommandTopology("payment"), rabbit.ReplyTopology("theirs")
+	ours, theirs := rabbit.CommandTopology(testenv.Owner), rabbit.EventTopology(testenv.Owner, "theirs")
 	require.NoError(t, rabbit.Declare(ctx, cfg, ours))
 	there, err := rabbit.Existing(ctx, cfg, ours)
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"exchange " + protocol.ExchangeCommands, "exchange " + protocol.ExchangeDead,
-		"queue " + protocol.QueueDead, "queue " + protocol.CommandQueue("payment"),
+		"queue " + protocol.DeadQueue(testenv.Service), "queue " + protocol.CommandQueue(testenv.Service),
 	}, there)
 	there, err = rabbit.Existing(ctx, cfg, rabbit.Topology{Queues: theirs.Queues[1:]})
 	require.NoError(t, err)
@@ -42,10 +42,10 @@ func TestUndeclareLeavesWhatSomebodyUses(t *testing.T) {
 	t.Parallel()
 	cfg := at(testenv.Vhost(t))
 	ctx := testContext(t)
-	ours := rabbit.CommandTopology("payment")
-	consumer, err := rabbit.OpenConsumer(ctx, cfg, ours, protocol.CommandQueue("payment"), 1)
+	ours := rabbit.CommandTopology(testenv.Owner)
+	consumer, err := rabbit.OpenConsumer(ctx, cfg, ours, protocol.CommandQueue(testenv.Service), 1)
 	require.NoError(t, err)
-	require.ErrorContains(t, rabbit.Undeclare(ctx, cfg, ours), `queue "saga.command.payment" has 1 consumers, so it stays`)
+	require.ErrorContains(t, rabbit.Undeclare(ctx, cfg, ours), `queue "saga.command.trips" has 1 consumers, so it stays`)
 	command := to("payment", 1)
 	command.Exchange = protocol.ExchangeCommands
 	for _, err := range publishAll(t, publisher(t, cfg, 1), []*outbox.Record{command}) {

@@ -65,8 +65,6 @@ type Definition struct {
 	Name    string
 	Version int
 	Mode    Mode
-	// ReplyTo is the queue in which the orchestrator waits for replies.
-	ReplyTo string
 	// Deadline is how long the saga may go forward. When it has passed the saga
 	// goes back, unless a step that cannot be undone may have taken effect. Zero
 	// means none.
@@ -88,8 +86,8 @@ type StepDefinition struct {
 	// When says whether the step is needed at all; empty: always.
 	When Condition
 
-	// Destination is the routing key of a command step's commands in the exchange
-	// saga.commands.
+	// Destination is the service that carries out a command step. One service may carry
+	// out several steps: it goes by the step's name.
 	Destination string
 	// Request, Confirm and Cancel govern the operations of a command step apart: a
 	// compensation usually deserves more patience. Confirm is for mode TCC.

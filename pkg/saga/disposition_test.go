@@ -70,7 +70,7 @@ func requireUnchanged(t *testing.T, before saga.State, tr saga.Transition) {
 
 var threeSteps = func() saga.Definition {
 	policy := saga.Policy{Timeout: time.Second, RetryFor: time.Minute, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
-	def := saga.Definition{Name: "three", Version: 1, Mode: saga.Sequence, ReplyTo: "replies"}
+	def := saga.Definition{Name: "three", Version: 1, Mode: saga.Sequence}
 	for _, name := range []string{"a", "b", "c"} {
 		def.Steps = append(def.Steps, saga.StepDefinition{
 			Name: name, Kind: saga.Command, Type: saga.Compensatable, Destination: name, Request: policy, Confirm: policy, Cancel: policy,

@@ -88,7 +88,7 @@ func (m *machine) send(i, attempt int) {
 	}
 	s.WakeAt = m.now.Add(d.policy(op).wait(*s, spread(m.s.ID, d.Name, op, attempt)))
 	command := SendCommand{
-		Step: d.Name, Operation: op, Attempt: attempt, Destination: d.Destination, ReplyTo: m.def.ReplyTo,
+		Step: d.Name, Operation: op, Attempt: attempt, Destination: d.Destination,
 		Payload: m.s.Payload, Outputs: m.outputsFor(i),
 	}
 	if d.Send != nil {

@@ -24,7 +24,6 @@ type SendCommand struct {
 	Operation   Operation
 	Attempt     int
 	Destination string
-	ReplyTo     string
 	// Payload and Outputs are what the step is sent, by its definition.
 	Payload, Outputs jsonmap.JSONMap
 }

@@ -17,16 +17,16 @@ const (
 	MaxFactor      = 100.0
 	MaxVersion     = 1<<31 - 1
 	maxNameBytes   = 63
-	maxQueueBytes  = 255
-	maxDestination = 200 // leaves room for the prefix of the queue's name
+	maxMemberBytes = 255
 
 	maxPointerBytes   = 1024
 	maxConditionBytes = 4096
 )
 
 var (
-	namePattern        = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	destinationPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+	namePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	// servicePattern is what a service can be called; see sagasql.CheckServiceName.
+	servicePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
 )
 
 // DefinitionError lists everything that is wrong with a definition.
@@ -56,9 +56,6 @@ func (d Definition) Validate() error {
 	c.count("version", d.Version, MaxVersion)
 	if d.Mode != Sequence && d.Mode != TCC {
 		c.add("mode", fmt.Sprintf("%q is not a mode", d.Mode), "use saga or tcc")
-	}
-	if d.ReplyTo == "" || len(d.ReplyTo) > maxQueueBytes || !storable(d.ReplyTo) {
-		c.add("reply_to", "not the name of a queue", fmt.Sprintf("give 1 to %d bytes", maxQueueBytes))
 	}
 	if d.Deadline != 0 {
 		c.duration("deadline", d.Deadline, time.Millisecond)
@@ -130,9 +127,9 @@ func (c *checker) step(path string, s StepDefinition, mode Mode) {
 }
 
 func (c *checker) command(path string, s StepDefinition, mode Mode) {
-	if len(s.Destination) > maxDestination || !destinationPattern.MatchString(s.Destination) {
-		c.add(path+".destination", fmt.Sprintf("%q is not a routing key", s.Destination),
-			fmt.Sprintf("use words of letters, digits, _ and - separated by dots, at most %d bytes", maxDestination))
+	if !servicePattern.MatchString(s.Destination) {
+		c.add(path+".destination", fmt.Sprintf("%q is no name of a service", s.Destination),
+			"name the participant's service: 1 to 100 letters, digits, _ and -, the first one a letter or a digit")
 	}
 	switch s.Type {
 	case Compensatable, Pivot, Retriable:
@@ -273,8 +270,8 @@ func (c *checker) when(path string, when Condition, earlier map[string]bool) {
 }
 
 func (c *checker) member(path, name string) {
-	if name == "" || len(name) > maxQueueBytes || !storable(name) {
-		c.add(path, fmt.Sprintf("%q is no name of a member", name), fmt.Sprintf("give 1 to %d bytes of text", maxQueueBytes))
+	if name == "" || len(name) > maxMemberBytes || !storable(name) {
+		c.add(path, fmt.Sprintf("%q is no name of a member", name), fmt.Sprintf("give 1 to %d bytes of text", maxMemberBytes))
 	}
 }
 

@@ -21,7 +21,6 @@ func TestValidateNamesFieldAndRemedy(t *testing.T) {
 		{"name", func(d *saga.Definition) { d.Name = "Room Reservation" }},
 		{"name", func(d *saga.Definition) { d.Name = strings.Repeat("a", 64) }},
 		{"version", func(d *saga.Definition) { d.Version = 0 }},
-		{"reply_to", func(d *saga.Definition) { d.ReplyTo = "" }},
 		{"steps", func(d *saga.Definition) { d.Steps = nil }},
 		{"steps", func(d *saga.Definition) { d.Steps = make([]saga.StepDefinition, saga.MaxSteps+1) }},
 		{"steps[1].name", func(d *saga.Definition) { d.Steps[1].Name = "a" }},
@@ -93,7 +92,6 @@ func TestValidateNamesFieldAndRemedy(t *testing.T) {
 		{"steps[1].send.\xff", func(d *saga.Definition) { d.Steps[1].Send = saga.Projection{"\xff": "/payload"} }},
 		{"steps[1].when", func(d *saga.Definition) { d.Steps[1].When = saga.Condition(strings.Repeat("(", 5000)) }},
 		{"steps[1].on_timeout", func(d *saga.Definition) { d.Steps[1].OnTimeout = saga.TimeoutParks }},
-		{"reply_to", func(d *saga.Definition) { d.ReplyTo = "a\x00b" }},
 		{"steps[2].group", func(d *saga.Definition) { // a delay between them changes nothing
 			d.Steps[1] = saga.StepDefinition{Name: "b", Kind: saga.Delay, Wait: time.Second, Group: "g"}
 			d.Steps[0].Group, d.Steps[2].Group, d.Steps[2].Type = "g", "g", saga.Pivot

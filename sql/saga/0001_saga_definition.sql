@@ -45,7 +45,7 @@ CREATE TABLE public.saga_definition (
 COMMENT ON TABLE public.saga_definition IS 'The plans of sagas, one row per version. A version never changes once it is stored.';
 COMMENT ON COLUMN public.saga_definition.name IS 'Type of the sagas that follow this plan.';
 COMMENT ON COLUMN public.saga_definition.version IS 'Rises with each change of the plan, from 1.';
-COMMENT ON COLUMN public.saga_definition.spec IS 'The plan: {"mode", "reply_to", "deadline", "steps": [{"name", "kind", "type", "group", "when", "destination", "request", "confirm", "cancel", "send", "keep", "wait", "on_timeout"}, …]}; what does not apply is left out, durations as in 1m30s.';
+COMMENT ON COLUMN public.saga_definition.spec IS 'The plan: {"mode", "deadline", "steps": [{"name", "kind", "type", "group", "when", "destination", "request", "confirm", "cancel", "send", "keep", "wait", "on_timeout"}, …]}; what does not apply is left out, durations as in 1m30s.';
 COMMENT ON COLUMN public.saga_definition.hash IS 'SHA-256 of the plan as it was written, to tell another plan under the same version.';
 COMMENT ON COLUMN public.saga_definition.created_at IS 'When this version was stored.';
 

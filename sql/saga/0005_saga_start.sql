@@ -11,7 +11,7 @@
 -- all sagas, and the announcement see outbox/append.sql.
 -- +goose StatementBegin
 CREATE FUNCTION public.saga_start(
-    definition text, definition_version integer, hash text, sagas jsonb,
+    service text, definition text, definition_version integer, hash text, sagas jsonb,
     event_id text[], aggregate_type text[], aggregate_id text[], type text[], exchange text[], routing_key text[],
     correlation_id text[], reply_to text[], content_type text[], headers text[], payload text[], payload_bytes text[],
     deliver_at text[], channel text, wanted boolean
@@ -21,9 +21,16 @@ $$
 #variable_conflict use_variable
 DECLARE
     started CONSTANT timestamptz := clock_timestamp();
+    owner   text;
     kept    text;
     stored  integer;
 BEGIN
+    SELECT s.name INTO owner FROM public.saga_service AS s;
+    IF owner IS DISTINCT FROM service THEN
+        RAISE EXCEPTION 'sagas of the service % cannot be started in a schema of %', service, coalesce('the service ' || owner, 'no service')
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'saga_service_is_another',
+                  HINT = 'Answers would go to a queue that nobody reads for these sagas. Use the database or the schema of this service, or name the service with the command migrate.';
+    END IF;
     SELECT d.hash INTO kept FROM public.saga_definition AS d WHERE d.name = definition AND d.version = definition_version;
     IF kept IS DISTINCT FROM hash THEN
         IF NOT wanted THEN RETURN false; END IF;
@@ -81,6 +88,6 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION public.saga_start(text, integer, text, jsonb, text[], text[], text[], text[], text[], text[], text[], text[],
+COMMENT ON FUNCTION public.saga_start(text, text, integer, text, jsonb, text[], text[], text[], text[], text[], text[], text[], text[],
     text[], text[], text[], text[], text[], text, boolean) IS
-    'Stores new sagas of one definition with their first history rows and messages: true. Where exactly this definition is not stored, or a business key is taken, nothing stays written: an error, or false where one saga is not wanted in any case.';
+    'Stores new sagas of a service and of one definition with their first history rows and messages: true. Where exactly this definition is not stored, or a business key is taken, nothing stays written: an error, or false where one saga is not wanted in any case.';

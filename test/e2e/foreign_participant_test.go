@@ -36,7 +36,10 @@ type cashAnswer struct {
 const (
 	cashDestination = "cash-desk"
 	cashQueue       = "saga.command." + cashDestination
-	consumerTag     = "cashier"
+	cashDead        = "saga.dead." + cashDestination
+	// cashOwner is the mark of its queue: an id that nobody else has.
+	cashOwner   = "5b1e7a52-0d4c-4f5e-9a57-3c1f0f6a9c11"
+	consumerTag = "cashier"
 )
 
 // openCashier declares what the participant needs and starts to work.
@@ -71,23 +74,24 @@ func (c *cashier) open() (err error) {
 }
 
 func (c *cashier) declare() error {
-	for name, kind := range map[string]string{"saga.commands": "topic", "saga.dead": "fanout"} {
+	for name, kind := range map[string]string{"saga.commands": "topic", "saga.dead": "direct"} {
 		if err := c.channel.ExchangeDeclare(name, kind, true, false, false, false, nil); err != nil {
 			return err
 		}
 	}
 	for name, arguments := range map[string]amqp.Table{
-		"saga.dead": {"x-queue-type": "quorum", "x-delivery-limit": 1 << 30},
+		cashDead: {"x-queue-type": "quorum", "x-delivery-limit": 1 << 30},
 		cashQueue: {
 			"x-queue-type": "quorum", "x-delivery-limit": 100_000, "x-overflow": "reject-publish",
 			"x-dead-letter-exchange": "saga.dead", "x-dead-letter-strategy": "at-least-once",
+			"x-dead-letter-routing-key": cashOwner,
 		},
 	} {
 		if _, err := c.channel.QueueDeclare(name, true, false, false, false, arguments); err != nil {
 			return err
 		}
 	}
-	if err := c.channel.QueueBind("saga.dead", "", "saga.dead", false, nil); err != nil {
+	if err := c.channel.QueueBind(cashDead, cashOwner, "saga.dead", false, nil); err != nil {
 		return err
 	}
 	return c.channel.QueueBind(cashQueue, cashDestination, "saga.commands", false, nil)

@@ -29,6 +29,7 @@ steps:
       timeout: 10s
       retry: {initial: 1s, factor: 2, max: 1m, jitter: 0.2, attempts: 20}
   - name: room-booking
+    destination: hotel
     request:
       timeout: 10s
       retry: {initial: 1s, factor: 2, max: 30s, jitter: 0.2, attempts: 5}

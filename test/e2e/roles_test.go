@@ -81,10 +81,10 @@ func relayLacks(ctx context.Context, as *pgxpool.Pool) (statements []string, err
 
 var guardedRoles = []guardedRole{
 	{"saga_relay", "The relay", relayLacks},
-	{"saga_orchestrator", "The orchestrator", checked(append(slices.Clone(sagapg.RightsToDrive), inbox.RightsToQuarantine)...)},
+	{"saga_orchestrator", "The orchestrator", checked(slices.Concat(sagapg.RightsToDrive, inbox.Rights)...)},
 	{"saga_starter", "A service that starts sagas", checked(sagapg.RightsToStart...)},
-	{"saga_participant", "A participant", checked(append(slices.Clone(participant.Rights), inbox.RightsToQuarantine)...)},
-	{"saga_listener", "A listener", checked(inbox.RightsToQuarantine)},
+	{"saga_participant", "A participant", checked(slices.Concat(participant.Rights, inbox.Rights)...)},
+	{"saga_listener", "A listener", checked(inbox.Rights...)},
 }
 
 // The documented rights are enough for the program's own proof, and it names each of them
@@ -125,7 +125,7 @@ func TestFunctionsThatNotEverybodyMayCall(t *testing.T) {
 	g := guard(t)
 	def, err := sagayaml.Parse([]byte(hasty))
 	require.NoError(t, err)
-	store := sagapg.New("")
+	store := sagapg.New("", testenv.Service)
 	_, err = store.ApplyDefinition(t.Context(), g.db, def)
 	require.NoError(t, err)
 	g.exec(`REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC`)
@@ -181,7 +181,7 @@ func TestRightsForOneThing(t *testing.T) {
 	g := guard(t)
 	def, err := sagayaml.Parse([]byte(hasty))
 	require.NoError(t, err)
-	store := sagapg.New("")
+	store := sagapg.New("", testenv.Service)
 	for _, role := range guardedRoles[:2] {
 		g.roles.Run(t, g.db, role.section)
 	}

@@ -7,10 +7,13 @@ import (
 	"testing"
 	"time"
 
+	sagasql "go.example/saga/sql"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/participant"
@@ -126,9 +129,9 @@ func (s *stage) enter(step string) {
 	a := s.actors[step]
 	cfg := rabbit.Config{Name: step, URL: func(context.Context) (string, error) { return s.url, nil }}
 	p, err := participant.New(participant.Config{
-		Name: step, DB: s.work, Steps: map[string]participant.Step{step: {Request: a.request, Confirm: a.do, Cancel: a.do}},
-		Open: func(ctx context.Context) (inbox.Source, error) {
-			consumer, err := rabbit.OpenConsumer(ctx, cfg, rabbit.ReplyTopology(door(step)), door(step), 1)
+		Service: testenv.Service, DB: s.work, Steps: map[string]participant.Step{step: {Request: a.request, Confirm: a.do, Cancel: a.do}},
+		Open: func(ctx context.Context, _ sagasql.Service) (inbox.Source, error) {
+			consumer, err := rabbit.OpenConsumer(ctx, cfg, rabbit.EventTopology(testenv.Owner, door(step)), door(step), 1)
 			if err != nil {
 				return nil, err // and no nil pointer inside of the interface
 			}

@@ -10,17 +10,20 @@ import (
 	"sync"
 	"testing"
 
+	sagasql "go.example/saga/sql"
+
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
 )
 
 const (
-	sorted   = "stage.sorted"   // replies that the post has let through
+	answers  = "stage.answers"  // replies before the post has let them through
 	audience = "stage.audience" // events
 )
 
@@ -47,13 +50,13 @@ type letter struct {
 
 func openPost(t *testing.T, url string, def saga.Definition) *post {
 	t.Helper()
-	routes := map[string]string{def.ReplyTo: sorted, audience: ""}
+	routes := map[string]string{answers: protocol.ReplyQueue(testenv.Service), audience: ""}
 	topologies := []rabbit.Topology{
-		rabbit.ReplyTopology(def.ReplyTo), rabbit.ReplyTopology(sorted), rabbit.EventTopology(audience, "#"),
+		rabbit.EventTopology(testenv.Owner, answers), rabbit.ReplyTopology(testenv.Owner), rabbit.EventTopology(testenv.Owner, audience, "#"),
 	}
 	for _, step := range def.Steps {
 		if step.Kind == saga.Command {
-			topologies = append(topologies, rabbit.CommandTopology(step.Destination), rabbit.ReplyTopology(door(step.Name)))
+			topologies = append(topologies, rabbit.CommandTopology(sagasql.Service{Name: step.Destination}), rabbit.EventTopology(testenv.Owner, door(step.Name)))
 			routes[protocol.CommandQueue(step.Destination)] = door(step.Name)
 		}
 	}
@@ -127,9 +130,13 @@ func (l letter) is(patterns ...string) bool {
 }
 
 func (p *post) deliver(l letter) error {
+	replyTo := l.ReplyTo
+	if replyTo != "" { // of a command: answers come to the post first
+		replyTo = answers
+	}
 	confirm, err := p.channel.PublishWithDeferredConfirm("", l.to, false, false, amqp.Publishing{
 		Headers: l.Headers, ContentType: l.ContentType, DeliveryMode: l.DeliveryMode, CorrelationId: l.CorrelationId,
-		ReplyTo: l.ReplyTo, MessageId: l.MessageId, Timestamp: l.Timestamp, Type: l.Type, AppId: l.AppId, Body: l.Body,
+		ReplyTo: replyTo, MessageId: l.MessageId, Timestamp: l.Timestamp, Type: l.Type, AppId: l.AppId, Body: l.Body,
 	})
 	if err != nil {
 		return err

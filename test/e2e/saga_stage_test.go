@@ -48,7 +48,7 @@ func set(t *testing.T, definition string) *stage {
 	def, err := sagayaml.Parse([]byte(definition))
 	require.NoError(t, err)
 	testenv.Connections(t, 40) // the pools', and the daemons' in both databases
-	s := &stage{T: t, def: def, store: sagapg.New(""), url: testenv.Vhost(t), actors: map[string]*actor{}}
+	s := &stage{T: t, def: def, store: sagapg.New("", testenv.Service), url: testenv.Vhost(t), actors: map[string]*actor{}}
 	s.databases()
 	s.post = openPost(t, s.url, def)
 	for _, step := range def.Steps {
@@ -99,7 +99,7 @@ func (s *stage) daemons() {
 	s.relayStops = s.relay()
 	o := orchestrator.DefaultSettings()
 	o.DatabaseURL, o.AMQPURL = config.Secret(s.roles.URL(s, s.sagas, "saga_orchestrator")), config.Secret(s.url)
-	o.ReplyQueue, o.LogLevel = sorted, "error"
+	o.Service, o.LogLevel = testenv.Service, "error"
 	s.run("orchestrator", func(ctx context.Context) error { return orchestrator.Run(ctx, o) })
 }
 

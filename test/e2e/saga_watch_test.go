@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/dev/stack/stacktest"
+	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/protocol"
 )
 
@@ -68,7 +69,7 @@ func (s *stage) ends(want ending) {
 		require.Zero(s, stacktest.Count(s.T, db, `SELECT count(*) FROM inbox_quarantine`))
 		require.Zero(s, stacktest.Count(s.T, db, `SELECT count(*) FROM outbox_parked`))
 	}
-	dead, err := s.post.channel.QueueDeclarePassive(protocol.QueueDead, true, false, false, false, nil)
+	dead, err := s.post.channel.QueueDeclarePassive(protocol.DeadQueue(testenv.Service), true, false, false, false, nil)
 	require.NoError(s, err)
 	require.Zero(s, dead.Messages)
 }

@@ -10,10 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	sagasql "go.example/saga/sql"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/dev/services"
+	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
@@ -72,11 +75,12 @@ func TestDocumentedPermissions(t *testing.T) {
 			return consumer.Close()
 		}
 	}
+	service := func(name string) sagasql.Service { return sagasql.Service{Name: name, ID: testenv.Owner.ID} }
 	works := map[string]func(rabbit.Config) error{
 		"saga_relay":        func(cfg rabbit.Config) error { return publishEverywhere(t.Context(), cfg) },
-		"saga_orchestrator": consumes(rabbit.ReplyTopology(protocol.QueueReplies), protocol.QueueReplies),
-		"saga_participant":  consumes(rabbit.CommandTopology("room-booking"), protocol.CommandQueue("room-booking")),
-		"saga_listener":     consumes(rabbit.EventTopology("reservation.saga-events", "room-reservation.*"), "reservation.saga-events"),
+		"saga_orchestrator": consumes(rabbit.ReplyTopology(service("reservation")), protocol.ReplyQueue("reservation")),
+		"saga_participant":  consumes(rabbit.CommandTopology(service("hotel")), protocol.CommandQueue("hotel")),
+		"saga_listener":     consumes(rabbit.EventTopology(service("reservation"), protocol.EventQueue("reservation"), "reservation.room-reservation.*"), protocol.EventQueue("reservation")),
 	}
 	all := documentedPermissions(t)
 	require.Len(t, all, len(works))

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/dev/stack/stacktest"
+	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/rabbit"
 )
@@ -37,7 +38,7 @@ func (r *road) watch() *witness {
 func (r *road) watchFrom(last map[int]int64) *witness {
 	r.Helper()
 	w := &witness{road: r, seen: map[uuid.UUID]bool{}, last: last}
-	require.NoError(r, rabbit.Declare(r.Context(), w.config(), rabbit.ReplyTopology(testQueue)))
+	require.NoError(r, rabbit.Declare(r.Context(), w.config(), rabbit.EventTopology(testenv.Owner, testQueue)))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -80,7 +81,7 @@ func (w *witness) config() rabbit.Config {
 
 // listen is one session.
 func (w *witness) listen(ctx context.Context) {
-	consumer, err := rabbit.OpenConsumer(ctx, w.config(), rabbit.ReplyTopology(testQueue), testQueue, 1000)
+	consumer, err := rabbit.OpenConsumer(ctx, w.config(), rabbit.EventTopology(testenv.Owner, testQueue), testQueue, 1000)
 	if err != nil {
 		return
 	}

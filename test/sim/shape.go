@@ -50,7 +50,7 @@ func init() {
 func (w *world) drawShape() {
 	w.shape = &w.shapes[0]
 	*w.shape = shape{}
-	w.def = saga.Definition{Name: "drawn", Version: 1, Mode: saga.Sequence, ReplyTo: "replies"}
+	w.def = saga.Definition{Name: "drawn", Version: 1, Mode: saga.Sequence}
 	if w.below(4) == 3 {
 		w.def.Mode = saga.TCC
 	}

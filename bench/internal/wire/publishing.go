@@ -59,7 +59,7 @@ func Publishing(m outbox.Message, created time.Time) amqp.Publishing {
 func Properties(p amqp.Publishing, created time.Time) amqp.Publishing {
 	text := func(header string) string { value, _ := p.Headers[header].(string); return value }
 	p.ContentType, p.DeliveryMode = contentType, amqp.Persistent
-	p.CorrelationId, p.ReplyTo = text(protocol.HeaderSagaID), protocol.QueueReplies
+	p.CorrelationId, p.ReplyTo = text(protocol.HeaderSagaID), protocol.ReplyQueue("reservation")
 	p.MessageId, p.Type = text(HeaderID), text(headerType)
 	p.AppId, p.Timestamp = appID, created
 	return p

@@ -58,7 +58,7 @@ func (s Source) Message(n int) outbox.Message {
 		Type:          messageType,
 		RoutingKey:    s.queue,
 		CorrelationID: saga,
-		ReplyTo:       protocol.QueueReplies,
+		ReplyTo:       protocol.ReplyQueue("reservation"),
 		ContentType:   contentType,
 		Headers: map[string]string{
 			protocol.HeaderSagaID:      saga,

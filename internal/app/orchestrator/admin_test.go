@@ -91,7 +91,7 @@ func TestServeAdmin(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte(secret), 0o600))
 	db := testenv.Database(t, sagasql.Outbox, sagasql.Saga)
-	e, err := engine.New(engine.Config{DB: db, Store: sagapg.New("")})
+	e, err := engine.New(engine.Config{DB: db, Store: sagapg.New("", testenv.Service)})
 	require.NoError(t, err)
 	s := settings(func(s *Settings) { s.AdminAddress, s.AdminTokenFile = freeAddr(t), file })
 	ctx, stop := context.WithCancel(t.Context())

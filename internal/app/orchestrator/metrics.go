@@ -47,7 +47,7 @@ type meter struct {
 }
 
 func newMeter(
-	registry *prometheus.Registry, census func(context.Context) ([]sagapg.Census, error), report func(error), log *zap.Logger,
+	registry prometheus.Registerer, census func(context.Context) ([]sagapg.Census, error), report func(error), log *zap.Logger,
 ) *meter {
 	counter := func(metric, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: metric, Help: help}, labels)
@@ -70,14 +70,14 @@ func newMeter(
 }
 
 // countDeleted shows how many finished sagas the retention has deleted.
-func countDeleted(registry *prometheus.Registry, deleted func() int64) {
+func countDeleted(registry prometheus.Registerer, deleted func() int64) {
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: namespace, Name: "sagas_deleted_total", Help: "Finished sagas that were deleted: older than the retention.",
 	}, func() float64 { return float64(deleted()) }))
 }
 
 // countRecounted shows how many sagas were found to be written in the future.
-func countRecounted(registry *prometheus.Registry, recounted func() int64) {
+func countRecounted(registry prometheus.Registerer, recounted func() int64) {
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: namespace, Name: "sagas_recounted_total",
 		Help: "Sagas that were written in the future, because the database's clock has gone back, and whose waits were counted anew.",

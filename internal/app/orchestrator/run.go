@@ -15,10 +15,11 @@ import (
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
+	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
-	"go.example/saga/pkg/saga"
 	engine "go.example/saga/pkg/saga/orchestrator"
 	"go.example/saga/pkg/saga/sagapg"
+	sagasql "go.example/saga/sql"
 )
 
 const (
@@ -43,8 +44,8 @@ const (
 
 // Run drives sagas until ctx is done. Database and broker may be absent at the
 // start and go away at any time. It ends with an error only where going on would
-// be wrong: a definition of running sagas that this program does not understand,
-// a port that is taken, or a token for operators that cannot be read.
+// be wrong: the database or the reply queue is another service's, a definition of running
+// sagas that this program does not understand, a port that is taken, or a token for operators that cannot be read.
 func Run(ctx context.Context, s Settings) error {
 	log, err := app.Logger(s.LogLevel, s.LogFormat)
 	if err != nil {
@@ -61,7 +62,7 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer app.ClosePools(pool, operators)
-	store, registry := sagapg.New(s.DatabaseSchema), app.NewRegistry(namespace)
+	store, registry := sagapg.New(s.DatabaseSchema, s.Service), app.NewRegistry(namespace, s.Service)
 	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics)
 	registry.MustRegister(all)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
@@ -79,7 +80,7 @@ func Run(ctx context.Context, s Settings) error {
 	countDeleted(registry, expiry.Deleted)
 	countRecounted(registry, e.Recounted)
 	replies := inbox.Config{
-		Name: name, DB: pool, Schema: s.DatabaseSchema, Open: open(s), Handle: e.Handle, MaxBatch: s.BatchSize,
+		Name: name, DB: pool, Schema: s.DatabaseSchema, Service: s.Service, Open: open(s), Handle: e.Handle, MaxBatch: s.BatchSize,
 		Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
 	}
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
@@ -99,20 +100,22 @@ func Run(ctx context.Context, s Settings) error {
 }
 
 // check waits until the database answers and the role has its rights, and refuses to work
-// on sagas whose plan this program does not understand.
+// on sagas of another service, and on those whose plan this program does not understand.
 func check(ctx context.Context, e *engine.Engine, s Settings, report func(error), log *zap.Logger) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.MaxInterval = maxCheckPause
-	defs, err := backoff.Retry(ctx, func() ([]saga.Definition, error) {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := e.Store.CheckRights(ctx, e.DB, s.rights()...)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			_, err = sagasql.LoadService(ctx, e.DB, s.DatabaseSchema, s.Service)
 		}
-		defs, err := e.Check(ctx)
-		if errors.Is(err, sagapg.ErrNoDefinition) || errors.Is(err, sagapg.ErrNotUnderstood) {
-			return nil, backoff.Permanent(err)
+		if err == nil {
+			_, err = e.Check(ctx)
 		}
-		return defs, err
+		if errors.Is(err, sagasql.ErrOtherService) || errors.Is(err, sagapg.ErrNoDefinition) || errors.Is(err, sagapg.ErrNotUnderstood) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
 		report(err)
 		log.Warn("the database is not ready, trying again (has `orchestrator migrate` been run?)",
@@ -122,22 +125,15 @@ func check(ctx context.Context, e *engine.Engine, s Settings, report func(error)
 		return nil
 	}
 	report(err)
-	for _, def := range defs {
-		if def.ReplyTo != s.ReplyQueue {
-			log.Warn("running sagas wait for replies in a queue that this orchestrator does not read",
-				zap.String("definition", def.Name), zap.Int("version", def.Version),
-				zap.String("reply_to", def.ReplyTo), zap.String("REPLY_QUEUE", s.ReplyQueue))
-		}
-	}
 	return err
 }
 
-func open(s Settings) func(context.Context) (inbox.Source, error) {
+func open(s Settings) func(context.Context, sagasql.Service) (inbox.Source, error) {
 	cfg := rabbit.Config{Name: name, URL: reveal(s.AMQPURL)}
 	// Two batches: one is worked on while the next one arrives.
 	prefetch := 2 * s.BatchSize
-	return func(ctx context.Context) (inbox.Source, error) {
-		return rabbit.OpenConsumer(ctx, cfg, rabbit.ReplyTopology(s.ReplyQueue), s.ReplyQueue, prefetch)
+	return func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
+		return rabbit.OpenConsumer(ctx, cfg, rabbit.ReplyTopology(owner), protocol.ReplyQueue(owner.Name), prefetch)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
-	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga/sagapg"
 	sagasql "go.example/saga/sql"
 )
@@ -28,8 +27,9 @@ type Settings struct {
 	DatabaseSchema string `yaml:"database_schema" env:"DATABASE_SCHEMA"`
 	// AMQPURL is needed by run only.
 	AMQPURL config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
-	// ReplyQueue is where the participants answer.
-	ReplyQueue string `yaml:"reply_queue" env:"REPLY_QUEUE"`
+	// Service is the name of the service that the sagas belong to. It is given to the tables
+	// when they are migrated, and run does not begin on those of another one.
+	Service string `yaml:"service" env:"SERVICE"`
 	// BatchSize bounds the replies, and the timers, of one transaction.
 	BatchSize int `yaml:"batch_size" env:"BATCH_SIZE"`
 	// Retention is how long a saga is kept after its end; 0 keeps it for ever.
@@ -48,12 +48,12 @@ type Settings struct {
 
 // DefaultSettings are what holds where nothing else is said.
 func DefaultSettings() Settings {
-	return Settings{ReplyQueue: protocol.QueueReplies, BatchSize: 100}
+	return Settings{BatchSize: 100}
 }
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	var broker, queue, batch, retention error
+	var broker, service, batch, retention error
 	database := app.CheckDatabase("DATABASE_URL", s.DatabaseURL)
 	if s.DatabaseURL == "" {
 		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_reservation")
@@ -61,8 +61,10 @@ func (s *Settings) Validate() error {
 	if s.AMQPURL != "" {
 		broker = app.CheckBroker("AMQP_URL", s.AMQPURL)
 	}
-	if s.ReplyQueue == "" || len(s.ReplyQueue) > protocol.MaxText {
-		queue = fmt.Errorf("REPLY_QUEUE has %d bytes, want 1 to %d", len(s.ReplyQueue), protocol.MaxText)
+	if s.Service != "" {
+		if err := sagasql.CheckServiceName(s.Service); err != nil {
+			service = fmt.Errorf("SERVICE: %w", err)
+		}
 	}
 	if s.BatchSize < 1 || s.BatchSize > maxBatchSize {
 		batch = fmt.Errorf("BATCH_SIZE is %d, want 1 to %d", s.BatchSize, maxBatchSize)
@@ -70,7 +72,7 @@ func (s *Settings) Validate() error {
 	if s.Retention != 0 && s.Retention < minRetention {
 		retention = fmt.Errorf("ORCHESTRATOR_RETENTION is %s, want at least %s, or 0 to keep finished sagas for ever", s.Retention, minRetention)
 	}
-	return errors.Join(database, broker, queue, batch, retention, s.validateAdmin())
+	return errors.Join(database, broker, service, batch, retention, s.validateAdmin())
 }
 
 // rights are what the daemon needs with these settings.
@@ -83,6 +85,14 @@ func (s *Settings) rights() []sagasql.Right {
 		rights = slices.Concat(rights, sagapg.RightsToLook)
 	}
 	return rights
+}
+
+// RequireService is nil if the service's name is set.
+func (s *Settings) RequireService() error {
+	if s.Service == "" {
+		return config.Required("the name of the service that the sagas belong to", "SERVICE", "reservation")
+	}
+	return nil
 }
 
 // RequireBroker is nil if the broker's address is set.

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,8 @@ const (
 	StateNoOrchestrator = "no orchestrator" // nobody consumes the replies
 	StateNoRights       = "no rights"       // the role lacks some; the error has the statements that give them
 	StateNoTables       = "no tables"       // `orchestrator migrate` has not been run
+	StateNoService      = "no service"      // it was run without SERVICE
+	StateOtherService   = "other service"   // SERVICE is not the one that the tables belong to
 	StateUnreachable    = "unreachable"     // the database does not answer, or refuses
 )
 
@@ -72,6 +75,7 @@ type QueueStatus struct {
 // the daemon, so that it also works where none runs.
 type Status struct {
 	Database  string      `json:"database"`
+	Service   string      `json:"service"`
 	State     string      `json:"state"`
 	LastError string      `json:"lastError"`
 	Sagas     []SagaCount `json:"sagas"` // those that have not ended
@@ -85,8 +89,8 @@ type Status struct {
 	// Broker is "reachable", "unknown" where no AMQP_URL is set, or the reason why
 	// it cannot be used.
 	Broker string `json:"broker"`
-	// Queues are that of the replies, and those of the commands of the plans in use by
-	// their usual names, as far as they exist.
+	// Queues are that of the replies, and those of the commands of the plans in use,
+	// as far as they exist.
 	Queues []QueueStatus `json:"queues"`
 }
 
@@ -129,19 +133,25 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 	}
 	var looks sync.WaitGroup
 	looks.Go(func() { status.readOutbox(ctx, outboxpg.New(pool, s.DatabaseSchema)) })
-	destinations, err := status.readSagas(ctx, pool, s)
+	queues, err := status.readSagas(ctx, pool, s)
 	looks.Wait()
 	if err != nil {
 		status.State, status.LastError = stateOf(err), err.Error()
 	}
 	if s.RequireBroker() == nil {
-		status.readBroker(ctx, s, destinations)
+		status.readBroker(ctx, s, queues)
 	}
 	return status, nil
 }
 
 // stateOf words why the sagas cannot be looked at.
 func stateOf(err error) string {
+	switch {
+	case errors.Is(err, sagasql.ErrNoService):
+		return StateNoService
+	case errors.Is(err, sagasql.ErrOtherService):
+		return StateOtherService
+	}
 	switch matter, _ := tasks.Matter(err); matter {
 	case tasks.Rights:
 		return StateNoRights
@@ -152,17 +162,23 @@ func stateOf(err error) string {
 }
 
 // readSagas looks at the sagas as the daemon's role, with the rights that the daemon needs.
-// It returns the destinations of the plans in use.
-func (s *Status) readSagas(ctx context.Context, pool *pgxpool.Pool, settings Settings) (destinations []string, err error) {
-	store := sagapg.New(settings.DatabaseSchema)
+// It returns the queues of the replies and of the commands of the plans in use.
+func (s *Status) readSagas(ctx context.Context, pool *pgxpool.Pool, settings Settings) (queues []string, err error) {
+	store := sagapg.New(settings.DatabaseSchema, "")
 	tx, err := sagapg.Begin(ctx, pool)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only reads
-	if err := store.CheckRights(ctx, tx, append(settings.rights(), inbox.RightsToQuarantine)...); err != nil {
+	if err := store.CheckRights(ctx, tx, slices.Concat(settings.rights(), inbox.Rights)...); err != nil {
 		return nil, err
 	}
+	service, err := sagasql.LoadService(ctx, tx, settings.DatabaseSchema, settings.Service)
+	if err != nil {
+		return nil, err
+	}
+	s.Service = service.Name
+	queues = append(queues, protocol.ReplyQueue(service.Name))
 	if err := s.countSagas(ctx, tx, store); err != nil {
 		return nil, err
 	}
@@ -174,11 +190,11 @@ func (s *Status) readSagas(ctx context.Context, pool *pgxpool.Pool, settings Set
 	for _, plan := range plans {
 		for _, step := range plan.Steps {
 			if step.Destination != "" {
-				destinations = append(destinations, step.Destination)
+				queues = append(queues, protocol.CommandQueue(step.Destination))
 			}
 		}
 	}
-	return destinations, err
+	return queues, err
 }
 
 func (s *Status) countSagas(ctx context.Context, tx pgx.Tx, store *sagapg.Store) error {
@@ -217,11 +233,7 @@ func (s *Status) readOutbox(ctx context.Context, log *outboxpg.Log) {
 }
 
 // readBroker looks at the queues. The replies have a consumer where an orchestrator runs.
-func (s *Status) readBroker(ctx context.Context, settings Settings, destinations []string) {
-	queues := []string{settings.ReplyQueue}
-	for _, destination := range destinations {
-		queues = append(queues, protocol.CommandQueue(destination))
-	}
+func (s *Status) readBroker(ctx context.Context, settings Settings, queues []string) {
 	found, err := rabbit.Inspect(ctx, rabbit.Config{Name: name + "-status", URL: reveal(settings.AMQPURL)}, unique(queues)...)
 	if err != nil {
 		s.Broker = err.Error()

@@ -47,7 +47,7 @@ func newMeter(d database, schema string, faults *engine.Faults) *meter {
 }
 
 // register shows the metrics of a crew, and of its bell if it has one.
-func (m *meter) register(registry *prometheus.Registry, crew *engine.Crew, bell *outboxpg.Bell) error {
+func (m *meter) register(registry prometheus.Registerer, crew *engine.Crew, bell *outboxpg.Bell) error {
 	m.crew, m.bell = crew, bell
 	return prometheus.WrapRegistererWith(prometheus.Labels{"database": m.database.name}, registry).Register(m)
 }

@@ -37,7 +37,7 @@ const (
 type measured struct {
 	*testing.T
 	*meter
-	registry *prometheus.Registry
+	registry app.Registry
 	pool     *pgxpool.Pool // past the proxy
 	broker   *testenv.Proxy
 	server   *testenv.Proxy
@@ -47,13 +47,13 @@ func measure(t *testing.T) measured {
 	t.Helper()
 	direct, address := testenv.Database(t, sagasql.Outbox), testenv.Vhost(t)
 	m := measured{
-		T: t, registry: app.NewRegistry(namespace), pool: direct,
+		T: t, registry: app.NewRegistry(namespace, ""), pool: direct,
 		broker: testenv.StartProxy(t, address), server: testenv.StartProxy(t, direct.Config().ConnString()),
 	}
 	pool, err := pgxpool.New(t.Context(), m.server.URL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	require.NoError(t, rabbit.Declare(t.Context(), rabbitAt(address), rabbit.ReplyTopology(queue)))
+	require.NoError(t, rabbit.Declare(t.Context(), rabbitAt(address), rabbit.EventTopology(testenv.Owner, queue)))
 	log := zaptest.NewLogger(t)
 	m.meter = newMeter(database{name: "shop", pool: pool, log: outboxpg.New(pool, "")}, "", engine.NewFaults("shop", log))
 	bell := outboxpg.NewBell(pool, "", log)

@@ -41,7 +41,7 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	defer closeAll()
 	process := newHolder()
-	registry := app.NewRegistry(namespace)
+	registry := app.NewRegistry(namespace, "")
 	var crews []*engine.Crew
 	var faults []databaseFaults
 	var tasks []func(context.Context) error

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
-	"go.example/saga/internal/config"
+	"go.example/saga/internal/app"
 	sagasql "go.example/saga/sql"
 )
 
@@ -27,13 +27,13 @@ func ParticipantLines(own sagasql.Line) []sagasql.Line {
 
 // migrate brings the service's own database up to date, waiting for a database
 // that is not there yet. Only ctx ends the waiting, which is no error; an error of
-// the migration itself ends the daemon. Where nothing is missing it reads saga_migration
-// and no more, so that the daemon's role need not own the tables.
-func migrate(ctx context.Context, url config.Secret, log *zap.Logger, lines ...sagasql.Line) error {
+// the migration itself ends the daemon, and so does a database of another service. Where nothing is missing it reads saga_migration
+// and saga_service and no more, so that the daemon's role need not own the tables.
+func migrate(ctx context.Context, s Settings, log *zap.Logger, lines ...sagasql.Line) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.MaxInterval = 5 * time.Second
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := sagasql.Up(ctx, url.Reveal(), "", lines...)
+		err := app.Migrate(ctx, s.DatabaseURL, "", s.Service, lines...)
 		if err != nil && !unreachable(err) {
 			err = backoff.Permanent(withCure(err))
 		}
@@ -52,7 +52,7 @@ func withCure(err error) error {
 	const insufficientPrivilege = "42501"
 	var server *pgconn.PgError
 	if errors.As(err, &server) && server.Code == insufficientPrivilege {
-		return fmt.Errorf("%w; run the command migrate as the owner of the tables, and GRANT SELECT ON public.saga_migration to this role", err)
+		return fmt.Errorf("%w; run the command migrate as the owner of the tables, and GRANT SELECT ON public.saga_migration, public.saga_service to this role", err)
 	}
 	return err
 }

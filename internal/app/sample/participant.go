@@ -5,7 +5,6 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/tasks"
-	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/participant"
@@ -39,9 +38,11 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	defer app.ClosePools(pool)
 	all := tasks.New(name, taskCommands)
 	p, err := participant.New(participant.Config{
-		Name:    name,
+		Service: s.Service,
 		DB:      pool,
-		Open:    open(s.AMQPURL, name, rabbit.CommandTopology(step), protocol.CommandQueue(step)),
+		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
+			return open(ctx, s.Settings, rabbit.CommandTopology(owner), protocol.CommandQueue(owner.Name))
+		},
 		Steps:   map[string]participant.Step{step: work},
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
 		Report: all.Of(taskCommands),
@@ -50,11 +51,11 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	if err != nil {
 		return err
 	}
-	registry := app.NewRegistry("saga_" + name)
+	registry := app.NewRegistry("saga_"+name, s.Service)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
-			err := migrate(ctx, s.DatabaseURL, log, ParticipantLines(line)...)
+			err := migrate(ctx, s.Settings, log, ParticipantLines(line)...)
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
@@ -67,16 +68,14 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	)
 }
 
-func open(url config.Secret, name string, topology rabbit.Topology, queue string) func(context.Context) (inbox.Source, error) {
+func open(ctx context.Context, s Settings, topology rabbit.Topology, queue string) (inbox.Source, error) {
 	cfg := rabbit.Config{
-		Name: name,
-		URL:  func(context.Context) (string, error) { return url.Reveal(), nil },
+		Name: s.Service,
+		URL:  func(context.Context) (string, error) { return s.AMQPURL.Reveal(), nil },
 	}
-	return func(ctx context.Context) (inbox.Source, error) {
-		consumer, err := rabbit.OpenConsumer(ctx, cfg, topology, queue, prefetch)
-		if err != nil {
-			return nil, err // and no nil pointer inside of the interface
-		}
-		return consumer, nil
+	consumer, err := rabbit.OpenConsumer(ctx, cfg, topology, queue, prefetch)
+	if err != nil {
+		return nil, err // and no nil pointer inside of the interface
 	}
+	return consumer, nil
 }

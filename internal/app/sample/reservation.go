@@ -8,13 +8,14 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/tasks"
-	"go.example/saga/internal/config"
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/internal/sample/reservation/api"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
+	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
+	sagasql "go.example/saga/sql"
 )
 
 const (
@@ -43,22 +44,23 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		return err
 	}
 	defer app.ClosePools(pool)
-	service := reservation.NewService(pool)
+	service := reservation.NewService(pool, s.Service)
 	service.Bound(s.MaxRunning, log)
 	all := tasks.New(name, taskStart, taskEvents)
 	listener := inbox.Config{
-		Name:   name,
-		DB:     pool,
-		Open:   listen(s.AMQPURL, name, service),
-		Handle: reservation.Listen(log),
-		Report: all.Of(taskEvents),
-		Log:    log,
+		Name:    name,
+		Service: s.Service,
+		DB:      pool,
+		Open:    listen(s.Settings, service),
+		Handle:  reservation.Listen(log),
+		Report:  all.Of(taskEvents),
+		Log:     log,
 	}
-	registry := app.NewRegistry("saga_" + name)
+	registry := app.NewRegistry("saga_"+name, s.Service)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
-			err := migrate(ctx, s.DatabaseURL, log, ReservationLines...)
+			err := migrate(ctx, s.Settings, log, ReservationLines...)
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
@@ -81,10 +83,10 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 
 // listen opens sessions that hear every event from now on, and catches up with
 // those that came before the queue was there.
-func listen(url config.Secret, name string, service *reservation.Service) func(context.Context) (inbox.Source, error) {
-	events := open(url, name, rabbit.EventTopology(reservation.EventQueue, reservation.EventKey), reservation.EventQueue)
-	return func(ctx context.Context) (inbox.Source, error) {
-		source, err := events(ctx)
+func listen(s Settings, service *reservation.Service) func(context.Context, sagasql.Service) (inbox.Source, error) {
+	return func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
+		queue := protocol.EventQueue(owner.Name)
+		source, err := open(ctx, s, rabbit.EventTopology(owner, queue, reservation.EventKey(owner.Name)), queue)
 		if err != nil {
 			return nil, err
 		}

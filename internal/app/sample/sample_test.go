@@ -52,7 +52,7 @@ func settings(t *testing.T, db *pgxpool.Pool, vhost string) sample.Settings {
 }
 
 func handlers(s sample.Settings) sample.ParticipantSettings {
-	all := sample.DefaultParticipantSettings()
+	all := sample.DefaultParticipantSettings(s.Service)
 	all.Settings = s
 	return all
 }
@@ -120,8 +120,8 @@ func TestHotelDaemon(t *testing.T) {
 	})
 	ctx := context.Background()
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
-	m, err := protocol.CommandMessage(saga.State{ID: saga.ID(uuid.New()), Type: "room-reservation"}, saga.SendCommand{
-		Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: hotel.StepName, ReplyTo: "r",
+	m, err := protocol.CommandMessage("trips", saga.State{ID: saga.ID(uuid.New()), Type: "room-reservation"}, saga.SendCommand{
+		Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: hotel.StepName,
 		Payload: jsonmap.JSONMap{"hotelId": 1, "roomId": 3, "startDate": "2027-01-10", "endDate": "2027-01-12"},
 	})
 	require.NoError(t, err)
@@ -159,8 +159,8 @@ func TestReservationDaemon(t *testing.T) {
 	})
 
 	policy := saga.Policy{Timeout: time.Second, RetryFor: time.Minute, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
-	_, err := sagapg.New("").ApplyDefinition(ctx, db, saga.Definition{
-		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence, ReplyTo: protocol.QueueReplies,
+	_, err := sagapg.New("", testenv.Service).ApplyDefinition(ctx, db, saga.Definition{
+		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence,
 		Steps: []saga.StepDefinition{{Name: hotel.StepName, Kind: saga.Command, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
 	})
 	require.NoError(t, err)
@@ -170,7 +170,7 @@ func TestReservationDaemon(t *testing.T) {
 
 	var id uuid.UUID
 	require.NoError(t, db.QueryRow(ctx, `SELECT saga_id FROM reservation WHERE id = $1`, placed.ReservationID).Scan(&id))
-	m, err := protocol.EventMessage(saga.State{ID: saga.ID(id), Type: reservation.SagaType, Status: saga.StatusCompleted},
+	m, err := protocol.EventMessage("trips", saga.State{ID: saga.ID(id), Type: reservation.SagaType, Status: saga.StatusCompleted},
 		saga.EmitEvent{Kind: saga.EventCompleted})
 	require.NoError(t, err)
 	publish(t, vhost, m)
@@ -186,10 +186,10 @@ func TestReservationDaemon(t *testing.T) {
 func TestReservationHearsOfSagasThatEndedBefore(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation), testenv.Vhost(t)
-	ctx, store, service := context.Background(), sagapg.New(""), reservation.NewService(db)
+	ctx, store, service := context.Background(), sagapg.New("", testenv.Service), reservation.NewService(db, testenv.Service)
 	policy := saga.Policy{Timeout: time.Second, RetryFor: time.Minute, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
 	_, err := store.ApplyDefinition(ctx, db, saga.Definition{
-		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence, ReplyTo: protocol.QueueReplies,
+		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence,
 		Steps: []saga.StepDefinition{{Name: hotel.StepName, Kind: saga.Command, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
 	})
 	require.NoError(t, err)

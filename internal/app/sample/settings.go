@@ -8,10 +8,13 @@ import (
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/participant"
+	sagasql "go.example/saga/sql"
 )
 
 // Settings are those of every daemon of the sample.
 type Settings struct {
+	// Service is the name under which sagas know the service.
+	Service     string        `yaml:"service" env:"SERVICE"`
 	DatabaseURL config.Secret `yaml:"database_url" env:"DATABASE_URL"`
 	AMQPURL     config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
 	// HealthAddr serves /livez and /readyz; empty serves neither.
@@ -30,7 +33,11 @@ func (s *Settings) Validate() error {
 	if s.DatabaseURL == "" {
 		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_hotel")
 	}
-	return errors.Join(database, broker)
+	service := sagasql.CheckServiceName(s.Service)
+	if service != nil {
+		service = fmt.Errorf("SERVICE: %w", service)
+	}
+	return errors.Join(service, database, broker)
 }
 
 // RequireBroker is nil if the broker's address is set.
@@ -56,9 +63,10 @@ type ParticipantSettings struct {
 const maxWorkers = 64
 
 // DefaultParticipantSettings are those of the library.
-func DefaultParticipantSettings() ParticipantSettings {
+func DefaultParticipantSettings(service string) ParticipantSettings {
 	return ParticipantSettings{
-		Workers: participant.DefaultWorkers, Budget: participant.DefaultBudget, Limit: participant.DefaultLimit,
+		Settings: Settings{Service: service},
+		Workers:  participant.DefaultWorkers, Budget: participant.DefaultBudget, Limit: participant.DefaultLimit,
 	}
 }
 
@@ -92,7 +100,7 @@ const maxRunning = 1_000_000
 
 // DefaultReservationSettings listen on this machine only.
 func DefaultReservationSettings() ReservationSettings {
-	return ReservationSettings{ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
+	return ReservationSettings{Settings: Settings{Service: "reservation"}, ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
 }
 
 // Validate implements [config.Validator].

@@ -90,7 +90,7 @@ func (b *bench) fails(code int, text string, args ...string) {
 // saga starts a saga and applies events to it.
 func (b *bench) saga(key string, events ...saga.Event) string {
 	b.Helper()
-	store := sagapg.New("")
+	store := sagapg.New("", testenv.Service)
 	ctx := b.Context()
 	var id saga.ID
 	require.NoError(b, pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error {

@@ -4,6 +4,7 @@ package orchestratorcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,9 +22,10 @@ import (
 const rootHelp = `Drive sagas, and show where they stand.
 
 Settings come from the environment, over those of the --config file:
-DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, REPLY_QUEUE (saga.replies),
-BATCH_SIZE (100), ORCHESTRATOR_RETENTION (0: for ever), HEALTH_ADDR, LOG_LEVEL,
-LOG_FORMAT.
+SERVICE, DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, BATCH_SIZE (100),
+ORCHESTRATOR_RETENTION (0: for ever), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+SERVICE names the service whose sagas these are. ` + "`migrate`" + ` writes it into the database,
+and participants answer to its queue. Only migrate and run need it.
 AMQP_URL may list several brokers. Percent-encode special characters in passwords.
 Beyond this machine DATABASE_URL means sslmode=verify-full unless it says otherwise.
 ADMIN_ADDRESS serves operators by HTTP, see /openapi.yaml there; beyond this machine
@@ -39,7 +41,7 @@ func New() *cobra.Command {
 		Use:   "orchestrator",
 		Short: "Drive sagas, and show where they stand",
 		Long:  rootHelp,
-		Example: `  orchestrator migrate
+		Example: `  SERVICE=reservation orchestrator migrate
   orchestrator definition apply deploy/room-reservation.yaml
   orchestrator run
   orchestrator status
@@ -84,7 +86,11 @@ func (o *options) withStore(ctx context.Context, work func(*sagapg.Store, *pgxpo
 		return cli.Usagef("%w", err)
 	}
 	defer pool.Close()
-	return work(sagapg.New(settings.DatabaseSchema), pool)
+	service, err := sagasql.LoadService(ctx, pool, settings.DatabaseSchema, settings.Service)
+	if err != nil {
+		return err
+	}
+	return work(sagapg.New(settings.DatabaseSchema, service.Name), pool)
 }
 
 func newRun(o *options) *cobra.Command {
@@ -94,7 +100,7 @@ func newRun(o *options) *cobra.Command {
 		Long: `Turn replies and due timers into the next commands until SIGINT or SIGTERM, then
 finish the batch in hand. Several may run on the same database and queue.
 Database and broker may come later and go away: work resumes by itself.`,
-		Example: `  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation \
+		Example: `  SERVICE=reservation DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation \
   AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ orchestrator run`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -102,7 +108,7 @@ Database and broker may come later and go away: work resumes by itself.`,
 			if err != nil {
 				return err
 			}
-			if err := settings.RequireBroker(); err != nil {
+			if err := errors.Join(settings.RequireService(), settings.RequireBroker()); err != nil {
 				return cli.Usagef("%w", err)
 			}
 			return orchestrator.Run(cmd.Context(), settings)
@@ -112,20 +118,25 @@ Database and broker may come later and go away: work resumes by itself.`,
 
 func newMigrate(o *options) *cobra.Command {
 	return &cobra.Command{
-		Use:     "migrate",
-		Short:   "Create or update the tables: outbox, saga, inbox",
-		Example: "  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation orchestrator migrate",
+		Use:   "migrate",
+		Short: "Create or update the tables: outbox, saga, inbox",
+		Long: `Create or update the tables, and write into them whose they are: SERVICE. What the
+name is once, it stays, and tables have one service. It may be run again at any time.`,
+		Example: "  SERVICE=reservation DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation orchestrator migrate",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings, err := o.settings()
 			if err != nil {
 				return err
 			}
+			if err := settings.RequireService(); err != nil {
+				return cli.Usagef("%w", err)
+			}
 			lines := []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox}
-			if err := sagasql.Up(cmd.Context(), settings.DatabaseURL.Reveal(), settings.DatabaseSchema, lines...); err != nil {
+			if err := app.Migrate(cmd.Context(), settings.DatabaseURL, settings.DatabaseSchema, settings.Service, lines...); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "the tables of outbox, saga and inbox are up to date")
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "the tables of outbox, saga and inbox are up to date, and the service %s's\n", settings.Service)
 			return err
 		},
 	}

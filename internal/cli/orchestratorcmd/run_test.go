@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,6 @@ import (
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
-	sagasql "go.example/saga/sql"
 )
 
 const (
@@ -78,7 +78,7 @@ func (b *bench) publishReply(id string) {
 	sagaID := saga.ID(uuid.MustParse(id))
 	m, err := protocol.ReplyMessage(protocol.Command{
 		MessageID: protocol.CommandID(sagaID, "hotel", saga.Request, 1), SagaID: sagaID, SagaType: "trip",
-		Step: "hotel", Operation: saga.Request, Attempt: 1, ReplyTo: protocol.QueueReplies,
+		Step: "hotel", Operation: saga.Request, Attempt: 1, ReplyTo: protocol.ReplyQueue(testenv.Service),
 	}, protocol.Reply{Outcome: saga.OutcomeSucceeded})
 	require.NoError(b, err)
 	url := os.Getenv("AMQP_URL")
@@ -96,7 +96,7 @@ func (b *bench) publishReply(id string) {
 // is taken away while it runs, it tells too, although nothing happens.
 func TestRunProvesItsRights(t *testing.T) {
 	b := setup(t)
-	role := testenv.Role(t, b.db, testenv.Grants(append([]sagasql.Right{inbox.RightsToQuarantine}, sagapg.RightsToDrive[1:]...)...)...)
+	role := testenv.Role(t, b.db, testenv.Grants(slices.Concat(inbox.Rights, sagapg.RightsToDrive[1:])...)...)
 	name := role.Config().ConnConfig.User
 	t.Setenv("DATABASE_URL", strings.Replace(b.db.Config().ConnString(), "//postgres@", "//"+name+"@", 1))
 	t.Setenv("AMQP_URL", testenv.Vhost(t))

@@ -1,6 +1,7 @@
 package orchestratorcmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ participant is at work, timers are overdue, or sagas are parked.`,
 // printStatus prints one line, and below it what is counted by kind and what went wrong
 // in full: errors are too long for a column.
 func printStatus(w io.Writer, s orchestrator.Status) error {
-	header := []string{"DATABASE", "STATE", "SAGAS", "PARKED", "OVERDUE", "QUARANTINE", "UNPUBLISHED", "RELAY", "BROKER"}
+	header := []string{"DATABASE", "SERVICE", "STATE", "SAGAS", "PARKED", "OVERDUE", "QUARANTINE", "UNPUBLISHED", "RELAY", "BROKER"}
 	if err := cli.Table(w, header, [][]string{statusRow(s)}); err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func statusRow(s orchestrator.Status) []string {
 		overdue = (time.Duration(s.OverdueSeconds) * time.Second).String()
 	}
 	unpublished, relays := outboxColumns(s)
-	return []string{s.Database, s.State, sagas, parked, overdue, quarantine, unpublished, relays, brokerWord(s)}
+	return []string{s.Database, cmp.Or(s.Service, "-"), s.State, sagas, parked, overdue, quarantine, unpublished, relays, brokerWord(s)}
 }
 
 // outboxColumns are the messages that wait, and the relays that serve the shards.

@@ -43,7 +43,7 @@ func setUp(t *testing.T) *bench {
 	b := &bench{T: t, db: testenv.Database(t, sagasql.Inbox)}
 	url := testenv.Vhost(t)
 	b.target = quarantinecmd.Target{Database: config.Secret(b.db.Config().ConnString()), Broker: config.Secret(url)}
-	require.NoError(t, rabbit.Declare(t.Context(), b.broker(), rabbit.ReplyTopology(queue)))
+	require.NoError(t, rabbit.Declare(t.Context(), b.broker(), rabbit.EventTopology(testenv.Owner, queue)))
 	_, err := b.db.Exec(t.Context(), `INSERT INTO inbox_quarantine
 		(consumer, queue, message_id, code, reason, exchange, routing_key, properties, headers, body, message_sha256)
 		SELECT CASE WHEN n > 25 THEN 'other' ELSE 'test' END, $1, 'm' || n, CASE WHEN n <= 20 THEN 'failing' ELSE 'undecodable' END,

@@ -80,7 +80,7 @@ func TestFromMigrateToDrained(t *testing.T) {
 		return len(s.Parked) == 1 && s.Parked[0].Reason == "unroutable" && s.Shards[0].Pending == 0 && code == cli.ExitOK
 	})
 	url := func(context.Context) (string, error) { return broker, nil }
-	require.NoError(t, rabbit.Declare(t.Context(), rabbit.Config{URL: url}, rabbit.ReplyTopology("q")))
+	require.NoError(t, rabbit.Declare(t.Context(), rabbit.Config{URL: url}, rabbit.EventTopology(testenv.Owner, "q")))
 	await("drained", func(s relay.Status, code int) bool {
 		return len(s.Parked) == 0 && s.OK() && code == cli.ExitOK
 	})

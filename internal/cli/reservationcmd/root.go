@@ -17,7 +17,8 @@ import (
 const serveHelp = `Serve the HTTP interface and learn from events how the sagas end.
 
 Settings come from the environment, over those of the --config file:
-DATABASE_URL, AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+DATABASE_URL, AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
+SERVICE (reservation): whose sagas these are; the orchestrator's is the same.
 AMQP_URL may list several brokers. Percent-encode special characters in passwords.
 RESERVATION_MAX_RUNNING (10000): while more sagas run, new ones are answered 503.
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/quarantinecmd"
@@ -19,7 +20,8 @@ import (
 const settingsHelp = `
 
 Settings come from the environment, over those of the --config file:
-DATABASE_URL, AMQP_URL (one broker or several), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+DATABASE_URL, AMQP_URL (one broker or several), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
+SERVICE (the program's name): what sagas call it as the destination of their steps.
 Percent-encode special characters in passwords.
 
 It creates or updates its tables first. A role that may not do so needs none of that
@@ -36,7 +38,7 @@ func Participant(name, short, step string, work participant.Step, line sagasql.L
 	root := &cobra.Command{Use: name, Short: short, Example: "  " + name + " serve"}
 	root.AddCommand(
 		Serve(name, "Carry out the commands of the saga", short+"."+settingsHelp+handlerHelp, func(ctx context.Context, file string) error {
-			settings := sample.DefaultParticipantSettings()
+			settings := sample.DefaultParticipantSettings(name)
 			if err := errors.Join(config.Load(file, &settings), settings.RequireBroker()); err != nil {
 				return cli.Usagef("%w", err)
 			}
@@ -70,7 +72,7 @@ func Serve(name, short, long string, serve func(ctx context.Context, file string
 func Quarantine(name string) *cobra.Command {
 	var file string
 	cmd := quarantinecmd.New(name, func() (quarantinecmd.Target, error) {
-		var settings sample.Settings
+		settings := sample.Settings{Service: name}
 		if err := config.Load(file, &settings); err != nil {
 			return quarantinecmd.Target{}, cli.Usagef("%w", err)
 		}
@@ -89,11 +91,11 @@ func Migrate(name string, lines ...sagasql.Line) *cobra.Command {
 		Example: "  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_" + name + " " + name + " migrate",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var settings sample.Settings
+			settings := sample.Settings{Service: name}
 			if err := config.Load(file, &settings); err != nil {
 				return cli.Usagef("%w", err)
 			}
-			if err := sagasql.Up(cmd.Context(), settings.DatabaseURL.Reveal(), "", lines...); err != nil {
+			if err := app.Migrate(cmd.Context(), settings.DatabaseURL, "", settings.Service, lines...); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "the tables of %s are up to date\n", name)

@@ -8,20 +8,19 @@ import (
 	"time"
 
 	"go.example/saga/internal/dev/services"
-	"go.example/saga/internal/sample/hotel"
-	"go.example/saga/internal/sample/payment"
-	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
+	sagasql "go.example/saga/sql"
 )
 
-// declared is everything that the five daemons declare on the broker.
+// declared is everything that the five daemons declare on the broker, by name.
 func declared() rabbit.Topology {
 	var all rabbit.Topology
 	for _, t := range []rabbit.Topology{
-		rabbit.CommandTopology(hotel.StepName, payment.StepName),
-		rabbit.ReplyTopology(protocol.QueueReplies),
-		rabbit.EventTopology(reservation.EventQueue, reservation.EventKey),
+		rabbit.CommandTopology(sagasql.Service{Name: "hotel"}),
+		rabbit.CommandTopology(sagasql.Service{Name: "payment"}),
+		rabbit.ReplyTopology(sagasql.Service{Name: "reservation"}),
+		rabbit.EventTopology(sagasql.Service{Name: "reservation"}, protocol.EventQueue("reservation")),
 	} {
 		all.Exchanges = append(all.Exchanges, t.Exchanges...)
 		all.Queues = append(all.Queues, t.Queues...)

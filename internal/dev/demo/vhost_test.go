@@ -55,8 +55,8 @@ func TestBorrowRefusesWhatIsInUse(t *testing.T) {
 	t.Parallel()
 	address := testenv.Vhost(t)
 	require.NoError(t, rabbit.Declare(t.Context(), config(address), rabbit.Topology{
-		Queues: []rabbit.Queue{{Name: protocol.QueueReplies, DeliveryLimit: 10}},
+		Queues: []rabbit.Queue{{Name: protocol.ReplyQueue("reservation"), DeliveryLimit: 10}},
 	}))
 	_, err := borrow(t.Context(), address)
-	require.ErrorContains(t, err, "has already: queue "+protocol.QueueReplies+"\n")
+	require.ErrorContains(t, err, "has already: queue "+protocol.ReplyQueue("reservation")+"\n")
 }

@@ -205,7 +205,7 @@ func (s *Stack) environment(name string) []string {
 	case "payment":
 		env = append(env, "DATABASE_URL="+s.as(name, set.Payment))
 	default:
-		env = append(env, "DATABASE_URL="+s.as(name, set.Reservation))
+		env = append(env, "DATABASE_URL="+s.as(name, set.Reservation), "SERVICE=reservation")
 	}
 	return env
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // CatchUp gives the reservations of sagas that have ended their end, without an
-// event. It is to be called when [EventQueue] has just been bound: an event that
+// event. It is to be called when the queue of [EventKey] has just been bound: an event that
 // was published before that went past the service, and every later one comes. It
 // may be repeated at any time.
 func (s *Service) CatchUp(ctx context.Context) error {

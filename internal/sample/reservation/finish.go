@@ -10,11 +10,9 @@ import (
 	"go.example/saga/pkg/saga"
 )
 
-// EventQueue is the queue from which the service learns how its sagas ended.
-const EventQueue = "reservation.saga-events"
-
-// EventKey is the routing key that binds [EventQueue] to the exchange of events.
-const EventKey = SagaType + ".*"
+// EventKey is the pattern of the routing keys of the events that tell how the service's
+// sagas ended.
+func EventKey(service string) string { return service + "." + SagaType + ".*" }
 
 // Ended says what an event did.
 type Ended string

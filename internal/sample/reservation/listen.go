@@ -11,7 +11,7 @@ import (
 	"go.example/saga/pkg/protocol"
 )
 
-// Listen is the handler for [EventQueue]. What is no event of a reservation's
+// Listen is the handler for the queue of [EventKey]. What is no event of a reservation's
 // saga is set aside.
 func Listen(log *zap.Logger) inbox.Handler {
 	return func(ctx context.Context, tx pgx.Tx, deliveries []inbox.Delivery) (rejected []inbox.Rejection, err error) {

@@ -34,9 +34,9 @@ func setup(t *testing.T) (*pgxpool.Pool, *reservation.Service) {
 	require.NoError(t, err)
 	def, err := sagayaml.Parse(text)
 	require.NoError(t, err)
-	_, err = sagapg.New("").ApplyDefinition(ctx, db, def)
+	_, err = sagapg.New("", testenv.Service).ApplyDefinition(ctx, db, def)
 	require.NoError(t, err)
-	service := reservation.NewService(db)
+	service := reservation.NewService(db, testenv.Service)
 	_, err = service.LoadDefinition(ctx)
 	require.NoError(t, err)
 	return db, service
@@ -64,7 +64,7 @@ func event(t *testing.T, id saga.ID, sagaType string, kind saga.EventKind, failu
 		saga.EventCompleted: saga.StatusCompleted, saga.EventAborted: saga.StatusAborted,
 		saga.EventParked: saga.StatusParked, saga.EventKilled: saga.StatusKilled,
 	}[kind]
-	m, err := protocol.EventMessage(saga.State{ID: id, Type: sagaType, Status: status, Failure: failure}, saga.EmitEvent{Kind: kind})
+	m, err := protocol.EventMessage(testenv.Service, saga.State{ID: id, Type: sagaType, Status: status, Failure: failure}, saga.EmitEvent{Kind: kind})
 	require.NoError(t, err)
 	return sampletest.Delivery(m)
 }

@@ -26,10 +26,10 @@ type Service struct {
 	gate       *sagapg.Gate // nil lets all in
 }
 
-// NewService is the service on a migrated database. It takes no reservation
+// NewService is the service of that name on a migrated database. It takes no reservation
 // before [Service.LoadDefinition] has found the saga's definition.
-func NewService(db *pgxpool.Pool) *Service {
-	s := &Service{db: db, sagas: sagapg.New("")}
+func NewService(db *pgxpool.Pool, name string) *Service {
+	s := &Service{db: db, sagas: sagapg.New("", name)}
 	s.commits = groupcommit.New(s.store)
 	return s
 }

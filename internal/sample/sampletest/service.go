@@ -12,12 +12,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/participant"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
+	sagasql "go.example/saga/sql"
 )
 
 // Service is a participant that runs until the test ends.
@@ -39,8 +41,8 @@ func Start(t testing.TB, db *pgxpool.Pool, step string, work participant.Step) *
 	t.Helper()
 	s := &Service{db: db, step: step, queue: make(chan delivered)}
 	p, err := participant.New(participant.Config{
-		Name: "test", DB: db, Steps: map[string]participant.Step{step: work},
-		Open: func(context.Context) (inbox.Source, error) { return s, nil },
+		Service: testenv.Service, DB: db, Steps: map[string]participant.Step{step: work},
+		Open: func(context.Context, sagasql.Service) (inbox.Source, error) { return s, nil },
 	})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -56,9 +58,9 @@ func Start(t testing.TB, db *pgxpool.Pool, step string, work participant.Step) *
 // Ask sends a command and returns the answer to it.
 func (s *Service) Ask(t testing.TB, id uuid.UUID, op saga.Operation, attempt int, payload jsonmap.JSONMap) (a Answer) {
 	t.Helper()
-	m, err := protocol.CommandMessage(
+	m, err := protocol.CommandMessage("callers",
 		saga.State{ID: saga.ID(id), Type: "test"},
-		saga.SendCommand{Step: s.step, Operation: op, Attempt: attempt, Destination: s.step, ReplyTo: "replies", Payload: payload})
+		saga.SendCommand{Step: s.step, Operation: op, Attempt: attempt, Destination: s.step, Payload: payload})
 	require.NoError(t, err)
 	before := s.last(t, nil)
 	d := delivered{delivery: Delivery(m), acked: make(chan struct{})}

@@ -26,7 +26,7 @@ func TestAdoptedTableIsRelayed(t *testing.T) {
 		const queue = "orders"
 		pool := debezium(t, kind)
 		broker := rabbitAt(testenv.Vhost(t))
-		consumer, err := rabbit.OpenConsumer(t.Context(), broker, rabbit.ReplyTopology(queue), queue, 100)
+		consumer, err := rabbit.OpenConsumer(t.Context(), broker, rabbit.EventTopology(testenv.Owner, queue), queue, 100)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, consumer.Close()) }()
 

@@ -18,7 +18,7 @@ import (
 func BenchmarkDrain(b *testing.B) {
 	pool := testenv.Database(b, sagasql.Outbox)
 	url := testenv.Vhost(b)
-	require.NoError(b, rabbit.Declare(b.Context(), rabbitAt(url), rabbit.ReplyTopology(queue)))
+	require.NoError(b, rabbit.Declare(b.Context(), rabbitAt(url), rabbit.EventTopology(testenv.Owner, queue)))
 	_, err := pool.Exec(b.Context(), `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, correlation_id, headers, payload)
 		SELECT 'reservation', (n % 5000)::text, 'room-booking.request', '', $1, n::text,
 			'{"cloudEvents_sagaid": "0193c0de-0000-7000-8000-000000000001", "cloudEvents_sagaop": "request"}',

@@ -192,7 +192,7 @@ func (b *bundle) consume(topology rabbit.Topology, queue string) *received {
 
 func (b *bundle) consumeQueue() *received {
 	b.Helper()
-	return b.consume(rabbit.ReplyTopology(queue), queue)
+	return b.consume(rabbit.EventTopology(testenv.Owner, queue), queue)
 }
 
 // awaitSet waits for messages of several aggregates, which have no order among them.

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/rabbit"
 )
@@ -51,7 +52,7 @@ func TestUnroutableWaitsForItsQueueAndKeepsItsAggregatesOrder(t *testing.T) {
 	b.awaitParked("m10 retry unroutable", "m11 waiting", "m12 waiting", "m20 waiting", "m21 waiting")
 	require.Equal(t, Active, e.Status().State)
 
-	late := b.consume(rabbit.ReplyTopology("late.queue"), "late.queue")
+	late := b.consume(rabbit.EventTopology(testenv.Owner, "late.queue"), "late.queue")
 	b.awaitParked()
 	require.Equal(t, names(10, 11), late.all())
 	want := append(names(0, 10), "m11", "m12", "m20", "m21")
@@ -73,7 +74,7 @@ func TestParkedSurvivesARestart(t *testing.T) {
 	b.insert(2, 3)
 	b.start(b.config("two"), quickly)
 	b.awaitParked("m0 retry unroutable", "m1 waiting", "m2 waiting")
-	late := b.consume(rabbit.ReplyTopology("late.queue"), "late.queue")
+	late := b.consume(rabbit.EventTopology(testenv.Owner, "late.queue"), "late.queue")
 	b.awaitFirsts(got, names(1, 3))
 	require.Equal(t, names(0, 1), late.all())
 	b.awaitParked()
@@ -113,7 +114,7 @@ func TestRefusedForTooLongIsDeadUntilAnOperatorSays(t *testing.T) {
 	cfg.RetryFor = 200 * time.Millisecond
 	b.start(cfg, quickly)
 	b.awaitParked("m0 dead unroutable")
-	late := b.consume(rabbit.ReplyTopology("late.queue"), "late.queue")
+	late := b.consume(rabbit.EventTopology(testenv.Owner, "late.queue"), "late.queue")
 	_, err := b.pool.Exec(t.Context(), `SELECT public.outbox_parked_retry('{1}')`)
 	require.NoError(t, err)
 	b.awaitFirsts(late, names(0, 1))

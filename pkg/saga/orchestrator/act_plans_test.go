@@ -25,7 +25,7 @@ func approval(then saga.OnTimeout) saga.StepDefinition {
 }
 
 func planned(name string, mode saga.Mode, steps ...saga.StepDefinition) saga.Definition {
-	return saga.Definition{Name: name, Version: 1, Mode: mode, ReplyTo: "saga.replies", Steps: steps}
+	return saga.Definition{Name: name, Version: 1, Mode: mode, Steps: steps}
 }
 
 // Plans with which every state can be reached that an operator may meet.

@@ -32,7 +32,7 @@ func newDesk(t *testing.T, defs ...saga.Definition) *desk {
 	t.Parallel()
 	d := &desk{T: t, ctx: t.Context(), db: testenv.Database(t, sagasql.Outbox, sagasql.Saga)}
 	var err error
-	d.engine, err = New(Config{DB: d.db, Store: sagapg.New("")})
+	d.engine, err = New(Config{DB: d.db, Store: sagapg.New("", testenv.Service)})
 	require.NoError(t, err)
 	for _, def := range defs {
 		_, err := d.engine.Store.ApplyDefinition(d.ctx, d.db, def)

@@ -32,7 +32,7 @@ func plan() saga.Definition {
 	step := func(name string) saga.StepDefinition {
 		return saga.StepDefinition{Name: name, Kind: saga.Command, Type: saga.Compensatable, Destination: name, Request: policy, Cancel: policy}
 	}
-	return saga.Definition{Name: "trip", Version: 1, Mode: saga.Sequence, ReplyTo: "saga.replies", Steps: []saga.StepDefinition{step("hotel"), step("flight")}}
+	return saga.Definition{Name: "trip", Version: 1, Mode: saga.Sequence, Steps: []saga.StepDefinition{step("hotel"), step("flight")}}
 }
 
 type bench struct {
@@ -45,7 +45,7 @@ type bench struct {
 func setup(t *testing.T) *bench {
 	t.Parallel()
 	b := &bench{
-		T: t, ctx: t.Context(), store: sagapg.New(""),
+		T: t, ctx: t.Context(), store: sagapg.New("", testenv.Service),
 		db: testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox),
 	}
 	_, err := b.store.ApplyDefinition(b.ctx, b.db, plan())
@@ -58,7 +58,7 @@ var hasty = timing{sweep: 20 * time.Millisecond, maxPause: 50 * time.Millisecond
 // engine is one of the engines on the bench's database, in a hurry.
 func (b *bench) engine() *Engine {
 	b.Helper()
-	e, err := New(Config{DB: b.db, Store: sagapg.New("")})
+	e, err := New(Config{DB: b.db, Store: sagapg.New("", testenv.Service)})
 	require.NoError(b, err)
 	e.timing = hasty
 	return e
@@ -147,7 +147,7 @@ func (b *bench) sound() {
 func command(id saga.ID, step string, op saga.Operation, attempt int) protocol.Command {
 	return protocol.Command{
 		MessageID: protocol.CommandID(id, step, op, attempt), SagaID: id, SagaType: "trip",
-		Step: step, Operation: op, Attempt: attempt, ReplyTo: "saga.replies",
+		Step: step, Operation: op, Attempt: attempt, ReplyTo: protocol.ReplyQueue(testenv.Service),
 	}
 }
 

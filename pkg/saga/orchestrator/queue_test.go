@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	sagasql "go.example/saga/sql"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -26,15 +28,15 @@ func TestTwoOrchestratorsOnOneQueueWithDuplicates(t *testing.T) {
 	b := setup(t)
 	url := testenv.Vhost(t)
 	broker := rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return url, nil }}
-	require.NoError(t, rabbit.Declare(b.ctx, broker, rabbit.ReplyTopology("saga.replies")))
+	require.NoError(t, rabbit.Declare(b.ctx, broker, rabbit.ReplyTopology(testenv.Owner)))
 
 	ctx, stop := context.WithCancel(b.ctx)
 	ended := make(chan error, 2)
 	for range 2 {
 		consumer := inbox.Config{
 			Name: "orchestrator", DB: b.db, Handle: b.engine().Handle, MaxBatch: 10,
-			Open: func(ctx context.Context) (inbox.Source, error) {
-				return rabbit.OpenConsumer(ctx, broker, rabbit.ReplyTopology("saga.replies"), "saga.replies", 20)
+			Open: func(ctx context.Context, _ sagasql.Service) (inbox.Source, error) {
+				return rabbit.OpenConsumer(ctx, broker, rabbit.ReplyTopology(testenv.Owner), protocol.ReplyQueue(testenv.Service), 20)
 			},
 		}
 		go func() { ended <- inbox.Run(ctx, consumer) }()

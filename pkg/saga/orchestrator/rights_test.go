@@ -19,7 +19,7 @@ import (
 func (b *bench) asRole(rights []sagasql.Right, statements ...string) (e *Engine, role string) {
 	b.Helper()
 	db := testenv.Role(b.T, b.db, append(testenv.Grants(rights...), statements...)...)
-	e, err := New(Config{DB: db, Store: sagapg.New("")})
+	e, err := New(Config{DB: db, Store: sagapg.New("", testenv.Service)})
 	require.NoError(b, err)
 	e.timing = hasty
 	return e, db.Config().ConnConfig.User

@@ -21,7 +21,7 @@ func TestApplyDefinition(t *testing.T) {
 
 	changed := plan()
 	changed.Steps[0].Request.Retry.Attempts++
-	for _, store := range []*sagapg.Store{b.store, sagapg.New("")} {
+	for _, store := range []*sagapg.Store{b.store, sagapg.New("", testenv.Service)} {
 		_, err = store.ApplyDefinition(b.ctx, b.db, changed)
 		require.ErrorIs(t, err, sagapg.ErrDefinitionDiffers)
 		require.ErrorContains(t, err, "raise the version to 2")
@@ -47,7 +47,7 @@ func TestConcurrentApply(t *testing.T) {
 	for i := range stored {
 		wg.Go(func() {
 			var err error
-			stored[i], err = sagapg.New("").ApplyDefinition(b.ctx, b.db, def)
+			stored[i], err = sagapg.New("", testenv.Service).ApplyDefinition(b.ctx, b.db, def)
 			require.NoError(t, err)
 		})
 	}
@@ -69,7 +69,7 @@ func TestDefinitionComesBackAsItWas(t *testing.T) {
 	_, err := b.store.ApplyDefinition(b.ctx, b.db, second)
 	require.NoError(t, err)
 
-	fresh := sagapg.New("")
+	fresh := sagapg.New("", testenv.Service)
 	for range 2 { // from the database, and from the cache
 		first, err := fresh.Definition(b.ctx, b.db, "room-reservation", 1)
 		require.NoError(t, err)
@@ -114,13 +114,13 @@ func TestStrangePlanIsNotFollowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := setup(t)
 			b.start("K-1")
-			defs, err := sagapg.New("").CheckDefinitions(b.ctx, b.db)
+			defs, err := sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
 			require.NoError(t, err)
 			require.Equal(t, []saga.Definition{plan()}, defs)
 
 			b.exec(`ALTER TABLE saga_definition DISABLE TRIGGER USER`)
 			b.exec(`UPDATE saga_definition SET spec = ` + edit)
-			_, err = sagapg.New("").CheckDefinitions(b.ctx, b.db)
+			_, err = sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
 			require.ErrorIs(t, err, sagapg.ErrNotUnderstood)
 			require.ErrorContains(t, err, "room-reservation version 1")
 		})
@@ -129,7 +129,7 @@ func TestStrangePlanIsNotFollowed(t *testing.T) {
 
 func TestAnotherSchema(t *testing.T) {
 	t.Parallel()
-	b := &bench{T: t, ctx: t.Context(), def: plan(), db: testenv.Database(t), store: sagapg.New("sagas")}
+	b := &bench{T: t, ctx: t.Context(), def: plan(), db: testenv.Database(t), store: sagapg.New("sagas", testenv.Service)}
 	require.NoError(t, sagasql.Up(b.ctx, b.db.Config().ConnString(), "sagas", sagasql.Outbox, sagasql.Saga))
 	_, err := b.store.ApplyDefinition(b.ctx, b.db, b.def)
 	require.NoError(t, err)

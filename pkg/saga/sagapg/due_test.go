@@ -63,7 +63,7 @@ func TestLookingMovesOnlyForward(t *testing.T) {
 	b := setup(t)
 	approval := saga.StepDefinition{Name: "approval", Kind: saga.Signal, Wait: time.Hour, OnTimeout: saga.TimeoutRefuses}
 	b.follow(saga.Definition{
-		Name: "visit", Version: 1, Mode: saga.Sequence, ReplyTo: "saga.replies",
+		Name: "visit", Version: 1, Mode: saga.Sequence,
 		Steps: []saga.StepDefinition{command("hotel"), approval, command("payment")},
 	})
 	id := b.start("K-1")

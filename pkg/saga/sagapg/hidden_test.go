@@ -49,7 +49,7 @@ func TestHiddenSagasAreAnError(t *testing.T) {
 // refused asks everything that can be asked.
 func (b *bench) refused(db sagapg.DB, id saga.ID, hidden string) {
 	b.Helper()
-	store, ctx := sagapg.New(""), b.ctx
+	store, ctx := sagapg.New("", testenv.Service), b.ctx
 	for question, ask := range map[string]func() error{
 		"Census":           func() error { _, err := store.Census(ctx, db); return err },
 		"CheckDefinitions": func() error { _, err := store.CheckDefinitions(ctx, db); return err },

@@ -32,7 +32,7 @@ func setup(t *testing.T) *bench {
 	b := &bench{
 		T: t, ctx: t.Context(), def: plan(),
 		db:    testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox),
-		store: sagapg.New(""),
+		store: sagapg.New("", testenv.Service),
 	}
 	stored, err := b.store.ApplyDefinition(b.ctx, b.db, b.def)
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ func command(name string) saga.StepDefinition {
 // plan is a definition with two steps that can be undone.
 func plan() saga.Definition {
 	return saga.Definition{
-		Name: "room-reservation", Version: 1, Mode: saga.Sequence, ReplyTo: "saga.replies",
+		Name: "room-reservation", Version: 1, Mode: saga.Sequence,
 		Steps: []saga.StepDefinition{command("room-booking"), command("payment")},
 	}
 }
@@ -43,7 +43,7 @@ func journey() saga.Definition {
 	seal.Type = saga.Pivot
 	mail.Type, badge.Type, mail.Group, badge.Group = saga.Retriable, saga.Retriable, "papers", "papers"
 	return saga.Definition{
-		Name: "journey", Version: 1, Mode: saga.Sequence, ReplyTo: "saga.replies", Deadline: 2 * time.Hour,
+		Name: "journey", Version: 1, Mode: saga.Sequence, Deadline: 2 * time.Hour,
 		Steps: []saga.StepDefinition{
 			hotel, flight,
 			{Name: "cooling", Kind: saga.Delay, Wait: time.Minute},
@@ -59,7 +59,7 @@ func tried() saga.Definition {
 	hotel, flight := command("hotel"), command("flight")
 	hotel.Group, flight.Group = "booking", "booking"
 	return saga.Definition{
-		Name: "tried", Version: 1, Mode: saga.TCC, ReplyTo: "saga.replies",
+		Name: "tried", Version: 1, Mode: saga.TCC,
 		Steps: []saga.StepDefinition{
 			hotel, flight,
 			{Name: "approval", Kind: saga.Signal, Group: "booking", Wait: time.Hour, OnTimeout: saga.TimeoutParks},

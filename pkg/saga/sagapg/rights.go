@@ -30,6 +30,7 @@ var (
 		{On: "saga_history", Privileges: "INSERT"},
 		{On: "saga_definition", Privileges: "SELECT"},
 		{On: "saga_start", Privileges: "EXECUTE"},
+		sagasql.RightToKnowService,
 		{On: "saga_hidden", Privileges: "EXECUTE"},
 		{On: "outbox", Privileges: "INSERT"},
 		{On: "outbox_headers_fit", Privileges: "EXECUTE"},

@@ -38,7 +38,7 @@ func (s *Store) Save(ctx context.Context, tx pgx.Tx, changes []Change) error {
 	if err := carriable(changes); err != nil {
 		return err
 	}
-	messages, err := messagesOf(changes)
+	messages, err := s.messagesOf(changes)
 	if err != nil {
 		return err
 	}
@@ -145,12 +145,15 @@ func missing(changes []Change, saved []uuid.UUID) error {
 }
 
 // messagesOf turns the effects into messages, in order.
-func messagesOf(changes []Change) ([]outbox.Message, error) {
+func (s *Store) messagesOf(changes []Change) ([]outbox.Message, error) {
+	if s.service == "" {
+		return nil, errNoService
+	}
 	var messages []outbox.Message
 	for _, change := range changes {
 		for _, transition := range change {
 			for _, effect := range transition.Effects {
-				m, err := message(transition.Next, effect)
+				m, err := message(s.service, transition.Next, effect)
 				if err != nil {
 					return nil, err
 				}
@@ -161,12 +164,12 @@ func messagesOf(changes []Change) ([]outbox.Message, error) {
 	return messages, nil
 }
 
-func message(state saga.State, effect saga.Effect) (outbox.Message, error) {
+func message(service string, state saga.State, effect saga.Effect) (outbox.Message, error) {
 	switch e := effect.(type) {
 	case saga.SendCommand:
-		return protocol.CommandMessage(state, e)
+		return protocol.CommandMessage(service, state, e)
 	case saga.EmitEvent:
-		return protocol.EventMessage(state, e)
+		return protocol.EventMessage(service, state, e)
 	}
 	return outbox.Message{}, fmt.Errorf("saga %s: no message is known for the effect %T", uuid.UUID(state.ID), effect)
 }

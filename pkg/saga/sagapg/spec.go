@@ -16,7 +16,6 @@ import (
 // zero is left out. Fields are named as in the YAML form.
 type spec struct {
 	Mode     saga.Mode  `json:"mode"`
-	ReplyTo  string     `json:"reply_to"`
 	Deadline duration   `json:"deadline,omitzero"`
 	Steps    []specStep `json:"steps"`
 }
@@ -66,7 +65,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // encode returns the stored form and its hash.
 func encode(def saga.Definition) (text, hash string, err error) {
-	s := spec{Mode: def.Mode, ReplyTo: def.ReplyTo, Deadline: duration(def.Deadline), Steps: make([]specStep, len(def.Steps))}
+	s := spec{Mode: def.Mode, Deadline: duration(def.Deadline), Steps: make([]specStep, len(def.Steps))}
 	for i, step := range def.Steps {
 		s.Steps[i] = stepSpec(step)
 	}
@@ -105,7 +104,7 @@ func parse(text string) (saga.Definition, error) {
 	if err := decoder.Decode(&s); err != nil {
 		return saga.Definition{}, err
 	}
-	def := saga.Definition{Mode: s.Mode, ReplyTo: s.ReplyTo, Deadline: time.Duration(s.Deadline), Steps: make([]saga.StepDefinition, len(s.Steps))}
+	def := saga.Definition{Mode: s.Mode, Deadline: time.Duration(s.Deadline), Steps: make([]saga.StepDefinition, len(s.Steps))}
 	for i, step := range s.Steps {
 		def.Steps[i] = step.step()
 	}

@@ -58,7 +58,8 @@ func (s *Store) Start(ctx context.Context, tx pgx.Tx, def saga.Definition, r Sta
 // another error of the batch the outcome may be unknown: the connection was lost, or a
 // pooler has given up (FATAL) on what the server may yet commit. What [Store.Start] would return as not started fails the batch: SQLSTATE
 // 23505 of the constraint saga_business_key_unique, where a key was used before, and
-// 23503 of saga_definition_stored. The ids are in the order of the requests.
+// 23503 of saga_definition_stored. Where the schema belongs to another service, it is
+// 23514 of saga_service_is_another, as it is of [Store.Start]. The ids are in the order of the requests.
 func (s *Store) Queue(ctx context.Context, batch *pgx.Batch, def saga.Definition, requests ...StartRequest) ([]saga.ID, error) {
 	ids, args, err := s.prepare(ctx, pgxTx{s, nil}, def, requests)
 	if err != nil {
@@ -120,7 +121,7 @@ func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, r
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode the sagas: %w", err)
 	}
-	messages, err := messagesOf(changes)
+	messages, err := s.messagesOf(changes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,7 +129,7 @@ func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, r
 	if err != nil {
 		return nil, nil, err
 	}
-	return ids, append([]any{def.Name, def.Version, hash, string(sagas)}, appended...), nil
+	return ids, append([]any{s.service, def.Name, def.Version, hash, string(sagas)}, appended...), nil
 }
 
 // decide is a saga's first transition, as of [startedAt].

@@ -35,7 +35,7 @@ func TestStartWritesSagaHistoryAndCommand(t *testing.T) {
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM saga_history WHERE saga_id = $1 AND seq = 1 AND kind = 'start'
 		AND sent = '{REQUEST room-booking #1}'`, uuid.UUID(id)))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND exchange = 'saga.commands'
-		AND routing_key = 'room-booking' AND reply_to = 'saga.replies' AND payload #>> '{payload,room}' = '1'`,
+		AND routing_key = 'room-booking' AND reply_to = 'saga.replies.trips' AND payload #>> '{payload,room}' = '1'`,
 		uuid.UUID(id).String()))
 }
 

@@ -2,6 +2,7 @@ package sagapg
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -18,20 +19,29 @@ type DB interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
+var errNoService = errors.New("this store has no service's name, which starting sagas and driving them needs: see sagapg.New")
+
 // Store reads and writes the sagas of one schema.
 type Store struct {
-	schema string
-	outbox outbox.Schema
+	schema, service string
+	outbox          outbox.Schema
 	// definitions caches what never changes: definitionKey → saga.Definition.
 	definitions sync.Map
 	// hashes: definitionKey → hashed.
 	hashes sync.Map
 }
 
-// New makes a store of the tables in schema; empty means public. It panics on a
-// name that [sagasql.Up] does not take.
-func New(schema string) *Store {
-	return &Store{schema: schema, outbox: outbox.In(schema)}
+// New makes a store of the tables in schema; empty means public. The service is the name
+// that the schema was given when it was migrated: replies come to its queue, and events
+// tell it. Who only reads may leave it empty. New panics on a schema that [sagasql.Up]
+// does not take, and on a name that no service can have.
+func New(schema, service string) *Store {
+	if service != "" {
+		if err := sagasql.CheckServiceName(service); err != nil {
+			panic("sagapg: " + err.Error())
+		}
+	}
+	return &Store{schema: schema, service: service, outbox: outbox.In(schema)}
 }
 
 func (s *Store) query(name string) string { return sagasql.Query(s.schema, "saga/"+name+".sql") }

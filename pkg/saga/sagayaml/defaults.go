@@ -10,7 +10,6 @@ import (
 // given far more patience than a request: they have to succeed in the end. A participant
 // that cannot work and says so is waited for longer than most repairs take.
 var (
-	DefaultReplyTo = "saga.replies"
 	DefaultRequest = saga.Policy{
 		Timeout:  30 * time.Second,
 		RetryFor: time.Hour,

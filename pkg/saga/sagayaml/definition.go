@@ -10,12 +10,11 @@ import (
 )
 
 func (r *reader) definition(v value) saga.Definition {
-	def := saga.Definition{Mode: saga.Sequence, ReplyTo: DefaultReplyTo}
-	m := r.keys(v, "name", "version", "mode", "reply_to", "deadline", "steps")
+	def := saga.Definition{Mode: saga.Sequence}
+	m := r.keys(v, "name", "version", "mode", "deadline", "steps")
 	r.text(m["name"], &def.Name)
 	r.whole(m["version"], &def.Version)
 	r.text(m["mode"], (*string)(&def.Mode))
-	r.text(m["reply_to"], &def.ReplyTo)
 	if r.duration(m["deadline"], &def.Deadline) && def.Deadline == 0 {
 		r.fault(m["deadline"], "no time at all", "leave it out for a saga without a deadline")
 	}

@@ -15,7 +15,6 @@ type (
 		Name     string        `yaml:"name"`
 		Version  int           `yaml:"version"`
 		Mode     saga.Mode     `yaml:"mode"`
-		ReplyTo  any           `yaml:"reply_to"`
 		Deadline time.Duration `yaml:"deadline,omitempty"`
 		Steps    []any         `yaml:"steps"` // of *group and *step
 	}
@@ -54,7 +53,7 @@ type (
 // Marshal writes the definition with every default spelled out. Parse of the
 // text gives the same definition.
 func Marshal(def saga.Definition) ([]byte, error) {
-	doc := definition{Name: def.Name, Version: def.Version, Mode: def.Mode, ReplyTo: spell(def.ReplyTo), Deadline: def.Deadline}
+	doc := definition{Name: def.Name, Version: def.Version, Mode: def.Mode, Deadline: def.Deadline}
 	var last *group
 	for _, s := range def.Steps {
 		switch {

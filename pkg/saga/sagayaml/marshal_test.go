@@ -30,8 +30,7 @@ func TestWrittenAndReadAgain(t *testing.T) {
 var definitions = rapid.Custom(func(t *rapid.T) saga.Definition {
 	def := saga.Definition{
 		Name: "trip", Version: rapid.IntRange(1, saga.MaxVersion).Draw(t, "version"),
-		Mode:    rapid.SampledFrom([]saga.Mode{saga.Sequence, saga.TCC}).Draw(t, "mode"),
-		ReplyTo: "a" + words.Draw(t, "reply to"),
+		Mode: rapid.SampledFrom([]saga.Mode{saga.Sequence, saga.TCC}).Draw(t, "mode"),
 	}
 	if rapid.Bool().Draw(t, "deadline") {
 		def.Deadline = waits.Draw(t, "deadline")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	sagasql "go.example/saga/sql"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
@@ -33,7 +35,7 @@ func openSystem(ctx context.Context, job Job) (place, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &service{Service: reservation.NewService(pool), endings: newEndings()}
+	s := &service{Service: reservation.NewService(pool, "reservation"), endings: newEndings()}
 	if _, err := s.LoadDefinition(ctx); err != nil {
 		pool.Close()
 		return nil, nil, err
@@ -53,10 +55,11 @@ func (s *service) listen(ctx context.Context, pool *pgxpool.Pool, url string) (c
 	var once sync.Once
 	broker := rabbit.Config{Name: "reservation", URL: func(context.Context) (string, error) { return url, nil }}
 	events := inbox.Config{
-		Name: "reservation", DB: pool, Handle: reservation.Listen(zap.NewNop()),
-		Open: func(ctx context.Context) (inbox.Source, error) {
+		Name: "reservation", Service: "reservation", DB: pool, Handle: reservation.Listen(zap.NewNop()),
+		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
+			events := protocol.EventQueue(owner.Name)
 			source, err := rabbit.OpenConsumer(ctx, broker,
-				rabbit.EventTopology(reservation.EventQueue, reservation.EventKey), reservation.EventQueue, servicePrefetch)
+				rabbit.EventTopology(owner, events, reservation.EventKey(owner.Name)), events, servicePrefetch)
 			if err != nil {
 				return nil, err
 			}

@@ -59,7 +59,7 @@ func (b *safeBuffer) Sync() error { return nil }
 
 func newDesk(t *testing.T) *desk {
 	t.Parallel()
-	d := &desk{T: t, db: testenv.Database(t, sagasql.Outbox, sagasql.Saga), store: sagapg.New(""), log: &safeBuffer{}}
+	d := &desk{T: t, db: testenv.Database(t, sagasql.Outbox, sagasql.Saga), store: sagapg.New("", testenv.Service), log: &safeBuffer{}}
 	_, err := d.store.ApplyDefinition(t.Context(), d.db, plan())
 	require.NoError(t, err)
 	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), d.log, zap.DebugLevel))
@@ -76,7 +76,7 @@ func plan() saga.Definition {
 		return saga.StepDefinition{Name: name, Kind: saga.Command, Type: kind, Destination: name, Request: policy, Cancel: policy}
 	}
 	return saga.Definition{
-		Name: "trip", Version: 1, Mode: saga.Sequence, ReplyTo: "saga.replies", Steps: []saga.StepDefinition{
+		Name: "trip", Version: 1, Mode: saga.Sequence, Steps: []saga.StepDefinition{
 			{Name: "approval", Kind: saga.Signal, Type: saga.Compensatable, Wait: time.Hour, OnTimeout: saga.TimeoutRefuses},
 			step("hotel", saga.Compensatable), step("flight", saga.Pivot),
 		},
