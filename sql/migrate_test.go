@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 const otherSchema = "order"
 
 var allLines = []sagasql.Line{
-	sagasql.Outbox, sagasql.Relay, sagasql.Saga, sagasql.Inbox, sagasql.Participant,
+	sagasql.Outbox, sagasql.Relay, sagasql.Identity, sagasql.Saga, sagasql.Inbox, sagasql.Participant,
 	sagasql.Reservation, sagasql.Hotel, sagasql.Payment,
 }
 

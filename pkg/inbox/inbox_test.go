@@ -61,7 +61,7 @@ func (b *bench) startWith(handle inbox.Handler, attempt time.Duration, times inb
 	b.stop, b.ended = cancel, make(chan error, 1)
 	cfg := inbox.Config{
 		Workers: b.workers, Key: keyOf, Cost: b.cost,
-		Name: "test", DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50,
+		Name: "test", Service: testenv.Service, DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50,
 		Report: func(err error) { b.trouble.Store(&err) }, Log: zaptest.NewLogger(b.t),
 	}
 	go func() { b.ended <- inbox.RunFast(ctx, cfg, attempt, times) }()

@@ -34,7 +34,7 @@ func (b *bench) troubled(texts ...string) {
 
 // lesser has the bench's consumer run as a role that may only what the statements say.
 func (b *bench) lesser(statements ...string) (owner *pgxpool.Pool, role string) {
-	owner, b.db = b.db, testenv.Role(b.t, b.db, append(statements, `GRANT SELECT, INSERT ON work TO {role}`)...)
+	owner, b.db = b.db, testenv.Role(b.t, b.db, append(statements, `GRANT SELECT, INSERT ON work TO {role}`, `GRANT SELECT ON saga_service TO {role}`)...)
 	return owner, b.db.Config().ConnConfig.User
 }
 
@@ -91,7 +91,7 @@ func TestTheBrokersTroubleIsMarked(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- inbox.RunFast(ctx, inbox.Config{
-			Name: "test", DB: b.db, Handle: store, Report: func(err error) { b.trouble.Store(&err) },
+			Name: "test", Service: testenv.Service, DB: b.db, Handle: store, Report: func(err error) { b.trouble.Store(&err) },
 			Open: func(context.Context, sagasql.Service) (inbox.Source, error) { return nil, errors.New("nobody there") },
 		}, soon, patient)
 	}()

@@ -66,7 +66,7 @@ func TestCommandOnTheWire(t *testing.T) {
 		ID:            protocol.CommandID(sagaID, "payment", saga.Request, 2),
 		AggregateType: "room-reservation", AggregateID: "0199a000-0000-7000-8000-000000000001",
 		Type: "payment.REQUEST", Exchange: "saga.commands", RoutingKey: "payment",
-		CorrelationID: "0199a000-0000-7000-8000-000000000001", ReplyTo: "saga.replies",
+		CorrelationID: "0199a000-0000-7000-8000-000000000001", ReplyTo: "saga.replies.trips",
 		ContentType: "application/json",
 		Headers: map[string]string{
 			"cloudEvents_sagaid":      "0199a000-0000-7000-8000-000000000001",
@@ -124,7 +124,7 @@ func TestReplyOnTheWire(t *testing.T) {
 			m, err := protocol.ReplyMessage(cmd, c.reply)
 			require.NoError(t, err)
 			require.Empty(t, m.Exchange)
-			require.Equal(t, "saga.replies", m.RoutingKey)
+			require.Equal(t, "saga.replies.trips", m.RoutingKey)
 			require.Equal(t, "payment."+string(c.op)+"."+string(c.reply.Outcome), m.Type)
 			require.Equal(t, string(c.reply.Outcome), m.Headers["cloudEvents_sagaoutcome"])
 			require.Equal(t, cmd.Key(), m.Headers["cloudEvents_sagakey"])
@@ -163,8 +163,8 @@ func TestEventRoundTrip(t *testing.T) {
 	m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: saga.EventAborted})
 	require.NoError(t, err)
 	require.Equal(t, "saga.events", m.Exchange)
-	require.Equal(t, "room-reservation.aborted", m.RoutingKey)
-	require.Equal(t, m.RoutingKey, m.Type)
+	require.Equal(t, "trips.room-reservation.aborted", m.RoutingKey)
+	require.Equal(t, "room-reservation.aborted", m.Type)
 
 	e, err := protocol.DecodeEvent(wire(m))
 	require.NoError(t, err)
@@ -204,7 +204,7 @@ func event(t *testing.T, st saga.State, kind saga.EventKind) protocol.Event {
 	t.Helper()
 	m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: kind})
 	require.NoError(t, err)
-	require.Equal(t, "room-reservation."+string(kind), m.RoutingKey)
+	require.Equal(t, "trips.room-reservation."+string(kind), m.RoutingKey)
 	e, err := protocol.DecodeEvent(wire(m))
 	require.NoError(t, err)
 	require.Equal(t, kind, e.Kind)

@@ -25,7 +25,7 @@ func setAside(t *testing.T, db *pgxpool.Pool, url, queue string, n int) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- inbox.Run(ctx, inbox.Config{
-			Name: "test", DB: db,
+			Name: "test", Service: testenv.Service, DB: db,
 			Open: func(ctx context.Context, _ sagasql.Service) (inbox.Source, error) {
 				return rabbit.OpenConsumer(ctx, at(url), rabbit.EventTopology(testenv.Owner, queue), queue, 10)
 			},

@@ -15,15 +15,15 @@ func TestUndeclareRemovesTheTopologyAndNothingElse(t *testing.T) {
 	t.Parallel()
 	cfg := at(testenv.Vhost(t))
 	ctx := testContext(t)
-	ours, theirs := rabbit.CommandTopology(testenv.Owner), rabbit.EventTopology(testenv.Owner, "theirs")
+	ours, theirs := rabbit.CommandTopology(testenv.Owner), rabbit.Topology{Queues: []rabbit.Queue{{Name: "theirs", DeliveryLimit: 1}}}
 	require.NoError(t, rabbit.Declare(ctx, cfg, ours))
 	there, err := rabbit.Existing(ctx, cfg, ours)
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"exchange " + protocol.ExchangeCommands, "exchange " + protocol.ExchangeDead,
-		"queue " + protocol.DeadQueue(testenv.Service), "queue " + protocol.CommandQueue(testenv.Service),
+		"queue " + protocol.CommandQueue(testenv.Service), "queue " + protocol.DeadQueue(testenv.Service),
 	}, there)
-	there, err = rabbit.Existing(ctx, cfg, rabbit.Topology{Queues: theirs.Queues[1:]})
+	there, err = rabbit.Existing(ctx, cfg, rabbit.Topology{Queues: theirs.Queues})
 	require.NoError(t, err)
 	require.Empty(t, there)
 
@@ -33,7 +33,7 @@ func TestUndeclareRemovesTheTopologyAndNothingElse(t *testing.T) {
 	there, err = rabbit.Existing(ctx, cfg, ours)
 	require.NoError(t, err)
 	require.Empty(t, there)
-	there, err = rabbit.Existing(ctx, cfg, rabbit.Topology{Queues: theirs.Queues[2:]})
+	there, err = rabbit.Existing(ctx, cfg, rabbit.Topology{Queues: theirs.Queues})
 	require.NoError(t, err)
 	require.Equal(t, []string{"queue theirs"}, there)
 }
@@ -46,7 +46,7 @@ func TestUndeclareLeavesWhatSomebodyUses(t *testing.T) {
 	consumer, err := rabbit.OpenConsumer(ctx, cfg, ours, protocol.CommandQueue(testenv.Service), 1)
 	require.NoError(t, err)
 	require.ErrorContains(t, rabbit.Undeclare(ctx, cfg, ours), `queue "saga.command.trips" has 1 consumers, so it stays`)
-	command := to("payment", 1)
+	command := to(testenv.Service, 1)
 	command.Exchange = protocol.ExchangeCommands
 	for _, err := range publishAll(t, publisher(t, cfg, 1), []*outbox.Record{command}) {
 		require.NoError(t, err, "it is still bound")

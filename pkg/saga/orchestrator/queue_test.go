@@ -34,7 +34,7 @@ func TestTwoOrchestratorsOnOneQueueWithDuplicates(t *testing.T) {
 	ended := make(chan error, 2)
 	for range 2 {
 		consumer := inbox.Config{
-			Name: "orchestrator", DB: b.db, Handle: b.engine().Handle, MaxBatch: 10,
+			Name: "orchestrator", Service: testenv.Service, DB: b.db, Handle: b.engine().Handle, MaxBatch: 10,
 			Open: func(ctx context.Context, _ sagasql.Service) (inbox.Source, error) {
 				return rabbit.OpenConsumer(ctx, broker, rabbit.ReplyTopology(testenv.Owner), protocol.ReplyQueue(testenv.Service), 20)
 			},

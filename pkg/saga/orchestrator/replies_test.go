@@ -23,7 +23,7 @@ func TestRepliesLeadASagaToItsEnd(t *testing.T) {
 	require.Equal(t, "ABORTING CANCEL hotel 1", b.status(ids[1]))
 	require.Empty(t, b.handle(b.answer(ids[1], "hotel", saga.Cancel, saga.OutcomeCompensated)))
 	require.Equal(t, "ABORTED ", b.status(ids[1]))
-	require.Equal(t, 2, b.count(`SELECT count(*) FROM outbox WHERE exchange = 'saga.events' AND routing_key IN ('trip.completed', 'trip.aborted')`))
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM outbox WHERE exchange = 'saga.events' AND routing_key IN ('trips.trip.completed', 'trips.trip.aborted')`))
 	b.sound()
 }
 

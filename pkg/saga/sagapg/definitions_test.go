@@ -131,7 +131,9 @@ func TestAnotherSchema(t *testing.T) {
 	t.Parallel()
 	b := &bench{T: t, ctx: t.Context(), def: plan(), db: testenv.Database(t), store: sagapg.New("sagas", testenv.Service)}
 	require.NoError(t, sagasql.Up(b.ctx, b.db.Config().ConnString(), "sagas", sagasql.Outbox, sagasql.Saga))
-	_, err := b.store.ApplyDefinition(b.ctx, b.db, b.def)
+	_, err := sagasql.NameService(b.ctx, b.db, "sagas", testenv.Service)
+	require.NoError(t, err)
+	_, err = b.store.ApplyDefinition(b.ctx, b.db, b.def)
 	require.NoError(t, err)
 	id := b.start("K-1")
 	b.step(id, booked(nil), declined(), released())

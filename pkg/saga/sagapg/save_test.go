@@ -27,7 +27,7 @@ func TestAWholeSaga(t *testing.T) {
 	require.Equal(t, json.Number("9007199254740993"), end.Outputs["room-booking"].(map[string]any)["bookingId"])
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE routing_key = 'payment'
 		AND payload #>> '{outputs,room-booking,bookingId}' = '9007199254740993'`))
-	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE exchange = 'saga.events' AND routing_key = 'room-reservation.completed'`))
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM outbox WHERE exchange = 'saga.events' AND routing_key = 'trips.room-reservation.completed'`))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM saga WHERE step_status = '{"room-booking": "SUCCEEDED", "payment": "SUCCEEDED"}'`))
 }
 

@@ -49,8 +49,8 @@ func TestStartThatBeginsNothing(t *testing.T) {
 		status saga.Status
 		event  string
 	}{
-		{needless, saga.StatusCompleted, "room-reservation.completed"},
-		{failing, saga.StatusAborted, "room-reservation.aborted"},
+		{needless, saga.StatusCompleted, "trips.room-reservation.completed"},
+		{failing, saga.StatusAborted, "trips.room-reservation.aborted"},
 	} {
 		t.Run(string(c.status), func(t *testing.T) {
 			b := setup(t)

@@ -58,7 +58,7 @@ func steps(mode saga.Mode) *rapid.Generator[saga.StepDefinition] {
 			s.Wait, s.Keep = waits.Draw(t, "wait"), projections("").Draw(t, "keep")
 			s.OnTimeout = rapid.SampledFrom([]saga.OnTimeout{saga.TimeoutRefuses, saga.TimeoutProceeds, saga.TimeoutParks}).Draw(t, "on timeout")
 		case saga.Command:
-			s.Destination = rapid.StringMatching(`[A-Za-z0-9_-]{1,9}(\.[A-Za-z0-9_-]{1,9}){0,2}`).Draw(t, "destination")
+			s.Destination = rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9_-]{0,99}`).Draw(t, "destination")
 			s.Send, s.Keep = projections("/payload").Draw(t, "send"), projections("").Draw(t, "keep")
 			s.Request, s.Cancel = policies.Draw(t, "request"), policies.Draw(t, "cancel")
 			if mode == saga.TCC {
