@@ -78,8 +78,10 @@ type Config struct {
 	// Key names what a delivery belongs to, as its saga or its aggregate. Deliveries of one
 	// key are handed out in the order of arrival, and never to two transactions at a time, but for one that failed alone.
 	Key func(Delivery) string
-	// Cost, where set, is how long the work on a delivery is expected to take.
-	Cost func(Delivery) time.Duration
+	// Cost, where set, is how long the work on a delivery is expected to take, and whether
+	// that is certain, because this very delivery was seen to. All workers but one take what
+	// costs the Budget or more; the last one takes it where it is not certain, see [OnTrial].
+	Cost func(Delivery) (expected time.Duration, certain bool)
 	// Budget bounds one transaction by time: it is given deliveries whose costs fit into it.
 	// One that costs as much by itself is alone in its transaction. 0 means 500 ms.
 	Budget time.Duration

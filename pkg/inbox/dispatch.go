@@ -32,7 +32,16 @@ type hand struct {
 	items []*item
 	begun time.Time
 	slow  bool // it may take longer than the budget
+	trial bool // it is expected to, and there is no other worker left for the rest
 }
+
+type trialKey struct{}
+
+// OnTrial says of a handler's context that it works for the last worker that is free of slow
+// deliveries, on one that is only expected to be slow. Where it takes longer than others of
+// its kind it should be put off, as a delivery that is certain to be slow: else some that
+// hang hold up all the others.
+func OnTrial(ctx context.Context) bool { return ctx.Value(trialKey{}) != nil }
 
 // dispatcher hands out the deliveries of all sessions to the workers. It outlives sessions,
 // so that work goes on while the broker is away, and what comes again of it waits for it.
@@ -147,8 +156,8 @@ func (d *dispatcher) take(ctx context.Context) *hand {
 }
 
 // pick takes what one transaction is to do: in the order of arrival, at most MaxBatch, what
-// fits into the budget. What does not fit by itself is taken alone, and one worker is kept
-// for the rest.
+// fits into the budget. What does not fit by itself is taken alone. One worker is kept for
+// the rest: it takes nothing that is certain to be slow, and the others on trial.
 func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -185,9 +194,9 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 		if it.key != "" && (d.busy[it.key] || passed[it.key]) {
 			continue
 		}
-		cost := d.cost(it.Delivery)
+		cost, certain := d.cost(it.Delivery)
 		alone := cost >= d.Budget
-		if alone && (len(h.items) > 0 || !slowToo) {
+		if alone && (len(h.items) > 0 || certain && !slowToo) {
 			passed[it.key] = true
 			continue
 		}
@@ -198,7 +207,7 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 		it.taken = true
 		h.items = append(h.items, it)
 		if alone {
-			h.slow = true
+			h.slow, h.trial = slowToo, !slowToo
 			break
 		}
 	}
@@ -209,9 +218,9 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 	}
 }
 
-func (d *dispatcher) cost(delivery Delivery) time.Duration {
+func (d *dispatcher) cost(delivery Delivery) (expected time.Duration, certain bool) {
 	if d.Cost == nil {
-		return 0
+		return 0, false
 	}
 	return d.Cost(delivery)
 }
@@ -223,7 +232,11 @@ func (d *dispatcher) carryOut(ctx context.Context, h *hand) {
 	for i, it := range h.items {
 		deliveries[i] = it.Delivery
 	}
-	held, err := d.process(ctx, deliveries, all(deliveries))
+	work := ctx
+	if h.trial {
+		work = context.WithValue(ctx, trialKey{}, true)
+	}
+	held, err := d.process(work, deliveries, all(deliveries))
 	later := d.later.take(deliveries)
 	var done, keep []*item
 	for i, it := range h.items {

@@ -23,9 +23,9 @@
 // beside them. So may a probe of an open circuit. Handlers bear that, as they bear several
 // instances on one queue. Another transaction begins only when those that run have done so for 50 ms. So
 // fast handlers work as with one worker, where what comes meanwhile shares the next commit. A
-// delivery that costs as much as the budget is alone in its transaction, and one worker is
-// kept from such deliveries, so that fast ones pass whatever number of slow ones wait. The
-// session's prefetch bounds how many can wait.
+// delivery that costs as much as the budget is alone in its transaction. One worker is kept
+// from those that are certain to, and takes the others on trial ([OnTrial]), so that fast ones
+// pass whatever number of slow ones wait. The session's prefetch bounds how many can wait.
 //
 // Acknowledgements go out in any order, each when its transaction has committed. Work goes on
 // when the session ends; its acknowledgement fails, and what is delivered again of the same key

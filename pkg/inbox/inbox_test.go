@@ -31,7 +31,7 @@ type bench struct {
 	queue   *queue
 	trouble atomic.Pointer[error] // what was reported last
 	workers int
-	cost    func(inbox.Delivery) time.Duration
+	cost    func(inbox.Delivery) (time.Duration, bool)
 	stop    context.CancelFunc
 	ended   chan error
 }

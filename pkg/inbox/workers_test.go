@@ -73,7 +73,7 @@ func TestWorkersDivideByKey(t *testing.T) {
 	b := setUp(t, ds...)
 	w := &watch{inHand: map[string]int{}, order: map[string][]string{}}
 	b.workers = 3
-	b.cost = func(inbox.Delivery) time.Duration { return inbox.DefaultBudget / 5 }
+	b.cost = func(inbox.Delivery) (time.Duration, bool) { return inbox.DefaultBudget / 5, false }
 	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
 		var later []inbox.Rejection
 		for i := len(ds)/2 + 1; i < len(ds); i++ {
@@ -110,11 +110,11 @@ func TestWhatIsDearLeavesAWorkerFree(t *testing.T) {
 	b := setUp(t, ds...)
 	release := make(chan struct{})
 	b.workers = 3
-	b.cost = func(d inbox.Delivery) time.Duration {
+	b.cost = func(d inbox.Delivery) (time.Duration, bool) {
 		if d.Headers["dear"] != "" {
-			return time.Hour
+			return time.Hour, true
 		}
-		return inbox.DefaultBudget / 5
+		return inbox.DefaultBudget / 5, false
 	}
 	var mu sync.Mutex
 	largest, company := 0, 0
@@ -138,6 +138,40 @@ func TestWhatIsDearLeavesAWorkerFree(t *testing.T) {
 	require.Equal(t, 5, largest, "as many as fit into the budget")
 }
 
+// All are expected to cost more than the budget, and some of them hang: the last worker
+// tries one after the other, and puts off those that hang.
+func TestWhatIsExpectedToBeSlowIsTried(t *testing.T) {
+	ds := numbers(30)
+	for i := range ds {
+		ds[i].Headers = map[string]string{"key": ds[i].MessageID}
+		if i < 8 {
+			ds[i].Headers["hangs"] = "yes"
+		}
+	}
+	b := setUp(t, ds...)
+	b.workers = 3
+	var certain sync.Map
+	b.cost = func(d inbox.Delivery) (time.Duration, bool) {
+		_, seen := certain.Load(d.MessageID)
+		return time.Hour, seen
+	}
+	release := make(chan struct{})
+	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
+		if ds[0].Headers["hangs"] != "" {
+			if inbox.OnTrial(ctx) {
+				certain.Store(ds[0].MessageID, true)
+				return []inbox.Rejection{{Index: 0, Later: true}}, nil
+			}
+			held(ctx, release)
+		}
+		return store(ctx, tx, ds)
+	})
+	b.awaitAcked(22)
+	close(release)
+	b.awaitAcked(30)
+	require.Equal(t, 30, b.count(`SELECT count(*) FROM work`))
+}
+
 // The broker is away while work is in hand: the work goes on, and what comes again waits for it.
 func TestWorkOutlivesItsSession(t *testing.T) {
 	ds := numbers(2)
@@ -149,7 +183,7 @@ func TestWorkOutlivesItsSession(t *testing.T) {
 	begun := map[string]int{}
 	release := make(chan struct{})
 	b.workers = 2
-	b.cost = func(inbox.Delivery) time.Duration { return 0 }
+	b.cost = func(inbox.Delivery) (time.Duration, bool) { return 0, false }
 	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
 		mu.Lock()
 		for _, d := range ds {

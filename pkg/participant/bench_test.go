@@ -199,7 +199,7 @@ func answersOf(t *testing.T, db *pgxpool.Pool, id saga.ID) (all []answer) {
 		}
 		d.MessageID, d.Body = a.ID.String(), []byte(body)
 		require.Empty(t, d.Exchange)
-		require.Equal(t, "replies", d.RoutingKey)
+		require.Equal(t, protocol.ReplyQueue("trips"), d.RoutingKey)
 		got, reply, err := protocol.DecodeReply(d)
 		require.NoError(t, err)
 		require.Equal(t, id, got)

@@ -27,9 +27,10 @@
 // take less than half of the budget, and are halved when they take more than all of it.
 //
 // Up to [Config].Workers transactions, 4 by default, run side by side, never two with the same
-// saga. A command whose handler takes as long as the budget has a transaction of its own, and
-// one worker is kept free of these. Where a handler outruns the budget beside other commands,
-// its context ends, what it did is rolled back, and it is begun again by itself.
+// saga. A command whose handler takes as long as the budget has a transaction of its own. Where
+// a handler outruns the budget beside other commands, its context ends, what it did is rolled
+// back, and it is begun again by itself. The last worker that is free takes no such command,
+// and gives one that is only expected to be slow twice the time of others of its kind.
 //
 // A handler has [Config].Limit for one command, 30 s by default. Then its context ends, what it
 // did is rolled back, and the command is answered with retry and the problem

@@ -47,34 +47,41 @@ func newPace(budget time.Duration) *pace {
 
 // cost is how long the handler of a delivery is expected to take. Of a handler that has not
 // run yet nothing is known, and it begins with a command alone.
-func (p *Participant) cost(d inbox.Delivery) time.Duration {
+func (p *Participant) cost(d inbox.Delivery) (expected time.Duration, certain bool) {
 	k := kind{d.Headers[protocol.HeaderSagaStep], saga.Operation(d.Headers[protocol.HeaderSagaOp])}
 	if do, _ := p.cfg.Steps[k.step].handler(k.op); do == nil {
-		return 0
+		return 0, false
 	}
 	p.pace.mu.Lock()
 	defer p.pace.mu.Unlock()
 	n := p.pace.notes[d.Headers[protocol.HeaderSagaKey]]
 	switch {
 	case n.limited != "" && n.limited == d.MessageID:
-		return 0 // it is only to be answered
+		return 0, false // it is only to be answered
 	case n.alone:
-		return p.pace.budget
+		return p.pace.budget, true
 	}
 	if size := p.pace.sizes[k]; size > 0 {
-		return p.pace.budget / time.Duration(size)
+		return p.pace.budget / time.Duration(size), false
 	}
 	if cost, known := p.pace.costs[k]; known {
-		return cost
+		return cost, false
 	}
-	return p.pace.budget
+	return p.pace.budget, false
 }
 
-// sawOne learns from a handler for one command. What takes longer is believed at once, up
-// to the budget; what takes less with a quarter of the difference, so that one fast command
-// among slow ones does not fill a transaction with them.
+// trial is how long the handler for a command may take that is expected to take long, where
+// it would hold up all others: time enough if it is as the others of its kind.
+func (p *pace) trial(k kind) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.budget, 2*p.costs[k])
+}
+
+// sawOne learns from a handler for one command that has ended by itself. What takes longer
+// is believed at once; what takes less with a quarter of the difference, so that one fast
+// command among slow ones does not fill a transaction with them.
 func (p *pace) sawOne(k kind, took time.Duration) {
-	took = min(took, p.budget)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if before, known := p.costs[k]; known && took < before {

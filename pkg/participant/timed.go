@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"go.example/saga/pkg/inbox"
 	sagasql "go.example/saga/sql"
 )
 
@@ -17,8 +18,8 @@ const patience = 10 * time.Second
 
 var patienceSQL = sagasql.Query("", "participant/patience.sql")
 
-// errOverran ends a handler that has neighbours in its transaction.
-var errOverran = errors.New("the handler took longer than the budget of a transaction that it shares, the command is begun again by itself")
+// errOverran ends a handler that has neighbours in its transaction, or holds up all others.
+var errOverran = errors.New("the handler took longer than what it shares with others, the command is begun again by itself")
 
 // limitError ends a handler that is alone.
 type limitError struct{ limit time.Duration }
@@ -36,19 +37,31 @@ func isOutOfTime(why error) bool {
 // well is done, however late.
 func (b *batch) timed(ctx context.Context, set []*task) ([]Result, error) {
 	allowed, cause := b.cfg.Limit, error(&limitError{b.cfg.Limit})
-	if !b.alone && b.cfg.Budget < allowed {
-		allowed, cause = b.cfg.Budget, errOverran
+	if shared := b.share(ctx, set); shared < allowed {
+		allowed, cause = shared, errOverran
 	}
 	theirs, cancel := context.WithTimeoutCause(ctx, allowed, cause)
 	defer cancel()
 	start := time.Now()
 	results, why := b.work(theirs, b.tx, set)
 	took := time.Since(start)
-	b.learn(set, took)
-	if theirs.Err() == nil || ctx.Err() != nil || (why == nil && !technically(results)) {
+	ended := theirs.Err() == nil || (why == nil && !technically(results))
+	b.learn(set, took, ended)
+	if ended || ctx.Err() != nil {
 		return results, why
 	}
 	return nil, fmt.Errorf("%w: %w", context.Cause(theirs), errors.Join(why))
+}
+
+// share is how long the handler may take at the expense of others.
+func (b *batch) share(ctx context.Context, set []*task) time.Duration {
+	switch {
+	case !b.alone:
+		return b.cfg.Budget
+	case inbox.OnTrial(ctx):
+		return b.pace.trial(kind{set[0].cmd.Step, set[0].cmd.Operation})
+	}
+	return b.cfg.Limit
 }
 
 // technically says whether one of the results is an error that is no refusal.
@@ -62,12 +75,14 @@ func technically(results []Result) bool {
 	return false
 }
 
-func (b *batch) learn(set []*task, took time.Duration) {
+// learn tells what a handler took. One that was ended tells nothing of others of its kind,
+// unless it is one for many, whose sets are made smaller.
+func (b *batch) learn(set []*task, took time.Duration, ended bool) {
 	first := set[0].cmd
 	k := kind{first.Step, first.Operation}
 	if _, atOnce := b.handler(first.Step, first.Operation); atOnce {
 		b.pace.sawSet(k, len(set), took)
-	} else {
+	} else if ended {
 		b.pace.sawOne(k, took)
 	}
 	if took < b.cfg.Budget {
