@@ -64,6 +64,7 @@ func run(ctx context.Context, cfg Config, t timing) error {
 		trouble: &trouble{report: cfg.Report}, judge: &judge{blame: newBlame(t.rule)},
 	}
 	defer c.trouble.ofWork(errStopped)
+	ctx, end := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	watch.Go(func() { c.watchRights(ctx) })
@@ -72,6 +73,7 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	d := newDispatcher(c)
 	d.start(ctx, work)
 	defer d.workers.Wait()
+	defer end() // before both are waited for
 	pauses := c.pauses()
 	for ctx.Err() == nil {
 		opened := time.Now()

@@ -4,13 +4,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
+	sagasql "go.example/saga/sql"
 )
 
 func TestDeclareAgainChangesNothing(t *testing.T) {
@@ -113,4 +116,28 @@ func TestConsumeFromAMissingQueue(t *testing.T) {
 	t.Parallel()
 	_, err := rabbit.OpenConsumer(testContext(t), at(testenv.Vhost(t)), rabbit.Topology{}, "missing", 1)
 	require.ErrorContains(t, err, "no queue 'missing'")
+}
+
+// The broker itself refuses a second service of a name, before anything is changed, and says
+// whose queue it is.
+func TestAQueueHasOneOwner(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	other := sagasql.Service{Name: testenv.Service, ID: uuid.New()}
+	for queue, topology := range map[string]func(sagasql.Service) rabbit.Topology{
+		protocol.CommandQueue(testenv.Service): rabbit.CommandTopology,
+		protocol.ReplyQueue(testenv.Service):   rabbit.ReplyTopology,
+		protocol.EventQueue(testenv.Service): func(s sagasql.Service) rabbit.Topology {
+			return rabbit.EventTopology(s, protocol.EventQueue(s.Name), "#")
+		},
+	} {
+		require.NoError(t, rabbit.Declare(testContext(t), at(url), topology(testenv.Owner)))
+		_, err := rabbit.OpenConsumer(testContext(t), at(url), topology(other), queue, 1)
+		require.ErrorIs(t, err, inbox.ErrOwned)
+		require.NotErrorIs(t, err, rabbit.ErrDrift)
+		for _, part := range []string{queue, testenv.Owner.ID.String(), other.ID.String(), "UPDATE saga_service"} {
+			require.ErrorContains(t, err, part)
+		}
+		require.NoError(t, rabbit.Declare(testContext(t), at(url), topology(testenv.Owner)), "it is as it was")
+	}
 }

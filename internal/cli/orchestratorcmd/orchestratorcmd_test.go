@@ -46,7 +46,7 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	b := empty(t)
-	require.Equal(t, "the tables of outbox, saga and inbox are up to date\n", b.ok("migrate"))
+	require.Equal(t, "the tables of outbox, saga and inbox are up to date and belong to the service trips\n", b.ok("migrate"))
 	return b
 }
 
@@ -54,6 +54,7 @@ func setup(t *testing.T) *bench {
 func empty(t *testing.T) *bench {
 	b := &bench{T: t, db: testenv.Database(t), file: filepath.Join(t.TempDir(), "trip.yaml")}
 	t.Setenv("DATABASE_URL", b.db.Config().ConnString())
+	t.Setenv("SERVICE", testenv.Service)
 	b.write(document)
 	return b
 }
@@ -219,7 +220,7 @@ func TestWrongUse(t *testing.T) {
 func TestConfigFile(t *testing.T) {
 	b := setup(t)
 	file := filepath.Join(t.TempDir(), "orchestrator.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("database_url: "+b.db.Config().ConnString()+"\nreply_queue: answers\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("database_url: "+b.db.Config().ConnString()+"\nbatch_size: 7\n"), 0o600))
 	t.Setenv("DATABASE_URL", "")
 	require.NoError(t, os.Unsetenv("DATABASE_URL"))
 	require.Equal(t, "[]\n", b.ok("saga", "list", "--json", "--config", file))

@@ -15,6 +15,7 @@ import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/quarantinecmd"
 	"go.example/saga/internal/config"
+	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/saga/sagapg"
 	sagasql "go.example/saga/sql"
 )
@@ -88,9 +89,17 @@ func (o *options) withStore(ctx context.Context, work func(*sagapg.Store, *pgxpo
 	defer pool.Close()
 	service, err := sagasql.LoadService(ctx, pool, settings.DatabaseSchema, settings.Service)
 	if err != nil {
-		return err
+		return misnamed(err)
 	}
 	return work(sagapg.New(settings.DatabaseSchema, service.Name), pool)
+}
+
+// misnamed marks the errors that another SERVICE or DATABASE_URL mends.
+func misnamed(err error) error {
+	if errors.Is(err, sagasql.ErrOtherService) || errors.Is(err, sagasql.ErrNoService) || errors.Is(err, inbox.ErrOwned) {
+		return cli.Usagef("%w", err)
+	}
+	return err
 }
 
 func newRun(o *options) *cobra.Command {
@@ -111,7 +120,7 @@ Database and broker may come later and go away: work resumes by itself.`,
 			if err := errors.Join(settings.RequireService(), settings.RequireBroker()); err != nil {
 				return cli.Usagef("%w", err)
 			}
-			return orchestrator.Run(cmd.Context(), settings)
+			return misnamed(orchestrator.Run(cmd.Context(), settings))
 		},
 	}
 }
@@ -134,9 +143,9 @@ name is once, it stays, and tables have one service. It may be run again at any 
 			}
 			lines := []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox}
 			if err := app.Migrate(cmd.Context(), settings.DatabaseURL, settings.DatabaseSchema, settings.Service, lines...); err != nil {
-				return err
+				return misnamed(err)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "the tables of outbox, saga and inbox are up to date, and the service %s's\n", settings.Service)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "the tables of outbox, saga and inbox are up to date and belong to the service %s\n", settings.Service)
 			return err
 		},
 	}

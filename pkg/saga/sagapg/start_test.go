@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
@@ -197,5 +198,27 @@ func TestStartNeedsExactlyTheStoredDefinition(t *testing.T) {
 	})
 	require.ErrorIs(t, err, sagapg.ErrDefinitionDiffers)
 	require.ErrorContains(t, err, "raise the version to 2")
+	require.Zero(t, b.count(`SELECT count(*) FROM saga`))
+}
+
+// A caller with another service's name would start sagas whose answers nobody hears.
+func TestASagaIsNotStartedInAnotherServicesSchema(t *testing.T) {
+	b := setup(t)
+	b.store = sagapg.New("", "others")
+	err := b.tx(func(tx pgx.Tx) error {
+		_, _, err := b.store.Start(b.ctx, tx, b.def, sagapg.StartRequest{})
+		return err
+	})
+	require.ErrorContains(t, err, "sagas of the service others cannot be started in a schema of the service trips")
+	var pg *pgconn.PgError
+	require.ErrorAs(t, err, &pg)
+	require.Equal(t, "saga_service_is_another", pg.ConstraintName)
+	b.store = sagapg.New("", "")
+	err = b.tx(func(tx pgx.Tx) error {
+		_, _, err := b.store.Start(b.ctx, tx, b.def, sagapg.StartRequest{})
+		return err
+	})
+	require.ErrorContains(t, err, "no service's name")
+	require.Panics(t, func() { sagapg.New("", "no name") })
 	require.Zero(t, b.count(`SELECT count(*) FROM saga`))
 }
