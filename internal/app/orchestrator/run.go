@@ -65,8 +65,10 @@ func Run(ctx context.Context, s Settings) error {
 	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics)
 	registry.MustRegister(all)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
+	lookout := &rabbit.Lookout{Config: rabbit.Config{Name: name + "-look", URL: reveal(s.AMQPURL)}}
+	defer func() { _ = lookout.Close() }()
 	e, err := engine.New(engine.Config{
-		DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Report: all.Of(taskTimers), Log: log,
+		DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Report: all.Of(taskTimers), Queues: queues(lookout), Log: log,
 	})
 	if err != nil {
 		return err
@@ -138,6 +140,21 @@ func open(s Settings) func(context.Context) (inbox.Source, error) {
 	prefetch := 2 * s.BatchSize
 	return func(ctx context.Context) (inbox.Source, error) {
 		return rabbit.OpenConsumer(ctx, cfg, rabbit.ReplyTopology(s.ReplyQueue), s.ReplyQueue, prefetch)
+	}
+}
+
+// queues asks the broker who takes what lies in queues.
+func queues(lookout *rabbit.Lookout) func(context.Context, []string) ([]engine.Queue, error) {
+	return func(ctx context.Context, names []string) ([]engine.Queue, error) {
+		states, err := lookout.Look(ctx, names...)
+		if err != nil {
+			return nil, err
+		}
+		found := make([]engine.Queue, len(states))
+		for i, state := range states {
+			found[i] = engine.Queue(state)
+		}
+		return found, nil
 	}
 }
 
