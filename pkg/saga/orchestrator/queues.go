@@ -46,11 +46,17 @@ type service struct {
 	seen bool
 	// said is what the core is told.
 	said saga.Queue
-	// messages lay there last. behind says that they were fewer at each look since
-	// somebody takes them again, so that an older command may lie there still.
+	// messages lay there at the last look, and at each one since the time of the first.
 	messages int
-	behind   bool
+	since    time.Time
+	// behind says that older commands may lie there still, and back that they gathered
+	// while nobody took them.
+	behind, back bool
 }
+
+// backlog is how long a queue may hold messages at each look before that counts as its usual
+// state.
+const backlog = time.Minute
 
 // answer is what the broker said of a queue: an error, nothing, or its state.
 type answer struct {
@@ -132,10 +138,10 @@ func (q *queues) tell(destination, held string, err error) {
 		zap.String("queue", queueOf(destination)), zap.String("why", held), zap.Error(err))
 }
 
-// take makes of the answer what the core is told. Who is back works off first what has
-// gathered: as long as each look finds less of it, the time of what may lie there begins
-// anew. A queue that is never empty holds up nobody for ever: where a look finds as much as
-// the one before, time runs. So it is at the first look, because nobody knows what was before.
+// take makes of the answer what the core is told. While messages lie in a queue that
+// somebody takes them from, older commands may be among them: the time of their attempts
+// begins anew at each look, as long as the messages grow fewer, or have not lain there for
+// long. A queue that is never empty must hold up nobody for ever.
 func (k service) take(queue string, now time.Time) service {
 	next := service{asked: k.asked, seen: true}
 	switch a := k.answer; {
@@ -147,11 +153,15 @@ func (k service) take(queue string, now time.Time) service {
 	case a.state.Consumers == 0:
 		next.said.Held = "waits for a consumer of " + queue
 	default:
-		back := !k.seen || k.said.Held != ""
-		next.messages = a.state.Messages
-		next.behind = next.messages > 0 && (back || k.behind && next.messages < k.messages)
-		next.said.Served = k.said.Served
-		if next.behind || k.behind || k.said.Held != "" {
+		next.messages, next.said.Served = a.state.Messages, k.said.Served
+		if next.messages > 0 {
+			next.since, next.back = k.since, k.back || k.said.Held != "" || !k.seen
+			if next.since.IsZero() {
+				next.since = now
+			}
+			next.behind = next.messages < k.messages || now.Sub(next.since) < backlog
+		}
+		if next.behind || k.said.Held != "" || k.behind && k.back {
 			next.said.Served = now
 		}
 	}
