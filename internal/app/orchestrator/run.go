@@ -15,6 +15,7 @@ import (
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
+	"go.example/saga/pkg/outbox/outboxpg"
 	"go.example/saga/pkg/rabbit"
 	"go.example/saga/pkg/saga"
 	engine "go.example/saga/pkg/saga/orchestrator"
@@ -85,16 +86,17 @@ func Run(ctx context.Context, s Settings) error {
 		Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
 	}
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
+	service := app.WatchService(registry, outboxpg.New(pool, s.DatabaseSchema), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
 			if err := check(ctx, e, s, all.Of(taskCheck), log); err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, e.RunTimers, expiry.Run, held, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
+			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
 		},
 		m.run,
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, all.Ready, log, app.MetricsEndpoint(registry, log))
+			return app.ServeHealth(ctx, s.HealthAddr, service.Ready(all.Ready), log, app.MetricsEndpoint(registry, log))
 		},
 		func(ctx context.Context) error { return serveAdmin(ctx, s, desk, log) },
 	)

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
 )
 
 // What the core is told of a queue, look by look.
@@ -101,14 +102,18 @@ func TestNothingIsSentAgainWhileNobodyConsumes(t *testing.T) {
 	require.Len(t, br.asked, 1, "what the broker said is good for a while")
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM saga_stuck WHERE why = 'waits for a consumer of saga.command.hotel'`))
 
+	require.Equal(t, map[sagapg.Wait]int{sagapg.WaitConsumer: 1}, b.waits())
 	s.timing.ask = 0
 	br.state[queue] = Queue{}
 	expect(first, attempt+", waits for the queue saga.command.hotel", 3)
+	require.Equal(t, map[sagapg.Wait]int{sagapg.WaitConsumer: 1}, b.waits())
 	br.err = errors.New("no broker")
 	expect(first, attempt+", waits for the broker, which cannot be asked about saga.command.hotel", 4)
+	require.Equal(t, map[sagapg.Wait]int{sagapg.WaitBroker: 1}, b.waits())
 	br.err = nil
 	br.state[queue] = Queue{Exists: true, Consumers: 1}
 	expect(first, attempt, 5)
+	require.Empty(t, b.waits())
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM saga WHERE wake_at > now() + interval '50 minutes'`), "its hour runs from now")
 	expect(first, attempt, 5)
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM saga WHERE wake_at > now() + interval '50 minutes'`), "and not from its publication")
