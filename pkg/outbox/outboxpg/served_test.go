@@ -76,7 +76,7 @@ func TestWhoAppendsIsToldOfAWantOfRelays(t *testing.T) {
 	stop()
 	for {
 		select {
-		case <-told:
+		case _ = <-told:
 			continue
 		case <-ended:
 		}
