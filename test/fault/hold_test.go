@@ -37,6 +37,10 @@ type hold struct {
 	*testing.T
 	rate    int
 	timeout time.Duration
+	// most is how many commands there may be for each that is needed: a short run shares a
+	// busy machine with other tests, whose participants may be slow. Without the rule they
+	// are four.
+	most    float64
 	def     saga.Definition
 	store   *sagapg.Store
 	sagas   *pgxpool.Pool
@@ -50,12 +54,12 @@ func newHold(t *testing.T) *hold {
 	t.Parallel()
 	testenv.Connections(t, 40)
 	h := &hold{
-		T: t, rate: 10, timeout: 500 * time.Millisecond, store: sagapg.New(""), url: testenv.Vhost(t),
+		T: t, rate: 10, timeout: time.Second, most: 1.5, store: sagapg.New(""), url: testenv.Vhost(t),
 		sagas: testenv.Database(t, sagasql.Outbox, sagasql.Relay, sagasql.Saga, sagasql.Inbox),
 		deeds: testenv.Database(t, sagasql.Outbox, sagasql.Relay, sagasql.Inbox, sagasql.Participant),
 	}
 	if holdLong {
-		h.rate, h.timeout = 20, 2*time.Second
+		h.rate, h.timeout, h.most = 20, 2*time.Second, 1.1
 	}
 	policy := saga.Policy{Timeout: h.timeout, RetryFor: time.Minute, Retry: saga.Retry{
 		Initial: h.timeout / 5, Factor: 1, Max: h.timeout / 5, Attempts: 4,
@@ -136,7 +140,7 @@ func (h *hold) lasts(long time.Duration) time.Duration {
 	if holdLong {
 		return long
 	}
-	return 12 * h.timeout
+	return 8 * h.timeout
 }
 
 func (h *hold) count(query string) (n int) {
@@ -154,7 +158,7 @@ func (h *hold) well(what string, away time.Duration) {
 	require.Eventually(h, func() bool { return h.count(`SELECT count(*) FROM saga WHERE ended_at IS NULL`) == 0 }, patience, 50*time.Millisecond)
 	require.Equal(h, h.started, h.count(`SELECT count(*) FROM saga WHERE status = 'COMPLETED'`), "of them completed")
 	sent := h.count(`SELECT count(*) FROM saga_history, unnest(sent)`)
-	require.LessOrEqual(h, float64(sent), 1.1*2*float64(h.started), "commands, for two steps each")
+	require.LessOrEqual(h, float64(sent), h.most*2*float64(h.started), "commands, for two steps each")
 	require.Positive(h, held, "some were held")
 	h.Logf("%s away for %v, attempts of %v × 4: %d sagas, %d held at the end, all completed %v after it was back, %d commands for %d steps",
 		what, away, h.timeout, h.started, held, time.Since(back).Round(100*time.Millisecond), sent, 2*h.started)
@@ -190,7 +194,7 @@ func TestHoldWithoutAParticipant(t *testing.T) {
 	stop := h.participant("payment")
 	h.come(time.Second)
 	stop()
-	before, away := h.started, h.lasts(2*time.Minute)
+	away := h.lasts(2 * time.Minute)
 	h.come(away)
 	connection, err := amqp.Dial(h.url)
 	require.NoError(t, err)
@@ -199,8 +203,10 @@ func TestHoldWithoutAParticipant(t *testing.T) {
 	require.NoError(t, err)
 	lies, err := channel.QueueDeclarePassive(protocol.CommandQueue("payment"), true, false, false, false, nil)
 	require.NoError(t, err)
-	require.LessOrEqual(t, float64(lies.Messages), 1.1*float64(h.started-before)+1)
-	t.Logf("%d commands of %d sagas in the queue", lies.Messages, h.started-before)
+	waiting := h.count(`SELECT count(*) FROM saga WHERE step_status ->> 'payment' = 'STARTED'`)
+	require.LessOrEqual(t, float64(lies.Messages), h.most*float64(waiting))
+	require.Greater(t, waiting, h.rate)
+	t.Logf("%d commands of %d sagas in the queue", lies.Messages, waiting)
 	h.participant("payment")
 	h.well("the participant", away)
 }
