@@ -14,7 +14,7 @@ KILLS ?= 100
 SEEDS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help modules build services demo run test lint fmt fuzz soak sim model bench-relay bench-saga down drop clean
+.PHONY: help modules build services demo run test lint fmt fuzz soak hold sim model bench-relay bench-saga down drop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ fuzz: modules ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 
 soak: services ## Kill the relay KILLS times while ROWS rows by WRITERS writers pass
 	ROWS=$(ROWS) WRITERS=$(WRITERS) KILLS=$(KILLS) go test -count=1 -timeout=2h -v -run='^TestRelayUnderKills$$' ./test/fault
+
+hold: services ## Keep the relay, a queue and a participant away for minutes, while sagas come
+	HOLD=1 go test -count=1 -timeout=30m -v -run='^TestHold' ./test/fault
 
 sim: modules ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
 	go run ./test/sim/run -seeds $(SEEDS)

@@ -59,6 +59,16 @@ func Database(t testing.TB, lines ...sagasql.Line) *pgxpool.Pool {
 // Owner is that service, with its mark of queues.
 var Owner = sagasql.Service{Name: Service, ID: uuid.MustParse("0198a3f0-0000-7000-8000-0000000000aa")}
 
+// DatabaseOf is a [Database] whose tables are a service's of that name, with a mark of its own.
+func DatabaseOf(t testing.TB, service string, lines ...sagasql.Line) *pgxpool.Pool {
+	t.Helper()
+	pool := Database(t, lines...)
+	if _, err := pool.Exec(context.Background(), `UPDATE public.saga_service SET name = $1, id = gen_random_uuid()`, service); err != nil {
+		t.Fatalf("name the service of a test database: %v", err)
+	}
+	return pool
+}
+
 func drop(t testing.TB, server services.Postgres, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), adminTime)

@@ -47,10 +47,11 @@
 //     new one. When such pauses have added up to the policy's RetryFor, the participant
 //     is unavailable, and the saga goes on as if the attempts were spent. See [Retried].
 //     No attempt is spent on a command that was not seen to be published for its whole
-//     time: a [Timer] says what is known of that. Until the command is published the
-//     same attempt waits on, with the reason in its [Held]; then its time runs. What
-//     cannot be published and is not tried any more parks the saga as undeliverable.
-//     Delays, signals and the deadline are not held up.
+//     time, to a queue that somebody takes it from: a [Timer] says what is known of
+//     that. Until then the same attempt waits on, with the reason in its [Held], and
+//     nothing is sent again: the command lies there already. Then its whole time runs.
+//     What cannot be published and is not tried any more parks the saga as
+//     undeliverable. Delays, signals and the deadline are not held up.
 //  4. A compensation may not fail, nor may a confirmation. It is repeated under its
 //     own budget; then the saga is PARKED and says so. A refusal of it uses up an
 //     attempt.

@@ -67,6 +67,18 @@ type Timer struct {
 	Undeliverable bool
 	// Published is when it was first seen that they are; zero for long ago.
 	Published time.Time
+	// Queues are those that the commands lie in once they are published, by destination.
+	// One that is not there counts as served since long ago.
+	Queues map[string]Queue
+}
+
+// Queue is what is known of who takes a destination's commands.
+type Queue struct {
+	// Held is why nobody does, or why that cannot be asked; empty where somebody does, or
+	// where nobody can tell.
+	Held string
+	// Served is since when somebody does; zero for long ago.
+	Served time.Time
 }
 
 // Signalled is what somebody outside says to a signal step. One that comes before

@@ -62,6 +62,8 @@ func (c *conversation) play(t *testing.T, d *datadriven.TestData) string {
 			c.now = c.state.WakeAt()
 		}
 		return c.step(c.timer(d))
+	case "asks":
+		return fmt.Sprintf("  %s\n", c.timer(d).Destinations(c.def, c.state, c.now))
 	case "rests":
 		if until := c.timer(d).Rests(c.def, c.state, c.now); !until.IsZero() {
 			return fmt.Sprintf("  until +%s\n", until.Sub(epoch))
@@ -94,9 +96,10 @@ func (c *conversation) step(e saga.Event) string {
 	return c.tell(tr)
 }
 
-// timer reads «timer [held=WHY] [dead] [published=AFTER]».
+// timer reads «timer [held=WHY] [dead] [published=AFTER] [queue=(DESTINATION,WHY|AFTER)]…»: of
+// a queue why nobody takes what lies in it, or since when somebody does.
 func (c *conversation) timer(d *datadriven.TestData) saga.Timer {
-	timer := saga.Timer{Undeliverable: d.HasArg("dead")}
+	timer := saga.Timer{Undeliverable: d.HasArg("dead"), Queues: map[string]saga.Queue{}}
 	for _, arg := range d.CmdArgs {
 		switch arg.Key {
 		case "held":
@@ -107,6 +110,12 @@ func (c *conversation) timer(d *datadriven.TestData) saga.Timer {
 				panic(err)
 			}
 			timer.Published = epoch.Add(after)
+		case "queue":
+			if after, err := time.ParseDuration(arg.Vals[1]); err == nil {
+				timer.Queues[arg.Vals[0]] = saga.Queue{Served: epoch.Add(after)}
+			} else {
+				timer.Queues[arg.Vals[0]] = saga.Queue{Held: strings.ReplaceAll(arg.Vals[1], "_", " ")}
+			}
 		}
 	}
 	return timer

@@ -1,9 +1,16 @@
 package saga
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// heldLook is how long a saga is left alone whose command is not published yet.
-const heldLook = 5 * time.Second
+// A saga whose command is held up is left alone for as long as it has been held already,
+// within these bounds: many that are held for long cost little, and one is told of soon.
+const (
+	minHeldLook = 5 * time.Second
+	maxHeldLook = time.Minute
+)
 
 // Rests says until when the Timer has nothing to decide about the saga, although one is
 // due: what it waits for is as it was. Zero where there is something to decide. A caller
@@ -17,10 +24,11 @@ func (t Timer) Rests(def Definition, s State, now time.Time) time.Time {
 	for i, step := range s.Steps {
 		at := step.WakeAt
 		if due(at) {
-			var same bool
-			if at, same = t.until(def.Steps[i], s.ID, step, now); !same || !at.After(now) {
+			w := t.wait(def.Steps[i], s.ID, step, now)
+			if w.news || !w.until.After(now) {
 				return time.Time{}
 			}
+			at = w.until
 		}
 		if !at.IsZero() && (until.IsZero() || at.Before(until)) {
 			until = at
@@ -29,54 +37,96 @@ func (t Timer) Rests(def Definition, s State, now time.Time) time.Time {
 	return until
 }
 
-// until is when to decide about a step whose time is over: not before its command has
-// been published for as long as the attempt may stay unanswered. same says that the step
-// is held for what it was held for before.
-func (t Timer) until(d StepDefinition, id ID, s StepState, now time.Time) (at time.Time, same bool) {
-	op := s.Operation()
-	from := t.Published
-	switch {
-	case !d.asks() || s.Retried.Attempt == s.Attempt: // it was answered: it is to be sent again
-		return time.Time{}, true
-	case t.Held != "":
-		return now.Add(heldLook), !t.Undeliverable && s.Held.Reason == t.Held
-	case from.IsZero() && s.Held.Reason == "":
-		return time.Time{}, true
-	case s.Held.Reason != "" && !from.After(s.Held.Since): // it was not in its turn
-		from = now
+// Destinations lists those whose queues decide about the saga, once each: what the time
+// is over of lies there, as far as the Timer says. Their states belong into its Queues.
+func (t Timer) Destinations(def Definition, s State, now time.Time) []string {
+	if t.Held != "" || s.WakeAt().IsZero() || !def.plans(s) {
+		return nil
 	}
-	return from.Add(d.policy(op).wait(s, spread(id, d.Name, op, s.Attempt))), s.Held.Reason == ""
+	var names []string
+	for i, step := range s.Steps {
+		d := def.Steps[i]
+		if step.WakeAt.IsZero() || now.Before(step.WakeAt) || !d.asks() || step.answered() || slices.Contains(names, d.Destination) {
+			continue
+		}
+		if step.Held.Reason != "" || !t.wait(d, s.ID, step, now).until.After(now) {
+			names = append(names, d.Destination)
+		}
+	}
+	return names
 }
 
-// rests lets a step whose time is over wait on, because its command is not published, or
-// has not been for long enough.
+// answered says that the attempt under way was, and is to be made again.
+func (s StepState) answered() bool { return s.Retried.Attempt == s.Attempt }
+
+// wait is what becomes of a step whose time is over.
+type wait struct {
+	// until is when to decide about it; zero where its time is over for good.
+	until time.Time
+	// held is why its command's time does not run.
+	held string
+	// news says that the step was held for something else before, or was not.
+	news bool
+}
+
+// wait finds until when the step waits on: for as long as the attempt may stay unanswered
+// after its command was published to a queue that somebody takes it from.
+func (t Timer) wait(d StepDefinition, id ID, s StepState, now time.Time) wait {
+	if !d.asks() || s.answered() {
+		return wait{}
+	}
+	held, from := t.Held, t.Published
+	if q := t.Queues[d.Destination]; held == "" {
+		held = q.Held
+		if q.Served.After(from) {
+			from = q.Served
+		}
+	}
+	was := s.Held
+	switch {
+	case held != "" && was.Reason == "":
+		return wait{until: now.Add(minHeldLook), held: held, news: true}
+	case held != "":
+		look := min(max(now.Sub(was.Since), minHeldLook), maxHeldLook)
+		return wait{until: now.Add(look), held: held, news: t.Undeliverable || was.Reason != held}
+	case from.IsZero() && was.Reason == "":
+		return wait{}
+	case was.Reason != "" && !from.After(was.Since): // it was not in its turn
+		from = now
+	}
+	op := s.Operation()
+	return wait{until: from.Add(d.policy(op).wait(s, spread(id, d.Name, op, s.Attempt))), news: was.Reason != ""}
+}
+
+// rests lets a step whose time is over wait on, because its command is not published to a
+// queue that somebody takes it from, or has not been for long enough.
 func (m *machine) rests(i int, t Timer) bool {
 	s := &m.s.Steps[i]
-	at, same := t.until(m.def.Steps[i], m.s.ID, *s, m.now)
-	if same {
-		if !at.After(m.now) {
+	w := t.wait(m.def.Steps[i], m.s.ID, *s, m.now)
+	if !w.news {
+		if !w.until.After(m.now) {
 			return false
 		}
-		s.WakeAt = at
+		s.WakeAt = w.until
 		return true
 	}
 	m.about(i)
 	switch {
 	case t.Undeliverable:
-		m.park(i, ParkUndeliverable, t.Held)
+		m.park(i, ParkUndeliverable, w.held)
 		return true
-	case t.Held == "":
+	case w.held == "":
 		s.Held = Held{}
-		m.acted("the command is published: its time runs")
+		m.acted("the command is held up no more: its time runs")
 	case s.Held.Reason == "":
-		s.Held = Held{Reason: t.Held, Since: m.now}
-		m.acted(t.Held)
+		s.Held = Held{Reason: w.held, Since: m.now}
+		m.acted(w.held)
 	default:
-		s.Held.Reason = t.Held
-		m.acted(t.Held)
+		s.Held.Reason = w.held
+		m.acted(w.held)
 	}
-	s.WakeAt = at
-	return at.After(m.now)
+	s.WakeAt = w.until
+	return w.until.After(m.now)
 }
 
 // about makes the entry one about the step, unless it is about another already.

@@ -73,12 +73,12 @@ type StepState struct {
 	Park ParkReason
 	// Retried counts the answers retry to the operation under way.
 	Retried Retried
-	// Held is why the attempt under way is not waited for yet: its command has not been
-	// published. Empty where it has, as far as is known.
+	// Held is why the attempt's time does not run: its command has not been published, or
+	// nobody takes it from its queue. Empty where it runs, as far as is known.
 	Held Held
 }
 
-// Held is what keeps a command from being published, and since when that is known.
+// Held is what keeps a command from its participant, and since when that is known.
 type Held struct {
 	Reason string
 	Since  time.Time

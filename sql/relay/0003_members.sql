@@ -15,3 +15,20 @@ COMMENT ON TABLE public.outbox_member IS
 COMMENT ON COLUMN public.outbox_member.holder IS 'The relay''s name, as in outbox_position.holder.';
 COMMENT ON COLUMN public.outbox_member.seen_until IS 'When it counts as gone unless it is heard of before, by the database''s clock.';
 COMMENT ON COLUMN public.outbox_member.lifetime IS 'How long that was from when it was written. A row that has stood unchanged for so long is void, whatever the database''s clock says.';
+
+-- A definer, because who appends to an outbox needs no right to read how far the relay is.
+-- An end is a number in a text, which an infinite one has too, whatever the time zone.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_leases(OUT shard integer, OUT holder text, OUT stands text, OUT lasts float8) RETURNS SETOF record
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
+$$
+SELECT p.shard, CASE WHEN p.lease_until > clock_timestamp() THEN p.holder ELSE '' END,
+       p.epoch || ' ' || extract(epoch FROM p.lease_until), extract(epoch FROM p.lease_for)::float8
+  FROM public.outbox_position AS p
+ ORDER BY p.shard
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_leases() IS
+    'Who publishes each shard of the outbox, for everybody who appends to it: holder, empty or null where nobody does; how the lease stands there; and how many seconds it lasts from when it was written. One that has stood unchanged for longer is void, whatever the database''s clock says.';

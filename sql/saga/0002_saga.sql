@@ -47,7 +47,7 @@ COMMENT ON COLUMN public.saga.status IS 'STARTED (going forward), COMPLETED, ABO
 COMMENT ON COLUMN public.saga.paused IS 'Begins nothing until an operator resumes it.';
 COMMENT ON COLUMN public.saga.current_step IS 'The steps under way or parked, for people.';
 COMMENT ON COLUMN public.saga.step_status IS 'Step name to STARTED, SUCCEEDED, FAILED, CONFIRMING, CONFIRMED, COMPENSATING, COMPENSATED, SKIPPED or OMITTED. A step that is missing was never begun.';
-COMMENT ON COLUMN public.saga.waiting IS 'The steps under way or parked: step name to {"operation", "attempt", "wake_at", "park", "retried": {"times", "for", "attempt"}, "held": {"reason", "since"}}, held being why its command is not published, retried being the answers retry so far, what was waited because of them and the attempt that was answered so last. What does not apply is left out.';
+COMMENT ON COLUMN public.saga.waiting IS 'The steps under way or parked: step name to {"operation", "attempt", "wake_at", "park", "retried": {"times", "for", "attempt"}, "held": {"reason", "since"}}, held being why its command is not with its participant, retried being the answers retry so far, what was waited because of them and the attempt that was answered so last. What does not apply is left out.';
 COMMENT ON COLUMN public.saga.payload IS 'What the saga was started with. It never changes.';
 COMMENT ON COLUMN public.saga.outputs IS 'Step name to what its reply or signal brought.';
 COMMENT ON COLUMN public.saga.signals IS 'Signals that came before their step: step name to {"refused", "output", "reason", "who"}. NULL means none.';

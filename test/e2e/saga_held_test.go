@@ -74,3 +74,32 @@ func TestSagaWaitsForAQueue(t *testing.T) {
 	require.NoError(t, s.post.channel.QueueBind(queue, "payment", protocol.ExchangeCommands, false, nil))
 	s.well()
 }
+
+// A participant that is away: its command lies in its queue, alone, until it is back.
+func TestSagaWaitsForAConsumer(t *testing.T) {
+	t.Parallel()
+	s := set(t, impatient)
+	queue := protocol.CommandQueue("payment")
+	require.NoError(t, s.post.channel.Cancel(queue, false))
+	s.begin(nil)
+	s.heldFor("waits for a consumer of " + queue)
+	lies, err := s.post.channel.QueueDeclarePassive(queue, true, false, false, false, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, lies.Messages)
+	s.post.opens(queue, door("payment"))
+	s.well()
+}
+
+// A participant that is away holds up no deadline: the saga goes back, and is held again
+// until its CANCEL is taken.
+func TestNobodyHoldsUpADeadline(t *testing.T) {
+	t.Parallel()
+	s := set(t, "deadline: 8s\n"+impatient)
+	queue := protocol.CommandQueue("payment")
+	require.NoError(t, s.post.channel.Cancel(queue, false))
+	s.begin(nil)
+	until(t, "the deadline", func() bool { return s.status() == string(saga.StatusAborting) })
+	s.post.opens(queue, door("payment"))
+	until(t, "the end", func() bool { return s.status() == string(saga.StatusAborted) })
+	require.Equal(t, "hotel REQUEST CANCEL, payment REQUEST CANCEL", s.done())
+}

@@ -35,6 +35,8 @@ func door(step string) string { return "stage.door." + step }
 type post struct {
 	t       *testing.T
 	channel *amqp.Channel
+	// carriers are those of one queue each.
+	carriers sync.WaitGroup
 
 	mu    sync.Mutex
 	lost  []string // patterns of what disappears
@@ -73,18 +75,15 @@ func openPost(t *testing.T, url string, def saga.Definition) *post {
 	p.channel, err = connection.Channel()
 	require.NoError(t, err)
 	require.NoError(t, p.channel.Confirm(false))
-	var carriers sync.WaitGroup
 	for _, from := range slices.Sorted(maps.Keys(routes)) {
-		deliveries, err := p.channel.Consume(from, from, false, false, false, false, nil)
-		require.NoError(t, err)
-		carriers.Go(func() { assert.NoError(t, p.carry(deliveries, routes[from])) })
+		p.opens(from, routes[from])
 	}
 	t.Cleanup(func() {
 		var errs []error
 		for from := range routes {
 			errs = append(errs, p.channel.Cancel(from, false))
 		}
-		carriers.Wait()
+		p.carriers.Wait()
 		// A broker that may open 1024 files has room for 300 quorum queues; the virtual
 		// host stays until the end of all tests.
 		for _, queue := range all.Queues {
@@ -94,6 +93,14 @@ func openPost(t *testing.T, url string, def saga.Definition) *post {
 		assert.NoError(t, errors.Join(append(errs, connection.Close())...))
 	})
 	return p
+}
+
+// opens lets the post carry on what lies in the queue, and what comes.
+func (p *post) opens(from, to string) {
+	p.t.Helper()
+	deliveries, err := p.channel.Consume(from, from, false, false, false, false, nil)
+	require.NoError(p.t, err)
+	p.carriers.Go(func() { assert.NoError(p.t, p.carry(deliveries, to)) })
 }
 
 func (p *post) carry(deliveries <-chan amqp.Delivery, to string) error {

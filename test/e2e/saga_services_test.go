@@ -52,12 +52,9 @@ type company struct {
 // found gives a service its database. It carries out the step.
 func (c *company) found(name, step string) {
 	c.Helper()
-	db := testenv.Database(c)
+	db := testenv.DatabaseOf(c, name, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Participant)
 	c.dbs[name] = db
-	require.NoError(c, sagasql.Up(c.Context(), db.Config().ConnString(), "", sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Participant))
-	_, err := sagasql.NameService(c.Context(), db, "", name)
-	require.NoError(c, err)
-	_, err = db.Exec(c.Context(), `CREATE TABLE effect (saga_id uuid, step text)`)
+	_, err := db.Exec(c.Context(), `CREATE TABLE effect (saga_id uuid, step text)`)
 	require.NoError(c, err)
 	broker := rabbit.Config{Name: name, URL: func(context.Context) (string, error) { return c.url, nil }}
 	p, err := participant.New(participant.Config{

@@ -93,6 +93,19 @@ func TestDocumentedPermissions(t *testing.T) {
 	for _, p := range all {
 		require.NoError(t, works[p.user](n.as(p.user)), p.user)
 	}
+	// Who consumes a participant's queue is no secret from the orchestrator.
+	const vhost = "saga_orchestrator"
+	n.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
+	guest := rabbit.Config{Name: "test", URL: func(context.Context) (string, error) {
+		return n.URL[:strings.LastIndex(n.URL, "/")+1] + vhost, nil
+	}}
+	require.NoError(t, rabbit.Declare(t.Context(), guest, rabbit.CommandTopology(service("hotel"))))
+	queue := protocol.CommandQueue("hotel")
+	lookout := rabbit.Lookout{Config: n.as(vhost)}
+	states, err := lookout.Look(t.Context(), queue, "nowhere")
+	require.NoError(t, err)
+	require.Equal(t, []rabbit.QueueState{{Name: queue, Exists: true}, {Name: "nowhere"}}, states)
+	require.NoError(t, lookout.Close())
 	for _, p := range less {
 		user, _, _ := strings.Cut(p.user, "-")
 		require.ErrorContains(t, works[user](n.as(p.user)), "ACCESS_REFUSED", "%s needs no more than %q", user, p.names)

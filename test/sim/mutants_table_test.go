@@ -50,11 +50,19 @@ var mutants = []mutant{
 	},
 	{
 		"an attempt is spent while the relay is away", corePublication,
-		"return now.Add(heldLook), !t.Undeliverable && s.Held.Reason == t.Held", "return time.Time{}, true",
+		"held, from := t.Held, t.Published", "held, from := \"\", t.Published",
 	},
 	{
 		"an attempt's time runs from its sending", corePublication,
-		"return from.Add(d.policy(op).wait(s, spread(id, d.Name, op, s.Attempt))), s.Held.Reason == \"\"", "return from.Add(0 * d.policy(op).wait(s, spread(id, d.Name, op, s.Attempt))), s.Held.Reason == \"\"",
+		"until: from.Add(d.policy(op).wait(", "until: from.Add(0 * d.policy(op).wait(",
+	},
+	{
+		"a copy is sent while nobody consumes", corePublication,
+		"held = q.Held", "held = \"\"",
+	},
+	{
+		"an attempt's time runs while nobody consumes", corePublication,
+		"if q.Served.After(from) {", "if q.Served.After(from) && q.Held != \"\" {",
 	},
 	{
 		"an unknown pivot is compensated", coreStep,

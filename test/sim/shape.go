@@ -87,6 +87,9 @@ func (w *world) drawSteps(kept int) {
 		if i >= kept {
 			s.Name = stepNames[i]
 			reach = w.drawKind(s, reach)
+			if s.Kind == saga.Command {
+				s.Destination = queueNames[serviceOf(int8(i))]
+			}
 			w.drawStage(i)
 			w.drawData(i)
 		}
@@ -137,7 +140,7 @@ func (w *world) drawKind(s *saga.StepDefinition, reach saga.StepType) saga.StepT
 		}
 		return reach
 	}
-	s.Kind, s.Destination = saga.Command, "somewhere"
+	s.Kind = saga.Command
 	switch {
 	case w.def.Mode == saga.TCC:
 	case reach != saga.Compensatable || turn == 5:

@@ -26,8 +26,9 @@ type swarm struct {
 	lying      odds // it says the opposite as well
 	silent     bool // replies do not say which attempt they answer
 	untold     bool // timers are not told what has become of the commands
-	meddling   int  // how many verbs the operator says
-	signalling int  // how often each signal comes
+	away       [maxServices]away
+	meddling   int // how many verbs the operator says
+	signalling int // how often each signal comes
 	horizon    time.Duration
 	limits     desk.Limits
 	page       int // rows that a relay reads at once
@@ -58,6 +59,7 @@ func (w *world) drawSwarm() {
 	w.swarm.untold = w.below(2) == 1
 	w.swarm.meddling = max(0, w.below(8)-3)
 	w.swarm.signalling = w.below(3)
+	w.drawAway()
 	w.swarm.horizon = time.Duration(16+8*w.below(16)) * time.Millisecond
 }
 
@@ -87,13 +89,14 @@ const (
 	faultFull
 	faultChatter
 	faultScheduled
+	faultAway
 	faults
 )
 
 var faultNames = [faults]string{
 	"late message", "repeated message", "lost message", "unsure publish", "crash before commit", "crash after commit",
 	"relay crash", "slow transaction", "stale read", "group commit", "technical error", "refusal", "early timer", "cancel before request", "lie",
-	"refused publish", "dead message", "save without an answer", "parked messages changed", "full window", "other message", "scheduled message",
+	"refused publish", "dead message", "save without an answer", "parked messages changed", "full window", "other message", "scheduled message", "participant away",
 }
 
 // strikes draws whether the fault comes about. Once everything has healed none does.

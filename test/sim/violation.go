@@ -25,7 +25,7 @@ const (
 	invHonest      Invariant = "honest answers never contradict each other"
 	invUnknown     Invariant = "an outcome is unknown only after the last attempt"
 	invPatience    Invariant = "answers retry are borne with for as long as the policy says"
-	invSpent       Invariant = "no attempt is spent on a command that was not published for its whole time"
+	invSpent       Invariant = "no attempt is spent on a command that was not published, to a queue that is consumed, for its whole time"
 	invSignal      Invariant = "a signal that was accepted counts"
 	invNeeded      Invariant = "a condition decides by payload and earlier outputs"
 	invDelay       Invariant = "a delay lasts"

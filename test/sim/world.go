@@ -101,7 +101,9 @@ func (w *world) pass(a appointment) {
 	case atOrchestrator:
 		w.orchestrate(a.note)
 	case atParticipant:
-		w.serve(a.service, a.note)
+		if !w.lies(a) {
+			w.serve(a.service, a.note)
+		}
 	case atRelay:
 		w.relay(&a)
 	case atOperator:

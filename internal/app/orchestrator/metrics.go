@@ -27,7 +27,8 @@ var (
 	descRunning = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "running_sagas"),
 		"Sagas that have not ended, by status; paused ones have the status PAUSED. Counted every 15 s.", []string{"type", "status"}, nil)
 	descHeld = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "held_sagas"),
-		"Sagas that wait for a command to be published: for the relay, or behind a parked message. Counted every 15 s.", []string{"type"}, nil)
+		"Sagas whose command is not with its participant, by what it waits for: relay, parked, consumer, broker. Counted every 15 s.",
+		[]string{"type", "waits_for"}, nil)
 	descOverdue = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "overdue_seconds"),
 		"For how long the most overdue timer has waited; 0 when none is overdue. Looked at every 15 s.", nil, nil)
 )
@@ -146,7 +147,11 @@ func (m *meter) Collect(metrics chan<- prometheus.Metric) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var overdue float64
-	held := map[string]int{}
+	type wait struct {
+		name string
+		what sagapg.Wait
+	}
+	held := map[wait]int{}
 	for _, c := range m.last {
 		status := string(c.Status)
 		if c.Paused {
@@ -154,10 +159,12 @@ func (m *meter) Collect(metrics chan<- prometheus.Metric) {
 		}
 		metrics <- prometheus.MustNewConstMetric(descRunning, prometheus.GaugeValue, float64(c.Count), c.Type, status)
 		overdue = max(overdue, c.Overdue.Seconds())
-		held[c.Type] += c.Held
+		for what, count := range c.Held {
+			held[wait{c.Type, what}] += count
+		}
 	}
-	for name, count := range held {
-		metrics <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(count), name)
+	for w, count := range held {
+		metrics <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(count), w.name, string(w.what))
 	}
 	metrics <- prometheus.MustNewConstMetric(descOverdue, prometheus.GaugeValue, overdue)
 }

@@ -42,7 +42,8 @@ func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error),
 
 func census(context.Context) ([]sagapg.Census, error) {
 	return []sagapg.Census{
-		{Type: "trip", Status: saga.StatusStarted, Count: 3, Overdue: 7 * time.Second},
+		{Type: "trip", Status: saga.StatusStarted, Count: 3, Overdue: 7 * time.Second, Held: map[sagapg.Wait]int{sagapg.WaitConsumer: 2}},
+		{Type: "trip", Status: saga.StatusAborting, Count: 1, Held: map[sagapg.Wait]int{sagapg.WaitConsumer: 1}},
 		{Type: "trip", Status: saga.StatusStarted, Paused: true, Count: 2, Overdue: -time.Second},
 	}, nil
 }
@@ -92,6 +93,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`saga_orchestrator_saga_duration_seconds_sum{status="KILLED",type="trip"} 2`,
 		`saga_orchestrator_running_sagas{status="STARTED",type="trip"} 3`,
 		`saga_orchestrator_running_sagas{status="PAUSED",type="trip"} 2`,
+		`saga_orchestrator_held_sagas{type="trip",waits_for="consumer"} 3`,
 		`saga_orchestrator_overdue_seconds 7`,
 		`saga_orchestrator_task_failing{matter="rights",sqlstate="42501",task="timers"} 1`,
 		`saga_orchestrator_task_errors_total{sqlstate="42501",task="timers"} 1`,

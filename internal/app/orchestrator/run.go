@@ -15,6 +15,7 @@ import (
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
+	"go.example/saga/pkg/outbox/outboxpg"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
 	engine "go.example/saga/pkg/saga/orchestrator"
@@ -66,8 +67,10 @@ func Run(ctx context.Context, s Settings) error {
 	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics)
 	registry.MustRegister(all)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
+	lookout := &rabbit.Lookout{Config: rabbit.Config{Name: name + "-look", URL: reveal(s.AMQPURL)}}
+	defer func() { _ = lookout.Close() }()
 	e, err := engine.New(engine.Config{
-		DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Report: all.Of(taskTimers), Log: log,
+		DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Report: all.Of(taskTimers), Queues: queues(lookout), Log: log,
 	})
 	if err != nil {
 		return err
@@ -84,16 +87,17 @@ func Run(ctx context.Context, s Settings) error {
 		Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
 	}
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
+	service := app.WatchService(registry, outboxpg.New(pool, s.DatabaseSchema), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
 			if err := check(ctx, e, s, all.Of(taskCheck), log); err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, e.RunTimers, expiry.Run, held, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
+			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
 		},
 		m.run,
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, all.Ready, log, app.MetricsEndpoint(registry, log))
+			return app.ServeHealth(ctx, s.HealthAddr, service.Ready(all.Ready), log, app.MetricsEndpoint(registry, log))
 		},
 		func(ctx context.Context) error { return serveAdmin(ctx, s, desk, log) },
 	)
@@ -134,6 +138,21 @@ func open(s Settings) func(context.Context, sagasql.Service) (inbox.Source, erro
 	prefetch := 2 * s.BatchSize
 	return func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
 		return rabbit.OpenConsumer(ctx, cfg, rabbit.ReplyTopology(owner), protocol.ReplyQueue(owner.Name), prefetch)
+	}
+}
+
+// queues asks the broker who takes what lies in queues.
+func queues(lookout *rabbit.Lookout) func(context.Context, []string) ([]engine.Queue, error) {
+	return func(ctx context.Context, names []string) ([]engine.Queue, error) {
+		states, err := lookout.Look(ctx, names...)
+		if err != nil {
+			return nil, err
+		}
+		found := make([]engine.Queue, len(states))
+		for i, state := range states {
+			found[i] = engine.Queue(state)
+		}
+		return found, nil
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"go.example/saga/internal/app/tasks"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
+	"go.example/saga/pkg/outbox/outboxpg"
 	"go.example/saga/pkg/participant"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
@@ -53,17 +54,18 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	}
 	registry := app.NewRegistry("saga_"+name, s.Service)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
+	service := app.WatchService(registry, outboxpg.New(pool, ""), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
 			err := migrate(ctx, s.Settings, log, ParticipantLines(line)...)
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, p.Run, held)
+			return app.Run(ctx, p.Run, held, service.Run)
 		},
 		// From the first moment: a process that waits for its database is alive.
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, all.Ready, log, app.MetricsEndpoint(registry, log))
+			return app.ServeHealth(ctx, s.HealthAddr, service.Ready(all.Ready), log, app.MetricsEndpoint(registry, log))
 		},
 	)
 }

@@ -13,6 +13,7 @@ import (
 	"go.example/saga/internal/sample/reservation/api"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
+	"go.example/saga/pkg/outbox/outboxpg"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
 	sagasql "go.example/saga/sql"
@@ -58,6 +59,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	}
 	registry := app.NewRegistry("saga_"+name, s.Service)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
+	relayed := app.WatchService(registry, outboxpg.New(pool, ""), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
 			err := migrate(ctx, s.Settings, log, ReservationLines...)
@@ -68,6 +70,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 				func(ctx context.Context) error { return awaitDefinition(ctx, service, all.Of(taskStart), log) },
 				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
 				held,
+				relayed.Run,
 				func(ctx context.Context) error {
 					return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, log), log)
 				})
@@ -76,7 +79,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		// will end. That needs no broker for the moment, so the service must not be
 		// taken out of reach when the broker is away.
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, func() error { return all.ReadyBut(tasks.Broker) }, log, app.MetricsEndpoint(registry, log))
+			return app.ServeHealth(ctx, s.HealthAddr, relayed.Ready(func() error { return all.ReadyBut(tasks.Broker) }), log, app.MetricsEndpoint(registry, log))
 		},
 	)
 }

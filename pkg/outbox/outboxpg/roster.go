@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -79,7 +78,7 @@ func (l *Log) scanRoster(roster *Roster) func(pgx.Row) error {
 			roster.Members = append(roster.Members, holder)
 		}
 		for i, holder := range shards.holders {
-			if holder != "" && l.sightings.saw(row{name: strconv.Itoa(i)}, shards.ends[i], seconds(shards.lengths[i]), now) {
+			if holder != "" && l.sightings.saw(rowOfShard(i), shards.ends[i], seconds(shards.lengths[i]), now) {
 				roster.Void = append(roster.Void, holder)
 				holder = ""
 			}

@@ -19,6 +19,10 @@
 // up the others. Every ten seconds it looks for sagas that were written in the future:
 // the database's clock has gone back, and their waits are counted from now.
 //
+// Where the time of a published command is over, the engine first asks the broker who
+// consumes its queue ([Config].Queues), with no transaction open: the core spends no
+// attempt while nobody does, or while that cannot be asked.
+//
 // # Retention
 //
 // [Expiry] walks along the ids from the oldest on and deletes sagas that ended longer

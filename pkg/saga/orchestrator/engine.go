@@ -28,6 +28,11 @@ type Config struct {
 	Observe func(saga.Transition)
 	// Report, where set, is told how each round of timers went. It must not block.
 	Report func(error)
+	// Queues asks the broker about queues, by name; what it does not speak of may be left
+	// out. It is asked at most every two seconds, and only when the time of commands is over
+	// that were published. Nil asks nobody: then commands count as taken as soon as they are
+	// published.
+	Queues func(ctx context.Context, names []string) ([]Queue, error)
 	// Log receives what an operator should know; never a payload.
 	Log *zap.Logger
 }
@@ -49,6 +54,7 @@ type timing struct {
 	postpone time.Duration // how long a saga that fails is left out
 	batch    time.Duration // how long one transaction may take, also at the end
 	recount  time.Duration // shortest time between two looks for sagas of the future
+	ask      time.Duration // how long what the broker says of a queue is good for
 }
 
 var standard = timing{
@@ -57,6 +63,7 @@ var standard = timing{
 	postpone: 30 * time.Second,
 	batch:    10 * time.Second,
 	recount:  10 * time.Second,
+	ask:      2 * time.Second,
 }
 
 const defaultBatch = 100

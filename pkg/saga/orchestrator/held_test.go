@@ -1,12 +1,14 @@
 package orchestrator
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/pkg/saga"
+	"go.example/saga/pkg/saga/sagapg"
 )
 
 // over lets the time of the saga's attempt be over, whatever became of its command.
@@ -27,6 +29,21 @@ func (b *bench) held(id saga.ID) (waits string, history int) {
 	b.Helper()
 	require.NoError(b, b.db.QueryRow(b.ctx, `SELECT o.waits_for, s.version FROM saga_overview o JOIN saga s USING (id) WHERE s.id = $1`, uuid.UUID(id)).Scan(&waits, &history))
 	return waits, history
+}
+
+// waits counts the sagas that are held, as the metric does.
+func (b *bench) waits() map[sagapg.Wait]int {
+	b.Helper()
+	census, err := b.store.Census(b.ctx, b.db)
+	require.NoError(b, err)
+	held := map[sagapg.Wait]int{}
+	for _, c := range census {
+		for what, count := range c.Held {
+			held[what] += count
+		}
+	}
+	maps.DeleteFunc(held, func(_ sagapg.Wait, count int) bool { return count == 0 })
+	return held
 }
 
 // No attempt is spent while the command lies in the outbox. The history says once what is
@@ -50,14 +67,17 @@ func TestNoAttemptIsSpentOnWhatNeverLeft(t *testing.T) {
 		require.Equal(t, 1, b.count(`SELECT count(*) FROM saga_stuck WHERE why || '' = $1`, waits[len("REQUEST hotel, attempt 1, "):]))
 	}
 	expect("REQUEST hotel, attempt 1, waits for a relay: none serves this database", 2)
+	require.Equal(t, map[sagapg.Wait]int{sagapg.WaitRelay: 1}, b.waits())
 
 	b.exec(`UPDATE outbox_position SET written_in = outbox_database()`)
 	expect("REQUEST hotel, attempt 1, waits for the relay", 3)
+	require.Equal(t, map[sagapg.Wait]int{sagapg.WaitRelay: 1}, b.waits())
 
 	b.relayAt()
 	b.exec(`INSERT INTO outbox_parked (id, event_id, aggregate_id, exchange, routing_key, state, reason, next_at)
 		SELECT id, event_id, aggregate_id, exchange, routing_key, 'retry', 'unroutable', now() FROM outbox`)
 	expect("REQUEST hotel, attempt 1, waits behind a parked message: unroutable", 4)
+	require.Equal(t, map[sagapg.Wait]int{sagapg.WaitParked: 1}, b.waits())
 
 	b.exec(`DELETE FROM outbox_parked`)
 	b.over(id)

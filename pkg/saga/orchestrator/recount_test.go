@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -79,4 +80,22 @@ func TestClockThatGoesBackLeavesTheRestAlone(t *testing.T) {
 	require.NoError(t, b.sweeper().recount(b.ctx))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM saga WHERE paused AND look_at = 'infinity' AND wake_at IS NULL`))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM saga WHERE updated_at > now() AND ended_at > now()`))
+}
+
+// A saga that is being written just now is passed over; the others' waits are counted.
+func TestCountingAnewPassesOverTheLocked(t *testing.T) {
+	b := setup(t)
+	ids := b.start(2)
+	b.clockBack("1 hour")
+	tx, err := b.db.Begin(b.ctx)
+	require.NoError(t, err)
+	_, err = tx.Exec(b.ctx, `SELECT FROM saga WHERE id = $1 FOR UPDATE`, uuid.UUID(ids[0]))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	defer cancel()
+	require.NoError(t, b.sweeper().recount(ctx))
+	require.Equal(t, 1, b.late("2 hours"))
+	require.NoError(t, tx.Rollback(b.ctx))
+	require.NoError(t, b.sweeper().recount(ctx))
+	require.Zero(t, b.late("2 hours"))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
@@ -19,11 +20,18 @@ import (
 // returns nil. Nothing else ends it: the database may be absent at the start and
 // go away at any time.
 func (e *Engine) RunTimers(ctx context.Context) error {
-	s := sweeper{Engine: e, limit: e.MaxBatch, postponed: map[saga.ID]postponed{}}
+	s := e.newSweeper()
 	for ctx.Err() == nil {
 		wait(ctx, s.round(ctx))
 	}
 	return nil
+}
+
+func (e *Engine) newSweeper() *sweeper {
+	return &sweeper{
+		Engine: e, limit: e.MaxBatch, postponed: map[saga.ID]postponed{},
+		queues: queues{ask: e.Queues, log: e.Log, known: map[string]*service{}},
+	}
 }
 
 // sweeper is one loop over the timers.
@@ -40,6 +48,8 @@ type sweeper struct {
 	recountAt time.Time
 	// seen is when messages were first seen to be published.
 	seen sagapg.Published
+	// queues is who takes what was published.
+	queues queues
 }
 
 type postponed struct {
@@ -71,14 +81,27 @@ func (s *sweeper) round(ctx context.Context) time.Duration {
 }
 
 // fire applies the timers of one batch in one transaction. It returns the sagas
-// that were in it, also with an error.
+// that were in it, also with an error. No lock is held while the broker is asked.
 func (s *sweeper) fire(ctx context.Context, except []saga.ID) (ids []saga.ID, err error) {
-	// The end of ctx must not cut a batch in two.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.batch)
+	since := time.Now().Add(-s.timing.ask)
+	for {
+		// The end of ctx must not cut a batch in two.
+		ids, ask, err := s.fireAsked(context.WithoutCancel(ctx), except, since)
+		if err != nil || len(ask) == 0 || ctx.Err() != nil {
+			return ids, err
+		}
+		s.queues.look(ctx, ask)
+	}
+}
+
+// fireAsked does the work of fire if all is known of the queues that matter since the given
+// time. Else it changes nothing, and returns the destinations to ask about.
+func (s *sweeper) fireAsked(ctx context.Context, except []saga.ID, since time.Time) (ids []saga.ID, ask []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timing.batch)
 	defer cancel()
 	tx, err := sagapg.Begin(ctx, s.DB)
 	if err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
+		return nil, nil, fmt.Errorf("begin: %w", err)
 	}
 	defer func() {
 		if tx.Conn().IsClosed() && err != nil {
@@ -88,8 +111,24 @@ func (s *sweeper) fire(ctx context.Context, except []saga.ID) (ids []saga.ID, er
 	}()
 	due, now, err := s.Store.Due(ctx, tx, s.limit, except, &s.seen)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	matter := make([][]string, len(due))
+	for i, l := range due {
+		matter[i] = l.Timer.Destinations(l.Definition, l.State, now)
+	}
+	if ask := s.queues.stale(slices.Concat(matter...), since); len(ask) > 0 {
+		return nil, ask, nil
+	}
+	for i := range due {
+		due[i].Timer.Queues = s.queues.said(matter[i], now)
+	}
+	ids, err = s.apply(ctx, tx, due, now)
+	return ids, nil, err
+}
+
+// apply gives the sagas their timers, and commits. It returns the sagas in any case.
+func (s *sweeper) apply(ctx context.Context, tx pgx.Tx, due []sagapg.Loaded, now time.Time) ([]saga.ID, error) {
 	b := newBatch(due, now)
 	var fired []saga.Transition
 	resting := map[saga.ID]time.Time{}

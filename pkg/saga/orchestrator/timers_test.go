@@ -35,7 +35,7 @@ func (b *bench) run(engines ...*Engine) (stop func()) {
 }
 
 func (b *bench) sweeper() *sweeper {
-	return &sweeper{Engine: b.engine(), limit: defaultBatch, postponed: map[saga.ID]postponed{}}
+	return b.engine().newSweeper()
 }
 
 // Two instances share the due timers: each fires once.

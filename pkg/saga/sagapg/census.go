@@ -19,9 +19,19 @@ type Census struct {
 	// Overdue is for how long the most overdue timer of them has waited; zero or
 	// negative while none is.
 	Overdue time.Duration
-	// Held counts those that wait for a command to be published.
-	Held int
+	// Held counts those whose command is not with its participant, by what it waits for.
+	Held map[Wait]int
 }
+
+// Wait is what a command waits for that is not with its participant.
+type Wait string
+
+const (
+	WaitRelay    Wait = "relay"    // to be published
+	WaitParked   Wait = "parked"   // behind a message that the relay has set aside
+	WaitConsumer Wait = "consumer" // that somebody takes it from its queue, or for that queue
+	WaitBroker   Wait = "broker"   // that the broker can be asked about its queue
+)
 
 // Census counts the sagas that have not ended. It reads as many index entries as
 // there are.
@@ -29,7 +39,9 @@ func (s *Store) Census(ctx context.Context, db DB) ([]Census, error) {
 	rows, _ := db.Query(ctx, s.query("census"))
 	census, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Census, err error) {
 		var seconds float64
-		err = row.Scan(&c.Type, &c.Status, &c.Paused, &c.Count, &seconds, &c.Held)
+		var relay, parked, consumer, broker int
+		err = row.Scan(&c.Type, &c.Status, &c.Paused, &c.Count, &seconds, &relay, &parked, &consumer, &broker)
+		c.Held = map[Wait]int{WaitRelay: relay, WaitParked: parked, WaitConsumer: consumer, WaitBroker: broker}
 		c.Overdue = time.Duration(seconds * float64(time.Second))
 		return c, err
 	})
