@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
+	"go.example/saga/pkg/inbox/quarantine"
 	sagasql "go.example/saga/sql"
 )
 
@@ -37,20 +38,21 @@ type Rejection struct {
 }
 
 // Code is a kind of reason for which a message is set aside. There are few, because it is a
-// label of metrics; docs/operators.md says what to do about each.
-type Code string
+// label of metrics; docs/operators.md says what to do about each, and package quarantine
+// which messages are tried again by themselves.
+type Code = quarantine.Code
 
 const (
 	// Undecodable messages break a rule of the protocol. They never get better.
-	Undecodable Code = "undecodable"
+	Undecodable = quarantine.Undecodable
 	// UnknownSubject is what is about a thing that this database does not have.
-	UnknownSubject Code = "unknown"
+	UnknownSubject = quarantine.UnknownSubject
 	// Unexpected is what has no place in the past of what it is about.
-	Unexpected Code = "unexpected"
+	Unexpected = quarantine.Unexpected
 	// Failing messages are those whose handler fails.
-	Failing Code = "failing"
+	Failing = quarantine.Failing
 	// Other is every other reason of a handler.
-	Other Code = "other"
+	Other = quarantine.Other
 )
 
 // Config describes a consumer.
@@ -61,7 +63,8 @@ type Config struct {
 	DB *pgxpool.Pool
 	// Schema holds inbox_quarantine; empty means public.
 	Schema string
-	// Open starts a session with the broker.
+	// Open starts a session with the broker. Where its sessions are [Returning], what was set
+	// aside is tried again by itself.
 	Open func(ctx context.Context) (Source, error)
 	// Handle does the work.
 	Handle Handler
@@ -82,6 +85,8 @@ type Config struct {
 	// Limit is how long the work on one delivery may take; 0 means 30 s. A transaction that
 	// takes 30 s longer is cut off.
 	Limit time.Duration
+	// Retention is how long messages are kept that were set aside and that nobody needs.
+	Retention quarantine.Retention
 	// Rights are what the handler's own statements need in the Schema. The consumer begins
 	// no session without them, and looks again while it runs.
 	Rights []sagasql.Right

@@ -3,6 +3,8 @@ package inbox
 import (
 	"context"
 	"encoding/json"
+
+	"go.example/saga/pkg/inbox/quarantine"
 )
 
 // Delivery is one message from the broker, reduced to what the protocol uses.
@@ -58,4 +60,10 @@ type Source interface {
 	Receive(ctx context.Context, max int) (Batch, error)
 	// Close ends the session. Deliveries that were not acknowledged come again.
 	Close() error
+}
+
+// Returning is a [Source] that can put messages back into the queue from which they came.
+type Returning interface {
+	// Return opens a way back beside the session. It may be called from any goroutine.
+	Return(ctx context.Context) (quarantine.Session, error)
 }

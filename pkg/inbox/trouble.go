@@ -15,7 +15,7 @@ var ErrBroker = errors.New("the broker")
 var errStopped = errors.New("the consumer has stopped")
 
 // RightsToQuarantine are what every consumer's role needs, whatever its handler does.
-var RightsToQuarantine = sagasql.Right{On: "inbox_quarantine", Privileges: "SELECT, INSERT, UPDATE"}
+var RightsToQuarantine = sagasql.Right{On: "inbox_quarantine", Privileges: "SELECT, INSERT, UPDATE, DELETE"}
 
 // trouble is what keeps a consumer from working: a lack of rights, which is found
 // beside the work, and what its last round failed of. Safe for concurrent use.

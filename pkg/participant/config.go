@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/inbox/quarantine"
 )
 
 // Config describes a participant.
@@ -38,6 +39,8 @@ type Config struct {
 	// ends, and the command is answered that it should come again. Give the step's timeout
 	// in the saga's definition more.
 	Limit time.Duration
+	// Retention is how long messages are kept that were set aside and that nobody needs.
+	Retention quarantine.Retention
 	// Report, where set, is told each time that something keeps the participant from
 	// working, and nil when it works: see [inbox.Config].
 	Report func(error)

@@ -42,8 +42,9 @@ func New(cfg Config) (*Participant, error) {
 // Run works until ctx ends, see [inbox.Run].
 func (p *Participant) Run(ctx context.Context) error {
 	return inbox.Run(ctx, inbox.Config{
-		Name: p.cfg.Name, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle,
-		MaxBatch: p.cfg.MaxBatch, Workers: p.cfg.Workers, Key: sagaOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
+		Name: p.cfg.Name, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle, MaxBatch: p.cfg.MaxBatch,
+		Workers: p.cfg.Workers, Key: sagaOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit,
+		Retention: p.cfg.Retention, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/dev/services"
+	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
@@ -69,7 +70,7 @@ func TestDocumentedPermissions(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return consumer.Close()
+			return errors.Join(putBack(t.Context(), consumer, queue), consumer.Close())
 		}
 	}
 	works := map[string]func(rabbit.Config) error{
@@ -131,4 +132,13 @@ func publishEverywhere(ctx context.Context, cfg rabbit.Config) error {
 		}
 	}
 	return publisher.Err()
+}
+
+// putBack has a consumer publish what it has set aside.
+func putBack(ctx context.Context, consumer *rabbit.Consumer, queue string) error {
+	way, err := consumer.Return(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(way.PutBack(ctx, quarantine.Original{Queue: queue, Properties: []byte(`{}`), Headers: []byte(`{}`)}), way.Close())
 }

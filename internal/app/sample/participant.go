@@ -44,8 +44,9 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		Open:    open(s.AMQPURL, name, rabbit.CommandTopology(step), protocol.CommandQueue(step)),
 		Steps:   map[string]participant.Step{step: work},
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
-		Report: all.Of(taskCommands),
-		Log:    log,
+		Retention: s.QuarantineSettings.Retention(),
+		Report:    all.Of(taskCommands),
+		Log:       log,
 	})
 	if err != nil {
 		return err

@@ -47,12 +47,13 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	service.Bound(s.MaxRunning, log)
 	all := tasks.New(name, taskStart, taskEvents)
 	listener := inbox.Config{
-		Name:   name,
-		DB:     pool,
-		Open:   listen(s.AMQPURL, name, service),
-		Handle: reservation.Listen(log),
-		Report: all.Of(taskEvents),
-		Log:    log,
+		Name:      name,
+		DB:        pool,
+		Open:      listen(s.AMQPURL, name, service),
+		Handle:    reservation.Listen(log),
+		Retention: s.QuarantineSettings.Retention(),
+		Report:    all.Of(taskEvents),
+		Log:       log,
 	}
 	registry := app.NewRegistry("saga_" + name)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)

@@ -12,8 +12,9 @@ import (
 
 // Settings are those of every daemon of the sample.
 type Settings struct {
-	DatabaseURL config.Secret `yaml:"database_url" env:"DATABASE_URL"`
-	AMQPURL     config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
+	DatabaseURL            config.Secret `yaml:"database_url" env:"DATABASE_URL"`
+	AMQPURL                config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
+	app.QuarantineSettings `yaml:",inline"`
 	// HealthAddr serves /livez and /readyz; empty serves neither.
 	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
 	LogLevel   string `yaml:"log_level" env:"LOG_LEVEL"`
@@ -30,7 +31,7 @@ func (s *Settings) Validate() error {
 	if s.DatabaseURL == "" {
 		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_hotel")
 	}
-	return errors.Join(database, broker)
+	return errors.Join(database, broker, s.QuarantineSettings.Validate())
 }
 
 // RequireBroker is nil if the broker's address is set.
@@ -58,7 +59,8 @@ const maxWorkers = 64
 // DefaultParticipantSettings are those of the library.
 func DefaultParticipantSettings() ParticipantSettings {
 	return ParticipantSettings{
-		Workers: participant.DefaultWorkers, Budget: participant.DefaultBudget, Limit: participant.DefaultLimit,
+		Settings: Settings{QuarantineSettings: app.DefaultQuarantineSettings()},
+		Workers:  participant.DefaultWorkers, Budget: participant.DefaultBudget, Limit: participant.DefaultLimit,
 	}
 }
 
@@ -92,7 +94,7 @@ const maxRunning = 1_000_000
 
 // DefaultReservationSettings listen on this machine only.
 func DefaultReservationSettings() ReservationSettings {
-	return ReservationSettings{ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
+	return ReservationSettings{Settings: Settings{QuarantineSettings: app.DefaultQuarantineSettings()}, ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
 }
 
 // Validate implements [config.Validator].

@@ -22,8 +22,8 @@ const rootHelp = `Drive sagas, and show where they stand.
 
 Settings come from the environment, over those of the --config file:
 DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, REPLY_QUEUE (saga.replies),
-BATCH_SIZE (100), ORCHESTRATOR_RETENTION (0: for ever), HEALTH_ADDR, LOG_LEVEL,
-LOG_FORMAT.
+BATCH_SIZE (100), ORCHESTRATOR_RETENTION (0: for ever), QUARANTINE_KEEP_HANDLED (168h),
+QUARANTINE_KEEP_DEAD (720h), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
 AMQP_URL may list several brokers. Percent-encode special characters in passwords.
 Beyond this machine DATABASE_URL means sslmode=verify-full unless it says otherwise.
 ADMIN_ADDRESS serves operators by HTTP, see /openapi.yaml there; beyond this machine

@@ -19,7 +19,8 @@ import (
 const settingsHelp = `
 
 Settings come from the environment, over those of the --config file:
-DATABASE_URL, AMQP_URL (one broker or several), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+DATABASE_URL, AMQP_URL (one broker or several), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
+QUARANTINE_KEEP_HANDLED (168h), QUARANTINE_KEEP_DEAD (720h; 0 keeps them for ever).
 Percent-encode special characters in passwords.
 
 It creates or updates its tables first. A role that may not do so needs none of that
