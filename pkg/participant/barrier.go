@@ -14,13 +14,14 @@ import (
 )
 
 // barrier asks and tells the table of sql/participant, for many commands at once.
-type barrier struct{ enterSQL, settleSQL, leaveSQL string }
+type barrier struct{ enterSQL, settleSQL, leaveSQL, forgetSQL string }
 
 func newBarrier(schema string) barrier {
 	return barrier{
 		enterSQL:  sagasql.Query(schema, "participant/enter.sql"),
 		settleSQL: sagasql.Query(schema, "participant/settle.sql"),
 		leaveSQL:  sagasql.Query(schema, "participant/leave.sql"),
+		forgetSQL: sagasql.Query(schema, "participant/forget.sql"),
 	}
 }
 
@@ -28,9 +29,13 @@ func newBarrier(schema string) barrier {
 // [inbox.RightsToQuarantine] and what the handlers need.
 var Rights = []sagasql.Right{
 	{On: "saga_barrier", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
+	{On: "saga_barrier_watermark", Privileges: "SELECT, UPDATE"},
 	{On: "saga_barrier_enter", Privileges: "EXECUTE"},
 	{On: "saga_barrier_leave", Privileges: "EXECUTE"},
 	{On: "saga_barrier_hidden", Privileges: "EXECUTE"},
+	{On: "saga_barrier_forgotten", Privileges: "EXECUTE"},
+	{On: "saga_barrier_still", Privileges: "EXECUTE"},
+	{On: "saga_barrier_forget", Privileges: "EXECUTE"},
 	{On: "outbox", Privileges: "INSERT"},
 	{On: "outbox_headers_fit", Privileges: "EXECUTE"},
 	{On: "outbox_keeps_number", Privileges: "EXECUTE"},

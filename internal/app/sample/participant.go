@@ -44,6 +44,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		Open:    open(s.AMQPURL, name, rabbit.CommandTopology(step), protocol.CommandQueue(step)),
 		Steps:   map[string]participant.Step{step: work},
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
+		Remember:  app.OrForEver(s.Remember),
 		Retention: s.QuarantineSettings.Retention(),
 		Report:    all.Of(taskCommands),
 		Log:       log,

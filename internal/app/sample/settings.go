@@ -49,6 +49,8 @@ type ParticipantSettings struct {
 	Workers int `yaml:"handler_workers" env:"HANDLER_WORKERS"`
 	// Budget bounds the work of one transaction.
 	Budget time.Duration `yaml:"handler_budget" env:"HANDLER_BUDGET"`
+	// Remember is for how long a saga is remembered in the barrier; 0 is for ever.
+	Remember time.Duration `yaml:"barrier_remember" env:"BARRIER_REMEMBER"`
 	// Limit bounds the handler for one command.
 	Limit time.Duration `yaml:"handler_limit" env:"HANDLER_LIMIT"`
 }
@@ -61,6 +63,7 @@ func DefaultParticipantSettings() ParticipantSettings {
 	return ParticipantSettings{
 		Settings: Settings{QuarantineSettings: app.DefaultQuarantineSettings()},
 		Workers:  participant.DefaultWorkers, Budget: participant.DefaultBudget, Limit: participant.DefaultLimit,
+		Remember: participant.DefaultRemember,
 	}
 }
 
@@ -70,6 +73,7 @@ func (s *ParticipantSettings) Validate() error {
 	if s.Workers < 1 || s.Workers > maxWorkers {
 		errs = append(errs, fmt.Errorf("HANDLER_WORKERS is %d, want 1 to %d", s.Workers, maxWorkers))
 	}
+	errs = append(errs, app.CheckKept("BARRIER_REMEMBER", s.Remember, participant.MinRemember))
 	if s.Budget <= 0 {
 		errs = append(errs, fmt.Errorf("HANDLER_BUDGET is %s, want more than 0, as 500ms", s.Budget))
 	}

@@ -29,7 +29,8 @@ where ` + "`migrate`" + ` was run before, see docs/roles.md.`
 const handlerHelp = `
 
 HANDLER_WORKERS (4) transactions run side by side. HANDLER_BUDGET (500ms) bounds the work
-of one of them, HANDLER_LIMIT (30s) one command.`
+of one of them, HANDLER_LIMIT (30s) one command. BARRIER_REMEMBER (2160h; 0: for ever) is for
+how long a saga is remembered; commands for older ones are refused.`
 
 // Participant is the command of a service that carries out one step of the saga. Its
 // database holds the line's tables beside those that every participant has.
