@@ -85,6 +85,9 @@ type Config struct {
 	// Limit is how long the work on one delivery may take; 0 means 30 s. A transaction that
 	// takes 30 s longer is cut off.
 	Limit time.Duration
+	// Patience is for how long a message fails alone, while others commit, before it is set
+	// aside; ten times that where no other commits. 0 means a minute.
+	Patience time.Duration
 	// Retention is how long messages are kept that were set aside and that nobody needs.
 	Retention quarantine.Retention
 	// Rights are what the handler's own statements need in the Schema. The consumer begins
@@ -126,8 +129,8 @@ func (c Config) complete() (Config, error) {
 	if c.MaxBatch == 0 {
 		c.MaxBatch = defaultBatch
 	}
-	if c.Workers < 0 || c.Budget < 0 || c.Limit < 0 {
-		errs = append(errs, errors.New("inbox: Config.Workers, Config.Budget or Config.Limit is negative"))
+	if c.Workers < 0 || c.Budget < 0 || c.Limit < 0 || c.Patience < 0 {
+		errs = append(errs, errors.New("inbox: Config.Workers, Config.Budget, Config.Limit or Config.Patience is negative"))
 	}
 	need(c.Workers <= 1 || c.Key != nil, "Key")
 	c.Workers = cmp.Or(c.Workers, 1)

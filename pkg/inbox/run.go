@@ -33,7 +33,7 @@ var standard = timing{
 	grace:      5 * time.Second,
 	prove:      10 * time.Second,
 	hold:       15 * time.Minute,
-	upkeep:     10 * time.Second,
+	upkeep:     5 * time.Second,
 	forget:     10 * time.Minute,
 	rule:       standardRule,
 }
@@ -62,6 +62,9 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	// Nothing may cut off work that is within its limit.
 	t.attempt += cfg.Limit
 	t.rule.crowd = cfg.MaxBatch
+	if cfg.Patience > 0 {
+		t.rule.alone, t.rule.quiet = cfg.Patience, 10*cfg.Patience
+	}
 	later := &postponed{serials: map[uint64]bool{}}
 	cfg.Handle = later.around(cfg.Handle)
 	c := &consumer{

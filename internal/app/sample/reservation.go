@@ -51,6 +51,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		DB:        pool,
 		Open:      listen(s.AMQPURL, name, service),
 		Handle:    reservation.Listen(log),
+		Patience:  s.Patience,
 		Retention: s.QuarantineSettings.Retention(),
 		Report:    all.Of(taskEvents),
 		Log:       log,

@@ -86,6 +86,8 @@ func (s *ParticipantSettings) Validate() error {
 // ReservationSettings are those of the reservation service.
 type ReservationSettings struct {
 	Settings `yaml:",inline"`
+	// Patience is for how long an event fails alone before it is set aside.
+	Patience time.Duration `yaml:"event_patience" env:"EVENT_PATIENCE"`
 	// ListenAddr serves the HTTP interface.
 	ListenAddr string `yaml:"listen_addr" env:"LISTEN_ADDR"`
 	// MaxRunning is how many sagas may run before new reservations are refused; 0
@@ -98,7 +100,7 @@ const maxRunning = 1_000_000
 
 // DefaultReservationSettings listen on this machine only.
 func DefaultReservationSettings() ReservationSettings {
-	return ReservationSettings{Settings: Settings{QuarantineSettings: app.DefaultQuarantineSettings()}, ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
+	return ReservationSettings{Settings: Settings{QuarantineSettings: app.DefaultQuarantineSettings()}, Patience: time.Minute, ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
 }
 
 // Validate implements [config.Validator].
@@ -110,5 +112,9 @@ func (s *ReservationSettings) Validate() error {
 	if s.MaxRunning < 0 || s.MaxRunning > maxRunning {
 		running = fmt.Errorf("RESERVATION_MAX_RUNNING is %d, want 0 (no bound) to %d", s.MaxRunning, maxRunning)
 	}
-	return errors.Join(s.Settings.Validate(), listen, running)
+	var patience error
+	if s.Patience < 0 {
+		patience = fmt.Errorf("EVENT_PATIENCE is %s, want more than 0, as 1m", s.Patience)
+	}
+	return errors.Join(s.Settings.Validate(), patience, listen, running)
 }

@@ -24,7 +24,7 @@
 //	id                                    recognised, and its tries would never end
 //
 // The consumer that has set a message aside tries it again, see inbox.Config; one of its
-// instances at a time takes a row. It puts back at most a hundred every ten seconds, and none while its
+// instances at a time takes a row. It puts back at most a hundred every five seconds, and none while its
 // circuit is open or the broker is away; a day without that is not held against a message
 // before it has had its last try. The clock of the database counts. A time that lies further
 // ahead than an hour, because that clock was set back, is due, and where the age says nothing
