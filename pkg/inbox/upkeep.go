@@ -15,11 +15,11 @@ func (c *consumer) upkeepQuarantine(ctx context.Context) {
 	store := &quarantine.Store{DB: c.DB, Schema: c.Schema}
 	forget := time.Now()
 	for ctx.Err() == nil {
-		wait(ctx, c.timing.upkeep)
+		wait(ctx, c.upkeep)
 		c.putBack(ctx, store)
 		if now := time.Now(); !now.Before(forget) {
 			c.forgetOld(ctx, store)
-			forget = now.Add(c.timing.forget)
+			forget = now.Add(c.forget)
 		}
 	}
 }

@@ -115,6 +115,31 @@ func TestOnlyOldSagasAreForgotten(t *testing.T) {
 	require.EqualValues(t, 1, b.forget(), "what was in hand goes the next time")
 }
 
+// However many rows are old, and whatever is known of the table, a transaction reads no more
+// than it deletes.
+func TestForgettingWalksTheKey(t *testing.T) {
+	b := setUp(t)
+	_, err := b.DB.Exec(t.Context(), seedSagas, 30_000)
+	require.NoError(t, err)
+	for _, known := range []string{`SELECT 1`, `ANALYZE saga_barrier`} {
+		_, err := b.DB.Exec(t.Context(), known)
+		require.NoError(t, err)
+		after := uuid.UUID{}
+		for round := range 8 { // more than until a generic plan is made
+			require.NoError(t, pgx.BeginFunc(t.Context(), b.DB, func(tx pgx.Tx) error {
+				var gone, read int64
+				var last uuid.UUID
+				require.NoError(t, tx.QueryRow(t.Context(), `SELECT * FROM saga_barrier_forget(now() - interval '90 days', $1, 100)`, after).Scan(&gone, &last))
+				require.NoError(t, tx.QueryRow(t.Context(), `SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'saga_barrier'`).Scan(&read))
+				require.EqualValues(t, 100, gone)
+				require.Less(t, read, int64(1000), "%s, round %d", known, round)
+				after = last
+				return nil
+			}))
+		}
+	}
+}
+
 // A clock that is a year fast has what is there forgotten at the most, and refuses nothing new.
 func TestAFastClockRefusesNoNewSaga(t *testing.T) {
 	b := setUp(t)

@@ -45,7 +45,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		Steps:   map[string]participant.Step{step: work},
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
 		Remember:  app.OrForEver(s.Remember),
-		Retention: s.QuarantineSettings.Retention(),
+		Retention: s.Retention(),
 		Report:    all.Of(taskCommands),
 		Log:       log,
 	})

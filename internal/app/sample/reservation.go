@@ -52,7 +52,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		Open:      listen(s.AMQPURL, name, service),
 		Handle:    reservation.Listen(log),
 		Patience:  s.Patience,
-		Retention: s.QuarantineSettings.Retention(),
+		Retention: s.Retention(),
 		Report:    all.Of(taskEvents),
 		Log:       log,
 	}
