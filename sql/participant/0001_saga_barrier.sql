@@ -128,19 +128,28 @@ COMMENT ON COLUMN public.saga_barrier_watermark.moved_at IS 'When it was moved l
 -- has a newer snapshot than the INSERT could have. Under REPEATABLE READ it has not; there the
 -- lock fails if the watermark has moved since.
 -- +goose StatementBegin
-CREATE FUNCTION public.saga_barrier_forgotten(the_saga uuid) RETURNS boolean
+CREATE FUNCTION public.saga_barrier_reached(inserted bigint) RETURNS uuid
 LANGUAGE plpgsql SET row_security = off AS $$
 DECLARE
     watermark uuid;
 BEGIN
-    IF get_byte(uuid_send(the_saga), 6) >> 4 <> 7 THEN
-        RETURN false;
-    END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM FROM public.saga_barrier_watermark FOR SHARE;
     END IF;
     SELECT w.forgotten_to INTO STRICT watermark FROM public.saga_barrier_watermark AS w;
-    RETURN the_saga <= watermark;
+    RETURN watermark;
+END
+$$;
+-- +goose StatementEnd
+
+COMMENT ON FUNCTION public.saga_barrier_reached(bigint) IS
+    'The watermark as it is now. The argument is how many rows were inserted before: what is asked for first is done first.';
+
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_barrier_forgotten(the_saga uuid) RETURNS boolean
+LANGUAGE plpgsql SET row_security = off AS $$
+BEGIN
+    RETURN get_byte(uuid_send(the_saga), 6) >> 4 = 7 AND the_saga <= public.saga_barrier_reached(0);
 END
 $$;
 -- +goose StatementEnd
@@ -237,9 +246,10 @@ BEGIN
     WHEN 'REQUEST succeeded', 'REQUEST failed' THEN
         UPDATE public.saga_barrier b SET state = the_outcome, reply = the_body
          WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded' AND b.entered_at = now();
-    WHEN 'REQUEST retry' THEN
+    WHEN 'REQUEST retry', 'REQUEST forgotten', 'CANCEL forgotten' THEN
         DELETE FROM public.saga_barrier b
-         WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded' AND b.entered_at = now();
+         WHERE b.saga_id = the_saga AND b.step = the_step AND b.entered_at = now()
+           AND b.state = CASE the_op WHEN 'REQUEST' THEN 'succeeded' ELSE 'cancelled' END;
     WHEN 'CONFIRM confirmed', 'CANCEL compensated' THEN
         PERFORM FROM public.saga_barrier b
           WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = the_outcome AND b.ended_at = now();

@@ -39,19 +39,3 @@ $$;
 
 COMMENT ON FUNCTION public.saga_barrier_forget(timestamptz, uuid, integer) IS
     'Forgets at most so many steps, of sagas above an id that began and ended before a time, at least a day ago, and returns how many and the last saga, after which the next call goes on; null at the end. Each call is best a transaction. It may run at several places at once. Sagas whose ids are not of version 7 stay.';
-
--- +goose StatementBegin
-CREATE FUNCTION public.saga_barrier_still(oldest uuid) RETURNS boolean
-LANGUAGE plpgsql AS $$
-BEGIN
-    IF oldest IS NOT NULL AND public.saga_barrier_forgotten(oldest) THEN
-        RAISE EXCEPTION 'saga % was forgotten meanwhile, repeat the transaction', oldest
-            USING ERRCODE = 'serialization_failure';
-    END IF;
-    RETURN true;
-END
-$$;
--- +goose StatementEnd
-
-COMMENT ON FUNCTION public.saga_barrier_still(uuid) IS
-    'True where a saga that was just entered is not one that was forgotten at the same time; else error 40001. Null is true.';
