@@ -31,6 +31,15 @@
 // when the session ends; its acknowledgement fails, and what is delivered again of the same key
 // waits for it.
 //
+// # Order
+//
+// What fails alone is overtaken by what came after it of its key: at once while it is held,
+// by hours when it is set aside and comes back. The key is not held with it, because that would
+// stop all of an aggregate for as long as a day for one bad message, and what the broker
+// delivers again, or an operator puts back, comes late in any case. So a handler looks at what
+// it has: an end is final, a version or time of the message is compared with the row's, and
+// what comes late or twice changes nothing that is newer.
+//
 // # What a crash can do
 //
 // Before the commit: nothing happened, the broker delivers again. Between commit
