@@ -21,9 +21,11 @@ const (
 // What docs/metrics.md explains.
 var (
 	descHeld = prometheus.NewDesc("saga_inbox_quarantined_messages",
-		"Messages that a consumer has set aside and that wait for an operator. Counted every 15 s.", []string{"consumer", "reason"}, nil)
+		"Messages that a consumer has set aside: held ones are tried again by themselves, dead ones wait for an operator. Counted every 15 s.",
+		[]string{"consumer", "reason", "state"}, nil)
 	descHeldAge = prometheus.NewDesc("saga_inbox_quarantined_oldest_age_seconds",
-		"For how long the oldest message that was set aside has waited. Looked at every 15 s.", []string{"consumer", "reason"}, nil)
+		"For how long the oldest message that was set aside has waited. Looked at every 15 s.",
+		[]string{"consumer", "reason", "state"}, nil)
 )
 
 // quarantined is what was set aside, as it was found last.
@@ -85,7 +87,7 @@ func (q *quarantined) Collect(metrics chan<- prometheus.Metric) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, c := range q.last {
-		metrics <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(c.Messages), c.Consumer, string(c.Code))
-		metrics <- prometheus.MustNewConstMetric(descHeldAge, prometheus.GaugeValue, c.OldestSeconds, c.Consumer, string(c.Code))
+		metrics <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, float64(c.Messages), c.Consumer, string(c.Code), string(c.State))
+		metrics <- prometheus.MustNewConstMetric(descHeldAge, prometheus.GaugeValue, c.OldestSeconds, c.Consumer, string(c.Code), string(c.State))
 	}
 }

@@ -21,8 +21,9 @@ func TestWhatWasSetAsideIsCounted(t *testing.T) {
 	t.Parallel()
 	db, log := testenv.Database(t, sagasql.Inbox), zaptest.NewLogger(t)
 	_, err := db.Exec(t.Context(), `INSERT INTO inbox_quarantine
-		(consumer, queue, code, reason, state, handled_at, handled_by, exchange, routing_key, properties, headers, body, message_sha256, received_at)
-		SELECT 'hotel', 'q', CASE WHEN n < 4 THEN 'failing' ELSE 'undecodable' END, 'why ' || n, CASE WHEN n = 5 THEN 'discarded' ELSE 'held' END,
+		(consumer, queue, code, reason, state, retry_at, handled_at, handled_by, exchange, routing_key, properties, headers, body, message_sha256, received_at)
+		SELECT 'hotel', 'q', CASE WHEN n < 4 THEN 'failing' ELSE 'undecodable' END, 'why ' || n, CASE n WHEN 5 THEN 'discarded' WHEN 4 THEN 'dead' ELSE 'held' END,
+		       CASE WHEN n < 4 THEN now() END,
 		       now(), 'ada', '', '', '{}', '{}', '', '', now() - interval '1 hour' FROM generate_series(1, 5) AS n`)
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
@@ -35,9 +36,9 @@ func TestWhatWasSetAsideIsCounted(t *testing.T) {
 		return answer.Body.String()
 	}
 	text := scrape()
-	require.Contains(t, text, `saga_inbox_quarantined_messages{consumer="hotel",reason="failing"} 3`)
-	require.Contains(t, text, `saga_inbox_quarantined_messages{consumer="hotel",reason="undecodable"} 1`)
-	require.Regexp(t, `saga_inbox_quarantined_oldest_age_seconds{consumer="hotel",reason="failing"} 3[67]\d\d`, text)
+	require.Contains(t, text, `saga_inbox_quarantined_messages{consumer="hotel",reason="failing",state="held"} 3`)
+	require.Contains(t, text, `saga_inbox_quarantined_messages{consumer="hotel",reason="undecodable",state="dead"} 1`)
+	require.Regexp(t, `saga_inbox_quarantined_oldest_age_seconds{consumer="hotel",reason="failing",state="held"} 3[67]\d\d`, text)
 	_, err = db.Exec(t.Context(), `ALTER TABLE inbox_quarantine RENAME TO away`)
 	require.NoError(t, err)
 	require.Equal(t, text, scrape())

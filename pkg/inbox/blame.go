@@ -174,6 +174,17 @@ func (b *blame) failedAlone(k key, now time.Time) verdict {
 	return verdict{do: hold, at: s.next, outage: outage}
 }
 
+// failedAgain is told that a message failed alone that was set aside before. It goes back to
+// its row, also while the circuit is open, and is no sign of an outage: nothing is decided
+// anew.
+func (b *blame) failedAgain(k key, now time.Time) verdict {
+	s := b.suspect(k, now)
+	s.failures++
+	s.last, s.next = now, now.Add(b.retry.first)
+	s.commits = b.commits
+	return verdict{do: setAside, at: s.next}
+}
+
 // observe counts the time since the last failure, by what happened to others in it. Of a
 // long time without an attempt little is known, so it counts as two pauses.
 func (b *blame) observe(s *suspect, now time.Time) {

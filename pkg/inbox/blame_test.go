@@ -92,6 +92,23 @@ func TestADatabaseThatCannotBeReachedOpensTheCircuit(t *testing.T) {
 	require.Equal(t, verdict{do: giveBack, at: at(2.5)}, b.unreached(at(1.5)))
 }
 
+// Messages that were set aside before go back at once, whatever the circuit, and are no sign
+// of an outage.
+func TestThoseThatFailAgainOpenNothing(t *testing.T) {
+	t.Parallel()
+	b := newBlame(standardRule)
+	for i := range 30 {
+		require.Equal(t, setAside, b.failedAgain(named(fmt.Sprint(i)), at(0)).do)
+	}
+	require.False(t, b.open())
+	for _, name := range []string{"a", "b", "c"} {
+		b.failedAlone(named(name), at(1))
+	}
+	require.True(t, b.open())
+	require.Equal(t, setAside, b.failedAgain(named("0"), at(2)).do)
+	require.True(t, b.open())
+}
+
 // Messages that failed while others committed open nothing when they fail in a row later.
 func TestBadOnesAreNoOutage(t *testing.T) {
 	t.Parallel()

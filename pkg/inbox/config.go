@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
+	"go.example/saga/pkg/inbox/quarantine"
 	sagasql "go.example/saga/sql"
 )
 
@@ -38,20 +39,21 @@ type Rejection struct {
 }
 
 // Code is a kind of reason for which a message is set aside. There are few, because it is a
-// label of metrics; docs/operators.md says what to do about each.
-type Code string
+// label of metrics; docs/operators.md says what to do about each, and package quarantine
+// which messages are tried again by themselves.
+type Code = quarantine.Code
 
 const (
 	// Undecodable messages break a rule of the protocol. They never get better.
-	Undecodable Code = "undecodable"
+	Undecodable = quarantine.Undecodable
 	// UnknownSubject is what is about a thing that this database does not have.
-	UnknownSubject Code = "unknown"
+	UnknownSubject = quarantine.UnknownSubject
 	// Unexpected is what has no place in the past of what it is about.
-	Unexpected Code = "unexpected"
+	Unexpected = quarantine.Unexpected
 	// Failing messages are those whose handler fails.
-	Failing Code = "failing"
+	Failing = quarantine.Failing
 	// Other is every other reason of a handler.
-	Other Code = "other"
+	Other = quarantine.Other
 )
 
 // Config describes a consumer.
@@ -66,6 +68,7 @@ type Config struct {
 	// not begin on another service's tables.
 	Service string
 	// Open starts a session with the broker, on a queue of the owner's, which is the Service.
+	// Where its sessions are [Returning], what was set aside is tried again by itself.
 	Open func(ctx context.Context, owner sagasql.Service) (Source, error)
 	// Handle does the work.
 	Handle Handler
@@ -88,6 +91,11 @@ type Config struct {
 	// Limit is how long the work on one delivery may take; 0 means 30 s. A transaction that
 	// takes 30 s longer is cut off.
 	Limit time.Duration
+	// Patience is for how long a message fails alone, while others commit, before it is set
+	// aside; ten times that where no other commits. 0 means a minute.
+	Patience time.Duration
+	// Retention is how long messages are kept that were set aside and that nobody needs.
+	Retention quarantine.Retention
 	// Rights are what the handler's own statements need in the Schema. The consumer begins
 	// no session without them, and looks again while it runs.
 	Rights []sagasql.Right
@@ -128,8 +136,8 @@ func (c Config) complete() (Config, error) {
 	if c.MaxBatch == 0 {
 		c.MaxBatch = defaultBatch
 	}
-	if c.Workers < 0 || c.Budget < 0 || c.Limit < 0 {
-		errs = append(errs, errors.New("inbox: Config.Workers, Config.Budget or Config.Limit is negative"))
+	if c.Workers < 0 || c.Budget < 0 || c.Limit < 0 || c.Patience < 0 {
+		errs = append(errs, errors.New("inbox: Config.Workers, Config.Budget, Config.Limit or Config.Patience is negative"))
 	}
 	need(c.Workers <= 1 || c.Key != nil, "Key")
 	c.Workers = cmp.Or(c.Workers, 1)

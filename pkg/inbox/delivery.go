@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+
+	"go.example/saga/pkg/inbox/quarantine"
 )
 
 // Delivery is one message from the broker, reduced to what the protocol uses.
@@ -63,4 +65,10 @@ type Source interface {
 	Receive(ctx context.Context, max int) (Batch, error)
 	// Close ends the session. Deliveries that were not acknowledged come again.
 	Close() error
+}
+
+// Returning is a [Source] that can put messages back into the queue from which they came.
+type Returning interface {
+	// Return opens a way back beside the session. It may be called from any goroutine.
+	Return(ctx context.Context) (quarantine.Session, error)
 }

@@ -31,6 +31,15 @@
 // when the session ends; its acknowledgement fails, and what is delivered again of the same key
 // waits for it.
 //
+// # Order
+//
+// What fails alone is overtaken by what came after it of its key: at once while it is held,
+// by hours when it is set aside and comes back. The key is not held with it, because that would
+// stop all of an aggregate for as long as a day for one bad message, and what the broker
+// delivers again, or an operator puts back, comes late in any case. So a handler looks at what
+// it has: an end is final, a version or time of the message is compared with the row's, and
+// what comes late or twice changes nothing that is newer.
+//
 // # What a crash can do
 //
 // Before the commit: nothing happened, the broker delivers again. Between commit
@@ -58,6 +67,7 @@
 //	a message fails alone                            it is held: tried alone after 100 ms, 200 ms, … 10 s
 //	… for a minute in which others committed         it is set aside
 //	… for ten minutes, the circuit is not open       it is set aside: nothing else waits
+//	one that was set aside before fails alone        it goes back there, circuit or not
 //	three different fail alone, nobody commits       the circuit opens
 //	no transaction can be begun, three times         the circuit opens
 //	a probe fails, or what was under way             the circuit stays open
@@ -74,6 +84,9 @@
 // find no room in the broker's window; then all time counts for their minute, also
 // while the circuit is open.
 //
+// A verdict may be wrong, so it is reversible: what was set aside is tried again by itself,
+// see package quarantine. The consumer does that, where its sessions are [Returning].
+//
 // While a message is held, the batches go on without it. It keeps its place in the queue:
 // it stays unacknowledged. RabbitMQ allows that for 30 minutes (consumer_timeout); a
 // session in which one was held for 15 is replaced by another, and the message comes
@@ -82,7 +95,7 @@
 // # The circuit
 //
 // While it is open, deliveries are given back and nothing is acknowledged, but what cannot
-// be read. A session is opened for each probe, after 1 s, 2 s, … 10 s, and only if
+// be read, and what goes back to the row that it has in the quarantine. A session is opened for each probe, after 1 s, 2 s, … 10 s, and only if
 // the database answers. It tries one message, alone: one that has not failed yet, each
 // time from another place, because those in front may be the bad ones; else the one
 // whose failure is the longest ago. A commit closes the circuit. [Config].Report is told

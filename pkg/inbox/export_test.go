@@ -23,5 +23,7 @@ func RunFast(ctx context.Context, cfg Config, attempt time.Duration, times Times
 		hold:       times.Hold,
 		rule:       r,
 		prove:      20 * time.Millisecond,
+		upkeep:     20 * time.Millisecond,
+		forget:     20 * time.Millisecond,
 	})
 }

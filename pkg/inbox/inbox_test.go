@@ -17,6 +17,7 @@ import (
 
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/inbox/quarantine"
 	sagasql "go.example/saga/sql"
 )
 
@@ -32,6 +33,7 @@ type bench struct {
 	trouble atomic.Pointer[error] // what was reported last
 	workers int
 	cost    func(inbox.Delivery) (time.Duration, bool)
+	keep    quarantine.Retention
 	stop    context.CancelFunc
 	ended   chan error
 }
@@ -61,7 +63,7 @@ func (b *bench) startWith(handle inbox.Handler, attempt time.Duration, times inb
 	b.stop, b.ended = cancel, make(chan error, 1)
 	cfg := inbox.Config{
 		Workers: b.workers, Key: keyOf, Cost: b.cost,
-		Name: "test", Service: testenv.Service, DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50,
+		Name: "test", Service: testenv.Service, DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50, Retention: b.keep,
 		Report: func(err error) { b.trouble.Store(&err) }, Log: zaptest.NewLogger(b.t),
 	}
 	go func() { b.ended <- inbox.RunFast(ctx, cfg, attempt, times) }()
@@ -69,6 +71,7 @@ func (b *bench) startWith(handle inbox.Handler, attempt time.Duration, times inb
 		cancel()
 		if b.ended != nil {
 			require.NoError(b.t, <-b.ended)
+			b.ended = nil
 		}
 	})
 }

@@ -106,12 +106,15 @@ func (c *consumer) worked(ds []Delivery) {
 // that the circuit is open.
 func (c *consumer) judged(ctx context.Context, ds []Delivery, f *failure) (verdict, error) {
 	f.err = sagasql.ExplainRights(ctx, c.DB, c.Schema, f.err, c.Rights...)
+	before := f.reached && len(ds) == 1 && c.setAsideBefore(ctx, ds[0])
 	v, opened := c.judge.ask(f.err, func(b *blame, now time.Time) verdict {
 		switch {
 		case !f.reached:
 			return b.unreached(now)
 		case len(ds) > 1:
 			return b.failedTogether()
+		case before:
+			return b.failedAgain(keyOf(ds[0]), now)
 		}
 		return b.failedAlone(keyOf(ds[0]), now)
 	})

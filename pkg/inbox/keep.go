@@ -101,7 +101,6 @@ func (f *feed) setAside(ctx context.Context, d Delivery, why error) (done bool, 
 		return false, nil
 	}
 	f.judge.tell(func(b *blame) { b.forget(keyOf(d)) })
-	f.trouble.ofWork(nil)
 	return true, nil
 }
 

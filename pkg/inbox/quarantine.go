@@ -11,22 +11,26 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
+
+	"go.example/saga/pkg/inbox/quarantine"
 )
 
 // maxReason bounds the reason of a quarantine row, in bytes.
 const maxReason = 2000
 
-// quarantine stores the rejected deliveries inside the batch's transaction.
+// quarantine stores the rejected deliveries inside the batch's transaction, each with its
+// next try.
 func (c *consumer) quarantine(ctx context.Context, tx pgx.Tx, ds []Delivery, rejections []Rejection) error {
 	if len(rejections) == 0 {
 		return nil
 	}
-	batch := &pgx.Batch{}
+	batch, hold := &pgx.Batch{}, &pgx.Batch{}
 	for _, r := range rejections {
 		if r.Index < 0 || r.Index >= len(ds) {
 			return fmt.Errorf("the handler rejected delivery %d of %d", r.Index, len(ds))
@@ -35,12 +39,42 @@ func (c *consumer) quarantine(ctx context.Context, tx pgx.Tx, ds []Delivery, rej
 		if err != nil {
 			return err
 		}
-		batch.Queue(c.quarantineSQL, row...)
+		code, named := cmp.Or(r.Code, Other), ds[r.Index].MessageID != ""
+		batch.Queue(c.quarantineSQL, row...).QueryRow(func(row pgx.Row) error {
+			var id int64
+			var tries int
+			var age float64
+			if err := row.Scan(&id, &tries, &age); err != nil {
+				return err
+			}
+			if v := quarantine.Judge(code, named, tries, time.Duration(age*float64(time.Second))); !v.Dead {
+				quarantine.Hold(hold, c.Schema, id, tries, v)
+			}
+			return nil
+		})
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+	err := tx.SendBatch(ctx, batch).Close()
+	if err == nil && hold.Len() > 0 {
+		err = tx.SendBatch(ctx, hold).Close()
+	}
+	if err != nil {
 		return fmt.Errorf("store in inbox_quarantine: %w", err)
 	}
 	return nil
+}
+
+// setAsideBefore says whether the message has a row already. Where the database does not
+// answer it has none.
+func (c *consumer) setAsideBefore(ctx context.Context, d Delivery) (known bool) {
+	row, err := c.row(d, "", "")
+	if err != nil {
+		return false
+	}
+	const consumer, id, digest = 0, 2, 10 // of the parameters of quarantine.sql
+	ctx, cancel := context.WithTimeout(ctx, proveTime)
+	defer cancel()
+	err = c.DB.QueryRow(ctx, c.knownSQL, row[consumer], row[id], row[digest]).Scan(&known)
+	return err == nil && known
 }
 
 // row is a delivery as the parameters of quarantine.sql. Only the body may hold

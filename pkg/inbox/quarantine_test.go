@@ -107,7 +107,7 @@ func TestWhatComesAgainIsHeldAgain(t *testing.T) {
 		return []inbox.Rejection{{Code: inbox.Unexpected, Reason: "no"}}, nil
 	})
 	b.awaitAcked(1)
-	_, err := b.db.Exec(t.Context(), `UPDATE inbox_quarantine SET state = 'discarded', handled_at = now(), handled_by = 'ada', note = 'n'`)
+	_, err := b.db.Exec(t.Context(), `UPDATE inbox_quarantine SET state = 'discarded', retry_at = NULL, handled_at = now(), handled_by = 'ada', note = 'n'`)
 	require.NoError(t, err)
 	b.queue.put(message("m", "first"))
 	b.awaitAcked(2)

@@ -2,11 +2,13 @@ package inbox_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
 
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/inbox/quarantine"
 	sagasql "go.example/saga/sql"
 )
 
@@ -21,7 +23,44 @@ type queue struct {
 	ackErrs  []error // one for each Ack to come
 	sessions int
 	acked    []inbox.Delivery
+	// refused is what the broker says of each message that is put back, if it says something;
+	// back is told of one that it has taken, before that is marked.
+	refused error
+	back    func()
 }
+
+func (q *queue) setRefused(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refused = err
+}
+
+// PutBack implements [quarantine.Broker].
+func (q *queue) PutBack(_ context.Context, m quarantine.Original) error {
+	var properties, headers map[string]string
+	if err := errors.Join(json.Unmarshal(m.Properties, &properties), json.Unmarshal(m.Headers, &headers)); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	err, back := q.refused, q.back
+	q.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	q.put(inbox.Delivery{
+		MessageID: properties["message_id"], ContentType: properties["content_type"], Headers: headers, RoutingKey: "k", Body: m.Body,
+	})
+	if back != nil {
+		back()
+	}
+	return nil
+}
+
+// Close implements [quarantine.Session].
+func (q *queue) Close() error { return nil }
+
+// Return implements [inbox.Returning].
+func (s *session) Return(context.Context) (quarantine.Session, error) { return s.queue, nil }
 
 func newQueue(deliveries ...inbox.Delivery) *queue {
 	q := &queue{arrived: make(chan struct{}, 1)}

@@ -43,7 +43,7 @@ func TestNothingIsConsumedWithoutRights(t *testing.T) {
 	b := setUp(t, numbers(3)...)
 	owner, role := b.lesser(`GRANT INSERT ON inbox_quarantine TO {role}`)
 	b.start(store)
-	cure := "GRANT SELECT, UPDATE ON public.inbox_quarantine TO " + role
+	cure := "GRANT DELETE, SELECT, UPDATE ON public.inbox_quarantine TO " + role
 	b.troubled(cure)
 	sessions, _ := b.queue.counts()
 	require.Zero(t, sessions)
@@ -56,7 +56,7 @@ func TestNothingIsConsumedWithoutRights(t *testing.T) {
 // A right that is taken away is told although no message comes, and so is row security.
 func TestARightThatIsTakenAwayIsTold(t *testing.T) {
 	b := setUp(t)
-	owner, role := b.lesser(`GRANT SELECT, INSERT, UPDATE ON inbox_quarantine TO {role}`)
+	owner, role := b.lesser(`GRANT SELECT, INSERT, UPDATE, DELETE ON inbox_quarantine TO {role}`)
 	b.start(store)
 	b.troubled()
 	for _, change := range []struct{ take, cure string }{
@@ -74,7 +74,7 @@ func TestARightThatIsTakenAwayIsTold(t *testing.T) {
 // of ours where it is none. No message is set aside for it.
 func TestAHandlersWantOfARightIsTold(t *testing.T) {
 	b := setUp(t, numbers(3)...)
-	owner, role := b.lesser(`GRANT SELECT, INSERT, UPDATE ON inbox_quarantine TO {role}`)
+	owner, role := b.lesser(`GRANT SELECT, INSERT, UPDATE, DELETE ON inbox_quarantine TO {role}`)
 	testenv.AsRole(t, owner, role, `REVOKE INSERT ON work FROM {role}`)
 	b.start(store)
 	b.troubled("permission denied for table work", "42501", "another object")
@@ -104,7 +104,7 @@ func TestTheBrokersTroubleIsMarked(t *testing.T) {
 // A role's defaults change nothing: a transaction reads what was committed meanwhile, and writes.
 func TestTransactionsDoNotDependOnTheRolesDefaults(t *testing.T) {
 	b := setUp(t, numbers(1)...)
-	b.lesser(`GRANT SELECT, INSERT, UPDATE ON inbox_quarantine TO {role}`,
+	b.lesser(`GRANT SELECT, INSERT, UPDATE, DELETE ON inbox_quarantine TO {role}`,
 		`ALTER ROLE {role} SET default_transaction_isolation = serializable`, `ALTER ROLE {role} SET default_transaction_read_only = on`)
 	level := make(chan string, 1)
 	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -20,6 +21,8 @@ type timing struct {
 	grace                time.Duration // how long the batch in hand may take at the end
 	prove                time.Duration // between two looks at the rights
 	hold                 time.Duration // how long a message is held without acknowledgement
+	upkeep               time.Duration // between two looks at what is due in the quarantine
+	forget               time.Duration // between two looks at what is old there
 	rule                 rule          // who is to blame
 }
 
@@ -30,6 +33,8 @@ var standard = timing{
 	grace:      5 * time.Second,
 	prove:      10 * time.Second,
 	hold:       15 * time.Minute,
+	upkeep:     5 * time.Second,
+	forget:     10 * time.Minute,
 	rule:       standardRule,
 }
 
@@ -37,10 +42,11 @@ var standard = timing{
 type consumer struct {
 	Config
 	timing
-	quarantineSQL string
-	trouble       *trouble
-	later         *postponed
-	judge         *judge
+	quarantineSQL, knownSQL string
+	trouble                 *trouble
+	later                   *postponed
+	judge                   *judge
+	source                  atomic.Pointer[Source] // the session that is open
 }
 
 // Run consumes until ctx ends, then finishes the batch in hand and returns nil.
@@ -57,10 +63,14 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	// Nothing may cut off work that is within its limit.
 	t.attempt += cfg.Limit
 	t.rule.crowd = cfg.MaxBatch
+	if cfg.Patience > 0 {
+		t.rule.alone, t.rule.quiet = cfg.Patience, 10*cfg.Patience
+	}
 	later := &postponed{serials: map[uint64]bool{}}
 	cfg.Handle = later.around(cfg.Handle)
 	c := &consumer{
-		Config: cfg, timing: t, later: later, quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql"),
+		Config: cfg, timing: t, later: later,
+		quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql"), knownSQL: sagasql.Query(cfg.Schema, "inbox/known.sql"),
 		trouble: &trouble{report: cfg.Report}, judge: &judge{blame: newBlame(t.rule)},
 	}
 	defer c.trouble.ofWork(errStopped)
@@ -68,6 +78,7 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	watch.Go(func() { c.watchRights(ctx) })
+	watch.Go(func() { c.upkeepQuarantine(ctx) })
 	work, cancel := outlive(ctx, c.grace)
 	defer cancel()
 	d := newDispatcher(c)
@@ -114,6 +125,8 @@ func (d *dispatcher) session(ctx context.Context) (progress bool, err error) {
 	}
 	d.trouble.ofWork(d.judge.suspended())
 	d.Log.Info("consuming")
+	d.source.Store(&source)
+	defer d.source.Store(nil)
 	session, end := context.WithCancelCause(ctx)
 	f := &feed{consumer: d.consumer, ctx: session, end: end}
 	if err = d.probe(session, source, f); err == nil {

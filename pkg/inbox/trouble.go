@@ -16,7 +16,7 @@ var errStopped = errors.New("the consumer has stopped")
 
 // Rights are what every consumer's role needs, whatever its handler does.
 var Rights = []sagasql.Right{
-	{On: "inbox_quarantine", Privileges: "SELECT, INSERT, UPDATE"},
+	{On: "inbox_quarantine", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 	sagasql.RightToKnowService,
 }
 

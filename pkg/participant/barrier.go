@@ -14,13 +14,14 @@ import (
 )
 
 // barrier asks and tells the table of sql/participant, for many commands at once.
-type barrier struct{ enterSQL, settleSQL, leaveSQL string }
+type barrier struct{ enterSQL, settleSQL, leaveSQL, forgetSQL string }
 
 func newBarrier(schema string) barrier {
 	return barrier{
 		enterSQL:  sagasql.Query(schema, "participant/enter.sql"),
 		settleSQL: sagasql.Query(schema, "participant/settle.sql"),
 		leaveSQL:  sagasql.Query(schema, "participant/leave.sql"),
+		forgetSQL: sagasql.Query(schema, "participant/forget.sql"),
 	}
 }
 
@@ -28,9 +29,13 @@ func newBarrier(schema string) barrier {
 // [inbox.Rights] and what the handlers need.
 var Rights = []sagasql.Right{
 	{On: "saga_barrier", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
+	{On: "saga_barrier_watermark", Privileges: "SELECT, UPDATE"},
 	{On: "saga_barrier_enter", Privileges: "EXECUTE"},
 	{On: "saga_barrier_leave", Privileges: "EXECUTE"},
 	{On: "saga_barrier_hidden", Privileges: "EXECUTE"},
+	{On: "saga_barrier_reached", Privileges: "EXECUTE"},
+	{On: "saga_barrier_forgotten", Privileges: "EXECUTE"},
+	{On: "saga_barrier_forget", Privileges: "EXECUTE"},
 	{On: "outbox", Privileges: "INSERT"},
 	{On: "outbox_headers_fit", Privileges: "EXECUTE"},
 	{On: "outbox_keeps_number", Privileges: "EXECUTE"},
@@ -59,13 +64,14 @@ func (b barrier) enter(queue *pgx.Batch, tasks []*task) {
 		c.add(t)
 	}
 	queue.Queue(b.enterSQL, c.sagas, c.steps, c.ops).Query(func(rows pgx.Rows) error {
-		var run bool
+		var run, lost bool
 		var answer string
 		var body []byte
 		next := 0
-		_, err := pgx.ForEachRow(rows, []any{&run, &answer, &body}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&run, &answer, &body, &lost}, func() error {
 			t := tasks[next]
 			next++
+			t.lost = lost
 			if t.run = run; run {
 				return nil
 			}
@@ -84,6 +90,9 @@ func (b barrier) leave(queue *pgx.Batch, tasks []*task) {
 	var settled, others columns
 	for _, t := range tasks {
 		switch {
+		case t.lost:
+			others.add(t)
+			others.outcomes[len(others.outcomes)-1] = "forgotten"
 		case t.run && t.off: // as if it had never been here
 			t.outcome, t.reply.Payload = saga.OutcomeRetry, []byte("{}")
 			others.add(t)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/inbox/quarantine"
 	sagasql "go.example/saga/sql"
 )
 
@@ -41,6 +42,12 @@ type Config struct {
 	// ends, and the command is answered that it should come again. Give the step's timeout
 	// in the saga's definition more.
 	Limit time.Duration
+	// Remember is for how long a saga is remembered in the barrier after it began and after
+	// its step ended; 0 means 90 days, and less than 0 for ever. It is at least a day. A command for a saga
+	// that is forgotten is refused, and the saga parked in the end.
+	Remember time.Duration
+	// Retention is how long messages are kept that were set aside and that nobody needs.
+	Retention quarantine.Retention
 	// Report, where set, is told each time that something keeps the participant from
 	// working, and nil when it works: see [inbox.Config].
 	Report func(error)
@@ -61,6 +68,7 @@ func (c Config) complete() Config {
 	c.Workers = cmp.Or(c.Workers, DefaultWorkers)
 	c.Budget = cmp.Or(c.Budget, DefaultBudget)
 	c.Limit = cmp.Or(c.Limit, DefaultLimit)
+	c.Remember = cmp.Or(c.Remember, DefaultRemember)
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
@@ -80,6 +88,9 @@ func (c Config) check() error {
 	}
 	if c.DB == nil {
 		errs = append(errs, errors.New("participant: Config.DB is missing"))
+	}
+	if c.Remember > 0 && c.Remember < MinRemember {
+		errs = append(errs, errRemember)
 	}
 	if len(c.Steps) == 0 {
 		errs = append(errs, errors.New("participant: Config.Steps is empty"))

@@ -69,6 +69,7 @@
 //	cancelled     failed              failed              compensated
 //	confirmed     succeeded, again    confirmed           failed
 //	compensated   succeeded, again    failed              compensated
+//	forgotten     retry               failed              failed
 //
 // A CANCEL that comes first leaves a mark, so that its REQUEST never runs. A CONFIRM
 // that comes first leaves none and is told to come again: the orchestrator sends it
@@ -81,6 +82,24 @@
 // The other waits until the first has committed or rolled back, and then finds its
 // row or writes its own. There is no order of arrival in which both handlers miss
 // each other.
+//
+// # Forgetting
+//
+// A row is deleted when its saga began, and its step was decided, longer ago than
+// [Config].Remember, 90 days by default: a thousand rows a transaction, every ten minutes,
+// beside the work. The saga's id, of version 7, says when it began, so the walk goes along
+// the primary key. Sagas with other ids are remembered for ever. A watermark in the same
+// database, saga_barrier_watermark, moves with each deletion. A command for a saga at or
+// below it that finds no row comes too late: nothing runs, and it is answered with the
+// problem urn:problem:saga:forgotten. What became of the saga is not known, so no answer
+// pretends it: a REQUEST is answered retry, because failed would say that it never took effect;
+// CONFIRM and CANCEL are failed. The orchestrator asks again as its policy says, undoes a
+// REQUEST that it had no answer to, and then parks the saga for somebody who looks what this
+// service holds for it.
+//
+// A command at the same time as the deletion of its row waits for it, or keeps the row. It
+// asks for the watermark after it has found no row, with a newer snapshot, and so sees that
+// it has moved.
 //
 // # Answers
 //

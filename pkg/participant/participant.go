@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,9 +42,15 @@ func New(cfg Config) (*Participant, error) {
 
 // Run works until ctx ends, see [inbox.Run].
 func (p *Participant) Run(ctx context.Context) error {
+	var upkeep sync.WaitGroup
+	defer upkeep.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	upkeep.Go(func() { p.forgetOld(ctx) })
 	return inbox.Run(ctx, inbox.Config{
 		Name: p.cfg.Service, Service: p.cfg.Service, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle,
-		MaxBatch: p.cfg.MaxBatch, Workers: p.cfg.Workers, Key: sagaOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
+		MaxBatch: p.cfg.MaxBatch, Workers: p.cfg.Workers, Key: sagaOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit,
+		Retention: p.cfg.Retention, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
 	})
 }
 

@@ -18,6 +18,8 @@ type task struct {
 	index int
 	// run: the barrier wants the handler to run.
 	run bool
+	// lost: its saga is forgotten, and the row that entering wrote is to be taken back.
+	lost bool
 	// off: it is left to a later transaction.
 	off     bool
 	outcome saga.Outcome

@@ -10,14 +10,16 @@ import (
 
 	"go.example/saga/pkg/flow"
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/inbox/quarantine"
 )
 
 // Consumer takes deliveries of one queue in batches, over a connection of its
-// own. It implements [inbox.Source].
+// own. It implements [inbox.Source] and [inbox.Returning].
 //
 // One goroutine calls Receive; batches and single deliveries may be acknowledged from
 // others, in any order. Done, Err and Close may be called from anywhere.
 type Consumer struct {
+	cfg     Config
 	session *session
 	// arrived holds what the library has delivered and nobody has received. Its
 	// capacity is the prefetch, which the broker never exceeds, so that filling it
@@ -37,7 +39,10 @@ type arrival struct {
 	delivery inbox.Delivery
 }
 
-var _ inbox.Source = (*Consumer)(nil)
+var (
+	_ inbox.Source    = (*Consumer)(nil)
+	_ inbox.Returning = (*Consumer)(nil)
+)
 
 // OpenConsumer declares the topology and consumes from one queue, with at most
 // prefetch deliveries unacknowledged. ctx and the configured timeouts bound the
@@ -46,7 +51,7 @@ func OpenConsumer(ctx context.Context, cfg Config, topology Topology, queue stri
 	if prefetch < 1 || prefetch > math.MaxUint16 {
 		return nil, fmt.Errorf("open a consumer of queue %q: prefetch is %d, want 1 to %d", queue, prefetch, math.MaxUint16)
 	}
-	c := &Consumer{arrived: make(chan arrival, prefetch), unacked: make(map[uint64]bool, prefetch)}
+	c := &Consumer{cfg: cfg, arrived: make(chan arrival, prefetch), unacked: make(map[uint64]bool, prefetch)}
 	s, err := open(ctx, cfg, func(s *session) error {
 		if err := declare(s.link, topology); err != nil {
 			return err
@@ -119,6 +124,17 @@ func received(d *amqp.Delivery, queue string) inbox.Delivery {
 		Body:          d.Body,
 		Original:      originalOf(d),
 	}
+}
+
+// Return implements [inbox.Returning] with a connection of its own.
+func (c *Consumer) Return(ctx context.Context) (quarantine.Session, error) {
+	cfg := c.cfg
+	cfg.Name += "-quarantine"
+	r, err := OpenReturner(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Done is closed when the session has ended.

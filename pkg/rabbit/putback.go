@@ -14,14 +14,14 @@ import (
 // Returner puts messages that were set aside back into their queues, one after the other,
 // with properties, headers and body as they were, through the default exchange: nobody but
 // the queue's consumers gets them again. Only exchange and routing key are other ones, which
-// are no part of a message. It implements [quarantine.Broker]; one goroutine uses it.
+// are no part of a message. It implements [quarantine.Session]; one goroutine uses it.
 type Returner struct {
 	cfg      Config
 	session  *session // nil before the first and after one that was lost
 	returned chan amqp.Return
 }
 
-var _ quarantine.Broker = (*Returner)(nil)
+var _ quarantine.Session = (*Returner)(nil)
 
 // OpenReturner opens a session. It declares nothing.
 func OpenReturner(ctx context.Context, cfg Config) (*Returner, error) {

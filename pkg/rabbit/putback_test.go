@@ -188,6 +188,44 @@ func TestTwoPutTheSameBack(t *testing.T) {
 	require.Equal(t, 100, depth(t, url, replies))
 }
 
+// Two instances of a consumer share what is due, and what the broker does not take has had
+// its try.
+func TestTwoInstancesPutBackWhatIsDue(t *testing.T) {
+	t.Parallel()
+	testenv.Connections(t, 8)
+	db, url := testenv.Database(t, sagasql.Inbox), testenv.Vhost(t)
+	declareReplies(t, url)
+	hold(t, db, 90)
+	_, err := db.Exec(t.Context(), `UPDATE inbox_quarantine SET state = 'held', message_id = id::text, consumer = CASE WHEN id > 80 THEN 'other' ELSE 'test' END,
+		queue = CASE WHEN id = 7 THEN 'gone' ELSE queue END, retry_at = now() + CASE WHEN id > 60 THEN interval '1 minute' ELSE '0' END`)
+	require.NoError(t, err)
+	store := quarantine.Store{DB: db}
+	consumer, err := rabbit.OpenConsumer(t.Context(), at(url), rabbit.EventTopology(testenv.Owner, replies), replies, 1)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, consumer.Close()) })
+	results := make(chan quarantine.Result, 2)
+	for range 2 {
+		go func() {
+			result, err := store.PutBackDue(t.Context(), "test", consumer.Return)
+			assert.NoError(t, err)
+			results <- result
+		}()
+	}
+	one, other := <-results, <-results
+	require.EqualValues(t, 59, one.Retried+other.Retried)
+	refused := append(one.Refused, other.Refused...)
+	require.Len(t, refused, 1)
+	require.Contains(t, refused[0].Why, `no queue "gone"`)
+	require.Equal(t, 58, depth(t, url, replies), "the consumer has one")
+	count := func(where string) (n int) {
+		require.NoError(t, db.QueryRow(t.Context(), `SELECT count(*) FROM inbox_quarantine WHERE `+where).Scan(&n))
+		return n
+	}
+	require.Equal(t, 59, count(`state = 'retried' AND tries = 1 AND handled_by = 'itself'`))
+	require.Equal(t, 1, count(`id = 7 AND state = 'held' AND tries = 1 AND retry_at > now() + interval '110 s'`))
+	require.Equal(t, 30, count(`id > 60 AND state = 'held' AND tries = 0`))
+}
+
 // hold sets so many messages aside.
 func hold(t *testing.T, db *pgxpool.Pool, n int) {
 	t.Helper()

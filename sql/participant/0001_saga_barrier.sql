@@ -17,6 +17,10 @@
 --   cancelled     failed              failed              compensated
 --   confirmed     succeeded + output  confirmed           failed
 --   compensated   succeeded + output  failed              compensated
+--   forgotten     retry               failed              failed
+--
+-- Forgotten is a saga without a row that is not younger than the watermark of
+-- saga_barrier_watermark: what became of it is not known any more.
 
 -- +goose Up
 CREATE TABLE public.saga_barrier (
@@ -33,7 +37,7 @@ CREATE TABLE public.saga_barrier (
 -- change no key, and the index need not learn of them.
 ) WITH (fillfactor = 80);
 
-COMMENT ON TABLE  public.saga_barrier IS 'One row for each step of a saga that this participant was asked for. Call saga_barrier_enter and saga_barrier_leave and write to it in no other way. To forget a saga that ended long ago, delete its rows.';
+COMMENT ON TABLE  public.saga_barrier IS 'One row for each step of a saga that this participant was asked for. Call saga_barrier_enter and saga_barrier_leave and write to it in no other way. To forget old sagas call saga_barrier_forget: a row that is deleted in any other way is a command that never came.';
 COMMENT ON COLUMN public.saga_barrier.saga_id IS 'The saga (header cloudEvents_sagaid).';
 COMMENT ON COLUMN public.saga_barrier.step IS 'The step (header cloudEvents_sagastep).';
 COMMENT ON COLUMN public.saga_barrier.state IS 'succeeded: the REQUEST took effect. failed: it was refused for good. cancelled: CANCEL came first, the REQUEST must never run. confirmed: CONFIRM made what succeeded last. compensated: CANCEL undid what succeeded. From succeeded a row can become confirmed or compensated; no other state ever changes.';
@@ -88,10 +92,11 @@ CREATE TRIGGER saga_barrier_checked BEFORE INSERT OR UPDATE ON public.saga_barri
 -- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_hidden() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF pg_catalog.row_security_active('public.saga_barrier'::regclass) THEN
-        RAISE EXCEPTION 'row security hides rows of saga_barrier from the role %', current_user
+    IF pg_catalog.row_security_active('public.saga_barrier'::regclass)
+    OR pg_catalog.row_security_active('public.saga_barrier_watermark'::regclass) THEN
+        RAISE EXCEPTION 'row security hides rows of saga_barrier or saga_barrier_watermark from the role %', current_user
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = format('ALTER ROLE %I BYPASSRLS, or disable row security on the table.', current_user);
+                  HINT = format('ALTER ROLE %I BYPASSRLS, or disable row security on the tables.', current_user);
     END IF;
     RETURN 0;
 END
@@ -101,6 +106,57 @@ $$;
 COMMENT ON FUNCTION public.saga_barrier_hidden() IS
     '0 where no row security hides the barrier from the current role; else error 42501.';
 
+-- How far old sagas are forgotten. Their ids are UUIDs of version 7, which rise with time, so
+-- one id says it, and age is in the primary key of the barrier. Only saga_barrier_forget
+-- moves it, together with the deletion of rows below it.
+CREATE TABLE public.saga_barrier_watermark (
+    only_row     boolean     NOT NULL DEFAULT true,
+    forgotten_to uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    moved_at     timestamptz,
+    CONSTRAINT saga_barrier_watermark_pkey PRIMARY KEY (only_row),
+    CONSTRAINT saga_barrier_watermark_is_one CHECK (only_row)
+);
+INSERT INTO public.saga_barrier_watermark DEFAULT VALUES;
+
+COMMENT ON TABLE  public.saga_barrier_watermark IS 'One row: how far old sagas are forgotten. Only saga_barrier_forget writes to it.';
+COMMENT ON COLUMN public.saga_barrier_watermark.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN public.saga_barrier_watermark.forgotten_to IS 'Sagas up to this id, of version 7, may be forgotten: a command for one that has no row is refused. It never goes back.';
+COMMENT ON COLUMN public.saga_barrier_watermark.moved_at IS 'When it was moved last, by the clock of the database.';
+
+-- A row and the watermark above it go in one transaction. So whoever finds no row that was
+-- there, because its INSERT met none, and asks afterwards, sees the watermark: the question
+-- has a newer snapshot than the INSERT could have. Under REPEATABLE READ it has not; there the
+-- lock fails if the watermark has moved since.
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_barrier_reached(inserted bigint) RETURNS uuid
+LANGUAGE plpgsql SET row_security = off AS $$
+DECLARE
+    watermark uuid;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM FROM public.saga_barrier_watermark FOR SHARE;
+    END IF;
+    SELECT w.forgotten_to INTO STRICT watermark FROM public.saga_barrier_watermark AS w;
+    RETURN watermark;
+END
+$$;
+-- +goose StatementEnd
+
+COMMENT ON FUNCTION public.saga_barrier_reached(bigint) IS
+    'The watermark as it is now. The argument is how many rows were inserted before: what is asked for first is done first.';
+
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_barrier_forgotten(the_saga uuid) RETURNS boolean
+LANGUAGE plpgsql SET row_security = off AS $$
+BEGIN
+    RETURN get_byte(uuid_send(the_saga), 6) >> 4 = 7 AND the_saga <= public.saga_barrier_reached(0);
+END
+$$;
+-- +goose StatementEnd
+
+COMMENT ON FUNCTION public.saga_barrier_forgotten(uuid) IS
+    'Whether a saga of this id, where it has no row, may be one that is forgotten. Ask after the row was looked for or inserted, in a statement or function call of its own.';
+
 -- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_enter(the_saga uuid, the_step text, the_op text)
 RETURNS TABLE (run boolean, answer text, body jsonb)
@@ -108,6 +164,7 @@ LANGUAGE plpgsql SET row_security = off AS $$
 DECLARE
     found_state text;
     found_reply jsonb;
+    lost        boolean := false; -- it may have had a row that is gone
 BEGIN
     -- The row is written as if the work were done: a commit without another word
     -- means that it is. Who comes at the same time waits here for this transaction.
@@ -116,6 +173,8 @@ BEGIN
         INSERT INTO public.saga_barrier (saga_id, step, state) VALUES (the_saga, the_step, 'succeeded')
         ON CONFLICT DO NOTHING;
         run := FOUND;
+        lost := run AND public.saga_barrier_forgotten(the_saga);
+        run := run AND NOT lost;
     WHEN 'CONFIRM' THEN
         UPDATE public.saga_barrier b SET state = 'confirmed', ended_at = now()
          WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded';
@@ -125,6 +184,7 @@ BEGIN
         VALUES (the_saga, the_step, 'cancelled',
                 '{"type": "urn:problem:saga:cancelled", "title": "The request was cancelled before it arrived"}')
         ON CONFLICT DO NOTHING;
+        lost := FOUND AND public.saga_barrier_forgotten(the_saga);
         UPDATE public.saga_barrier b SET state = 'compensated', ended_at = now()
          WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded';
         run := FOUND;
@@ -137,10 +197,21 @@ BEGIN
         RETURN;
     END IF;
 
+    IF lost THEN -- what was just inserted is taken back
+        DELETE FROM public.saga_barrier b WHERE b.saga_id = the_saga AND b.step = the_step;
+    END IF;
     SELECT b.state, b.reply INTO found_state, found_reply
       FROM public.saga_barrier b
      WHERE b.saga_id = the_saga AND b.step = the_step;
-    IF NOT FOUND AND the_op <> 'CONFIRM' THEN
+    IF NOT FOUND AND (lost OR public.saga_barrier_forgotten(the_saga)) THEN
+        -- Nothing is known, so nothing is promised: failed would say that a REQUEST took no
+        -- effect, and compensated that there is nothing left to undo.
+        answer := CASE the_op WHEN 'REQUEST' THEN 'retry' ELSE 'failed' END;
+        body := '{"type": "urn:problem:saga:forgotten", "title": "The saga is so old that it is forgotten here, nothing was done"}';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF found_state IS NULL AND the_op <> 'CONFIRM' THEN
         RAISE EXCEPTION 'saga_barrier_enter: somebody deletes step % of saga %, repeat the transaction', the_step, the_saga
             USING ERRCODE = 'serialization_failure';
     END IF;
@@ -163,7 +234,7 @@ $$;
 -- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_enter(uuid, text, text) IS
-    'Call it first, in the transaction of the work and before the savepoint that the work can be rolled back to. run: do the work, then call saga_barrier_leave. Not run: do nothing and reply with answer and body. A CONFIRM without its REQUEST is told to come again; after a CANCEL, and a CANCEL after CONFIRM, is failed.';
+    'Call it first, in the transaction of the work and before the savepoint that the work can be rolled back to. run: do the work, then call saga_barrier_leave. Not run: do nothing and reply with answer and body. A CONFIRM without its REQUEST is told to come again; after a CANCEL, and a CANCEL after CONFIRM, is failed. So are both for a saga that is forgotten; its REQUEST is told to come again.';
 
 -- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_leave(the_saga uuid, the_step text, the_op text, the_outcome text, the_body jsonb DEFAULT '{}')
@@ -175,9 +246,10 @@ BEGIN
     WHEN 'REQUEST succeeded', 'REQUEST failed' THEN
         UPDATE public.saga_barrier b SET state = the_outcome, reply = the_body
          WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded' AND b.entered_at = now();
-    WHEN 'REQUEST retry' THEN
+    WHEN 'REQUEST retry', 'REQUEST forgotten', 'CANCEL forgotten' THEN
         DELETE FROM public.saga_barrier b
-         WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = 'succeeded' AND b.entered_at = now();
+         WHERE b.saga_id = the_saga AND b.step = the_step AND b.entered_at = now()
+           AND b.state = CASE the_op WHEN 'REQUEST' THEN 'succeeded' ELSE 'cancelled' END;
     WHEN 'CONFIRM confirmed', 'CANCEL compensated' THEN
         PERFORM FROM public.saga_barrier b
           WHERE b.saga_id = the_saga AND b.step = the_step AND b.state = the_outcome AND b.ended_at = now();

@@ -3,6 +3,7 @@ package e2e
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/dev/stack/stacktest"
@@ -104,4 +105,35 @@ hotel answered CANCEL: compensated → ABORTED
 payment answered REQUEST: succeeded [late: the saga has ended]`,
 	})
 	require.Equal(t, "compensated", s.barrier("payment"))
+}
+
+// The barrier has forgotten a saga that is undone only now. What it did is not called undone:
+// the saga is parked, and a person decides.
+func TestSagaIsForgottenBeforeItsCancel(t *testing.T) {
+	t.Parallel()
+	s := set(t, `
+name: trip
+version: 1
+steps:
+  - name: hotel
+    cancel: {retry: {initial: 100ms, attempts: 2}}
+  - name: payment
+`)
+	s.actors["payment"].on(saga.Request, refuses)
+	s.post.hold("hotel.CANCEL")
+	s.begin(nil)
+	s.post.await("hotel.CANCEL")
+	for _, statement := range []string{
+		`UPDATE saga_barrier_watermark SET forgotten_to = $1`,
+		`DELETE FROM saga_barrier WHERE saga_id = $1`,
+	} {
+		_, err := s.deeds.Exec(t.Context(), statement, uuid.UUID(s.id))
+		require.NoError(t, err)
+	}
+	s.post.release("hotel.CANCEL")
+	s.post.await("trip.parked")
+	require.Equal(t, "hotel REQUEST", s.done())
+	require.Equal(t, "PARKED", s.status())
+	timeline := s.timeline()
+	require.Contains(t, timeline[len(timeline)-1], "[parked: the compensation is not sent again, refused: The saga is so old that it is forgotten here")
 }

@@ -17,6 +17,7 @@ import (
 
 	"go.example/saga/internal/dev/services"
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
@@ -72,7 +73,7 @@ func TestDocumentedPermissions(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return consumer.Close()
+			return errors.Join(putBack(t.Context(), consumer, queue), consumer.Close())
 		}
 	}
 	service := func(name string) sagasql.Service { return sagasql.Service{Name: name, ID: testenv.Owner.ID} }
@@ -148,4 +149,13 @@ func publishEverywhere(ctx context.Context, cfg rabbit.Config) error {
 		}
 	}
 	return publisher.Err()
+}
+
+// putBack has a consumer publish what it has set aside.
+func putBack(ctx context.Context, consumer *rabbit.Consumer, queue string) error {
+	way, err := consumer.Return(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(way.PutBack(ctx, quarantine.Original{Queue: queue, Properties: []byte(`{}`), Headers: []byte(`{}`)}), way.Close())
 }

@@ -84,7 +84,7 @@ func Run(ctx context.Context, s Settings) error {
 	countRecounted(registry, e.Recounted)
 	replies := inbox.Config{
 		Name: name, DB: pool, Schema: s.DatabaseSchema, Service: s.Service, Open: open(s), Handle: e.Handle, MaxBatch: s.BatchSize,
-		Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
+		Retention: s.QuarantineSettings.Retention(), Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
 	}
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
 	service := app.WatchService(registry, outboxpg.New(pool, s.DatabaseSchema), log)

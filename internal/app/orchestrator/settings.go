@@ -33,7 +33,8 @@ type Settings struct {
 	// BatchSize bounds the replies, and the timers, of one transaction.
 	BatchSize int `yaml:"batch_size" env:"BATCH_SIZE"`
 	// Retention is how long a saga is kept after its end; 0 keeps it for ever.
-	Retention time.Duration `yaml:"retention" env:"ORCHESTRATOR_RETENTION"`
+	Retention              time.Duration `yaml:"retention" env:"ORCHESTRATOR_RETENTION"`
+	app.QuarantineSettings `yaml:",inline"`
 	// HealthAddr serves /livez and /readyz; empty serves neither.
 	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
 	// AdminAddress serves the interface for operators; empty serves none. Beyond this
@@ -48,7 +49,7 @@ type Settings struct {
 
 // DefaultSettings are what holds where nothing else is said.
 func DefaultSettings() Settings {
-	return Settings{BatchSize: 100}
+	return Settings{BatchSize: 100, QuarantineSettings: app.DefaultQuarantineSettings()}
 }
 
 // Validate implements [config.Validator].
@@ -72,7 +73,7 @@ func (s *Settings) Validate() error {
 	if s.Retention != 0 && s.Retention < minRetention {
 		retention = fmt.Errorf("ORCHESTRATOR_RETENTION is %s, want at least %s, or 0 to keep finished sagas for ever", s.Retention, minRetention)
 	}
-	return errors.Join(database, broker, service, batch, retention, s.validateAdmin())
+	return errors.Join(database, broker, service, batch, retention, s.QuarantineSettings.Validate(), s.validateAdmin())
 }
 
 // rights are what the daemon needs with these settings.

@@ -46,8 +46,10 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		},
 		Steps:   map[string]participant.Step{step: work},
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
-		Report: all.Of(taskCommands),
-		Log:    log,
+		Remember:  app.OrForEver(s.Remember),
+		Retention: s.Retention(),
+		Report:    all.Of(taskCommands),
+		Log:       log,
 	})
 	if err != nil {
 		return err

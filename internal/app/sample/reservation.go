@@ -49,13 +49,15 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	service.Bound(s.MaxRunning, log)
 	all := tasks.New(name, taskStart, taskEvents)
 	listener := inbox.Config{
-		Name:    name,
-		Service: s.Service,
-		DB:      pool,
-		Open:    listen(s.Settings, service),
-		Handle:  reservation.Listen(log),
-		Report:  all.Of(taskEvents),
-		Log:     log,
+		Name:      name,
+		Service:   s.Service,
+		DB:        pool,
+		Open:      listen(s.Settings, service),
+		Handle:    reservation.Listen(log),
+		Patience:  s.Patience,
+		Retention: s.Retention(),
+		Report:    all.Of(taskEvents),
+		Log:       log,
 	}
 	registry := app.NewRegistry("saga_"+name, s.Service)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)

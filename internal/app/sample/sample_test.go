@@ -46,7 +46,7 @@ func freeAddr(t *testing.T) string {
 func settings(t *testing.T, db *pgxpool.Pool, vhost string) sample.Settings {
 	t.Helper()
 	return sample.Settings{
-		DatabaseURL: config.Secret(db.Config().ConnString()), AMQPURL: config.Secret(vhost),
+		Service: testenv.Service, DatabaseURL: config.Secret(db.Config().ConnString()), AMQPURL: config.Secret(vhost),
 		HealthAddr: freeAddr(t), LogLevel: "error",
 	}
 }
@@ -121,7 +121,7 @@ func TestHotelDaemon(t *testing.T) {
 	ctx := context.Background()
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
 	m, err := protocol.CommandMessage("trips", saga.State{ID: saga.ID(uuid.New()), Type: "room-reservation"}, saga.SendCommand{
-		Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: hotel.StepName,
+		Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: testenv.Service,
 		Payload: jsonmap.JSONMap{"hotelId": 1, "roomId": 3, "startDate": "2027-01-10", "endDate": "2027-01-12"},
 	})
 	require.NoError(t, err)

@@ -14,9 +14,10 @@ import (
 // Settings are those of every daemon of the sample.
 type Settings struct {
 	// Service is the name under which sagas know the service.
-	Service     string        `yaml:"service" env:"SERVICE"`
-	DatabaseURL config.Secret `yaml:"database_url" env:"DATABASE_URL"`
-	AMQPURL     config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
+	Service                string        `yaml:"service" env:"SERVICE"`
+	DatabaseURL            config.Secret `yaml:"database_url" env:"DATABASE_URL"`
+	AMQPURL                config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
+	app.QuarantineSettings `yaml:",inline"`
 	// HealthAddr serves /livez and /readyz; empty serves neither.
 	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
 	LogLevel   string `yaml:"log_level" env:"LOG_LEVEL"`
@@ -37,7 +38,7 @@ func (s *Settings) Validate() error {
 	if service != nil {
 		service = fmt.Errorf("SERVICE: %w", service)
 	}
-	return errors.Join(service, database, broker)
+	return errors.Join(service, database, broker, s.QuarantineSettings.Validate())
 }
 
 // RequireBroker is nil if the broker's address is set.
@@ -55,6 +56,8 @@ type ParticipantSettings struct {
 	Workers int `yaml:"handler_workers" env:"HANDLER_WORKERS"`
 	// Budget bounds the work of one transaction.
 	Budget time.Duration `yaml:"handler_budget" env:"HANDLER_BUDGET"`
+	// Remember is for how long a saga is remembered in the barrier; 0 is for ever.
+	Remember time.Duration `yaml:"barrier_remember" env:"BARRIER_REMEMBER"`
 	// Limit bounds the handler for one command.
 	Limit time.Duration `yaml:"handler_limit" env:"HANDLER_LIMIT"`
 }
@@ -62,11 +65,17 @@ type ParticipantSettings struct {
 // maxWorkers have a connection each; a database has a hundred.
 const maxWorkers = 64
 
+// DefaultSettings are those of a service with its usual name.
+func DefaultSettings(service string) Settings {
+	return Settings{Service: service, QuarantineSettings: app.DefaultQuarantineSettings()}
+}
+
 // DefaultParticipantSettings are those of the library.
 func DefaultParticipantSettings(service string) ParticipantSettings {
 	return ParticipantSettings{
-		Settings: Settings{Service: service},
+		Settings: DefaultSettings(service),
 		Workers:  participant.DefaultWorkers, Budget: participant.DefaultBudget, Limit: participant.DefaultLimit,
+		Remember: participant.DefaultRemember,
 	}
 }
 
@@ -76,6 +85,7 @@ func (s *ParticipantSettings) Validate() error {
 	if s.Workers < 1 || s.Workers > maxWorkers {
 		errs = append(errs, fmt.Errorf("HANDLER_WORKERS is %d, want 1 to %d", s.Workers, maxWorkers))
 	}
+	errs = append(errs, app.CheckKept("BARRIER_REMEMBER", s.Remember, participant.MinRemember))
 	if s.Budget <= 0 {
 		errs = append(errs, fmt.Errorf("HANDLER_BUDGET is %s, want more than 0, as 500ms", s.Budget))
 	}
@@ -88,6 +98,8 @@ func (s *ParticipantSettings) Validate() error {
 // ReservationSettings are those of the reservation service.
 type ReservationSettings struct {
 	Settings `yaml:",inline"`
+	// Patience is for how long an event fails alone before it is set aside.
+	Patience time.Duration `yaml:"event_patience" env:"EVENT_PATIENCE"`
 	// ListenAddr serves the HTTP interface.
 	ListenAddr string `yaml:"listen_addr" env:"LISTEN_ADDR"`
 	// MaxRunning is how many sagas may run before new reservations are refused; 0
@@ -100,7 +112,7 @@ const maxRunning = 1_000_000
 
 // DefaultReservationSettings listen on this machine only.
 func DefaultReservationSettings() ReservationSettings {
-	return ReservationSettings{Settings: Settings{Service: "reservation"}, ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
+	return ReservationSettings{Settings: DefaultSettings("reservation"), Patience: time.Minute, ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
 }
 
 // Validate implements [config.Validator].
@@ -112,5 +124,9 @@ func (s *ReservationSettings) Validate() error {
 	if s.MaxRunning < 0 || s.MaxRunning > maxRunning {
 		running = fmt.Errorf("RESERVATION_MAX_RUNNING is %d, want 0 (no bound) to %d", s.MaxRunning, maxRunning)
 	}
-	return errors.Join(s.Settings.Validate(), listen, running)
+	var patience error
+	if s.Patience < 0 {
+		patience = fmt.Errorf("EVENT_PATIENCE is %s, want more than 0, as 1m", s.Patience)
+	}
+	return errors.Join(s.Settings.Validate(), patience, listen, running)
 }

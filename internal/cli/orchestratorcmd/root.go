@@ -24,7 +24,8 @@ const rootHelp = `Drive sagas, and show where they stand.
 
 Settings come from the environment, over those of the --config file:
 SERVICE, DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, BATCH_SIZE (100),
-ORCHESTRATOR_RETENTION (0: for ever), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+ORCHESTRATOR_RETENTION (0: for ever), QUARANTINE_KEEP_HANDLED (168h),
+QUARANTINE_KEEP_DEAD (720h), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
 SERVICE names the service whose sagas these are. ` + "`migrate`" + ` writes it into the database,
 and participants answer to its queue. Only migrate and run need it.
 AMQP_URL may list several brokers. Percent-encode special characters in passwords.

@@ -22,7 +22,7 @@ type change struct {
 // outcome is what became of the messages, for programs too.
 type outcome struct {
 	DryRun    bool                 `json:"dryRun"`
-	Matching  int64                `json:"matching"` // that were held when the command began
+	Matching  int64                `json:"matching"` // that were held or dead when the command began
 	Retried   int64                `json:"retried"`
 	Discarded int64                `json:"discarded"`
 	Refused   []quarantine.Refusal `json:"refused"`
@@ -44,7 +44,8 @@ func (c *command) retry() *cobra.Command {
 		Use:   "retry",
 		Short: "Put messages back into the queue from which they came",
 		Long: `Put messages back into the queue from which they came, as they were: the same properties,
-headers and body. Mend the cause first; one that fails again is set aside again. After an
+headers and body. Held ones need no help: their consumer does that by itself. Mend the cause
+first; one that fails again is set aside again. After an
 interruption a few messages may come twice, which their consumers notice.
 
 Without --yes it only shows what it would do.`,
@@ -105,7 +106,7 @@ func (c *command) changes(change change, cmd *cobra.Command) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&by.Note, "note", "", "why, to be kept with the messages")
 	flags.StringVar(&by.By, "by", "", "who does it; default the user and the host")
-	flags.BoolVar(&all, "all", false, "all messages that are held")
+	flags.BoolVar(&all, "all", false, "all messages that are held or dead")
 	flags.BoolVar(&yes, "yes", false, "do it, instead of showing what would be done")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -118,7 +119,7 @@ func (c change) dryRun(cmd *cobra.Command, s *quarantine.Store, f quarantine.Fil
 		return cli.JSON(w, outcome{DryRun: !yes, Matching: matching, Refused: []quarantine.Refusal{}})
 	}
 	if matching == 0 {
-		fmt.Fprintf(w, "No held message matches that could be %s.\n", c.done)
+		fmt.Fprintf(w, "No message that waits matches that could be %s.\n", c.done)
 		return nil
 	}
 	const shown, examples = 20, 3

@@ -82,10 +82,10 @@ func printMessages(w io.Writer, found []quarantine.Message) error {
 	var rows [][]string
 	for _, m := range found {
 		rows = append(rows, []string{
-			fmt.Sprint(m.ID), string(m.State), m.Consumer, string(m.Code), moment(m.ReceivedAt), fmt.Sprint(m.Deliveries), cli.Line(m.MessageID), cli.Short(m.Reason),
+			fmt.Sprint(m.ID), string(m.State), m.Consumer, string(m.Code), moment(m.ReceivedAt), fmt.Sprint(m.Tries), next(m), cli.Line(m.MessageID), cli.Short(m.Reason),
 		})
 	}
-	return cli.Table(w, []string{"ID", "STATE", "CONSUMER", "REASON", "SET ASIDE", "TIMES", "MESSAGE", "WHY"}, rows)
+	return cli.Table(w, []string{"ID", "STATE", "CONSUMER", "REASON", "SET ASIDE", "TRIES", "NEXT", "MESSAGE", "WHY"}, rows)
 }
 
 func printGroups(w io.Writer, found []quarantine.Group) error {
@@ -150,6 +150,8 @@ func printDetail(w io.Writer, d quarantine.Detail) error {
 		{"set aside", moment(d.ReceivedAt)},
 		{"last time", moment(d.LastReceivedAt)},
 		{"times", fmt.Sprint(d.Deliveries)},
+		{"tries", fmt.Sprint(d.Tries)},
+		{"next try", next(d.Message)},
 		{"message id", cli.Line(d.MessageID)},
 		{"exchange", cli.Line(d.Exchange)},
 		{"routing key", cli.Line(d.RoutingKey)},
@@ -174,6 +176,17 @@ func readable(body []byte) string {
 		return base64.StdEncoding.EncodeToString(body)
 	}
 	return text
+}
+
+// next is when the message is tried again by itself.
+func next(m quarantine.Message) string {
+	switch {
+	case m.RetryAt != nil:
+		return moment(*m.RetryAt)
+	case m.State == quarantine.Dead:
+		return "never by itself"
+	}
+	return ""
 }
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }

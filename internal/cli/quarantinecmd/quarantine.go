@@ -14,7 +14,6 @@ import (
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/config"
-	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/rabbit"
 )
@@ -28,7 +27,8 @@ type Target struct {
 
 const help = `See and settle the messages that a consumer could not process and has set aside. Each has
 one of these states:
-  held       it waits for you
+  held       it is tried again by itself, after 1 min, 2, 4 … 60 min, for a day
+  dead       it is not tried again by itself: it waits for you
   retried    it was put back into the queue from which it came
   discarded  it was given up
 and one of these reasons:
@@ -97,10 +97,10 @@ func (c *choice) register(cmd *cobra.Command) {
 }
 
 func (c *choice) registerStates(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&c.states, "state", nil, "only these states: "+join(quarantine.States)+" (default held)")
+	cmd.Flags().StringSliceVar(&c.states, "state", nil, "only these states: "+join(quarantine.States)+" (default held, dead)")
 }
 
-// narrowed says whether any flag chooses among the held messages.
+// narrowed says whether any flag chooses among the messages that wait.
 func narrowed(cmd *cobra.Command) bool {
 	return slices.ContainsFunc([]string{"id", "consumer", "reason", "older-than"}, cmd.Flags().Changed)
 }
@@ -114,10 +114,10 @@ func (c *choice) filter() (quarantine.Filter, error) {
 		f.States = append(f.States, quarantine.State(s))
 	}
 	for _, r := range c.reasons {
-		if !slices.Contains(quarantine.Codes, inbox.Code(r)) {
+		if !slices.Contains(quarantine.Codes, quarantine.Code(r)) {
 			return f, cli.Usagef("--reason %q is none of %s", r, join(quarantine.Codes))
 		}
-		f.Codes = append(f.Codes, inbox.Code(r))
+		f.Codes = append(f.Codes, quarantine.Code(r))
 	}
 	if c.olderThan < 0 {
 		return f, cli.Usagef("--older-than is %v, want a positive duration", c.olderThan)

@@ -45,8 +45,8 @@ func setUp(t *testing.T) *bench {
 	b.target = quarantinecmd.Target{Database: config.Secret(b.db.Config().ConnString()), Broker: config.Secret(url)}
 	require.NoError(t, rabbit.Declare(t.Context(), b.broker(), rabbit.EventTopology(testenv.Owner, queue)))
 	_, err := b.db.Exec(t.Context(), `INSERT INTO inbox_quarantine
-		(consumer, queue, message_id, code, reason, exchange, routing_key, properties, headers, body, message_sha256)
-		SELECT CASE WHEN n > 25 THEN 'other' ELSE 'test' END, $1, 'm' || n, CASE WHEN n <= 20 THEN 'failing' ELSE 'undecodable' END,
+		(state, retry_at, consumer, queue, message_id, code, reason, exchange, routing_key, properties, headers, body, message_sha256)
+		SELECT CASE WHEN n <= 20 THEN 'held' ELSE 'dead' END, CASE WHEN n <= 20 THEN now() + interval '1 minute' END, CASE WHEN n > 25 THEN 'other' ELSE 'test' END, $1, 'm' || n, CASE WHEN n <= 20 THEN 'failing' ELSE 'undecodable' END,
 		       'why', '', $1, '{}', '{"n": {"int32": 5}}', 'private', n::text::bytea FROM generate_series(1, 30) AS n`, queue)
 	require.NoError(t, err)
 	return b
@@ -103,7 +103,7 @@ func TestRetryPutsBackWhatIsChosen(t *testing.T) {
 	require.Contains(t, b.ok("retry", "--reason", "failing", "--note", "mended", "--by", "ada", "--yes"), "put back 20 messages.")
 	require.Equal(t, 20, b.depth())
 	require.Equal(t, 20, b.count(`state = 'retried' AND code = 'failing' AND handled_by = 'ada' AND note = 'mended' AND handled_at IS NOT NULL`))
-	require.Contains(t, b.ok("retry", "--reason", "failing", "--yes"), "No held message matches")
+	require.Contains(t, b.ok("retry", "--reason", "failing", "--yes"), "No message that waits matches")
 
 	var result struct{ Matching, Retried int }
 	require.NoError(t, json.Unmarshal([]byte(b.ok("retry", "--consumer", "other", "--yes", "--json")), &result))
@@ -116,7 +116,7 @@ func TestDiscardKeepsWhoAndWhy(t *testing.T) {
 	require.Equal(t, cli.ExitUsage, code)
 	require.Contains(t, errs, "--note")
 	require.Contains(t, b.ok("discard", "--reason", "undecodable", "--note", "broken release"), "Nothing has been changed")
-	require.Equal(t, 30, b.count(`state = 'held'`))
+	require.Equal(t, 30, b.count(`state IN ('held', 'dead')`))
 	b.ok("discard", "--reason", "undecodable", "--note", "broken release", "--by", "ada", "--yes")
 	require.Equal(t, 10, b.count(`state = 'discarded' AND handled_by = 'ada' AND note = 'broken release'`))
 	require.Contains(t, b.ok("list", "--state", "discarded"), "m30")
@@ -128,11 +128,13 @@ func TestLooking(t *testing.T) {
 	b := setUp(t)
 	groups := b.ok("groups")
 	require.Regexp(t, `20 +held +test +failing`, groups)
-	require.Regexp(t, `5 +held +other +undecodable`, groups)
+	require.Regexp(t, `5 +dead +other +undecodable`, groups)
 	id := 0
 	require.NoError(t, b.db.QueryRow(t.Context(), `SELECT id FROM inbox_quarantine WHERE message_id = 'm7'`).Scan(&id))
 	shown := b.ok("show", fmt.Sprint(id)) + b.ok("show", fmt.Sprint(id), "--json") + b.ok("list") + groups
 	require.Contains(t, shown, `{"n": {"int32": 5}}`)
+	require.Regexp(t, `next try +\d{4}-`, shown)
+	require.Regexp(t, `dead .* never by itself`, shown)
 	require.NotContains(t, shown, "private")
 	require.NotContains(t, shown, "cHJpdmF0")
 	require.Contains(t, b.ok("show", fmt.Sprint(id), "--body"), "private")
@@ -159,7 +161,7 @@ func TestRetryTellsWhatIsRefused(t *testing.T) {
 	require.Contains(t, out, "put back 29 messages.")
 	require.Contains(t, out, `no queue "gone"`)
 	require.Contains(t, errs, "1 message cannot be put back")
-	require.Equal(t, 1, b.count(`state = 'held'`))
+	require.Equal(t, 1, b.count(`state IN ('held', 'dead')`))
 }
 
 func TestEveryProgramWithAnInboxHasIt(t *testing.T) {
@@ -171,5 +173,5 @@ func TestEveryProgramWithAnInboxHasIt(t *testing.T) {
 		require.Zero(t, code, out+errs)
 		require.Contains(t, out, "put back 1 message.")
 	}
-	require.Equal(t, 26, b.count(`state = 'held'`))
+	require.Equal(t, 26, b.count(`state IN ('held', 'dead')`))
 }

@@ -21,7 +21,8 @@ const settingsHelp = `
 
 Settings come from the environment, over those of the --config file:
 DATABASE_URL, AMQP_URL (one broker or several), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
-SERVICE (the program's name): what sagas call it as the destination of their steps.
+SERVICE (the program's name): what sagas call it as the destination of their steps,
+QUARANTINE_KEEP_HANDLED (168h), QUARANTINE_KEEP_DEAD (720h; 0 keeps them for ever).
 Percent-encode special characters in passwords.
 
 It creates or updates its tables first. A role that may not do so needs none of that
@@ -30,7 +31,8 @@ where ` + "`migrate`" + ` was run before, see docs/roles.md.`
 const handlerHelp = `
 
 HANDLER_WORKERS (4) transactions run side by side. HANDLER_BUDGET (500ms) bounds the work
-of one of them, HANDLER_LIMIT (30s) one command.`
+of one of them, HANDLER_LIMIT (30s) one command. BARRIER_REMEMBER (2160h; 0: for ever) is for
+how long a saga is remembered; commands for older ones are refused.`
 
 // Participant is the command of a service that carries out one step of the saga. Its
 // database holds the line's tables beside those that every participant has.
@@ -72,7 +74,7 @@ func Serve(name, short, long string, serve func(ctx context.Context, file string
 func Quarantine(name string) *cobra.Command {
 	var file string
 	cmd := quarantinecmd.New(name, func() (quarantinecmd.Target, error) {
-		settings := sample.Settings{Service: name}
+		settings := sample.DefaultSettings(name)
 		if err := config.Load(file, &settings); err != nil {
 			return quarantinecmd.Target{}, cli.Usagef("%w", err)
 		}
@@ -91,7 +93,7 @@ func Migrate(name string, lines ...sagasql.Line) *cobra.Command {
 		Example: "  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_" + name + " " + name + " migrate",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			settings := sample.Settings{Service: name}
+			settings := sample.DefaultSettings(name)
 			if err := config.Load(file, &settings); err != nil {
 				return cli.Usagef("%w", err)
 			}

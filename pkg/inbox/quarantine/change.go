@@ -26,6 +26,10 @@ const (
 // Original is what is published once more.
 type Original struct {
 	ID         int64
+	Code       Code
+	Named      bool // it has a message id
+	Tries      int
+	Age        float64 // in seconds, since it was set aside first
 	Queue      string
 	Properties json.RawMessage // as [inbox.Original] encodes them
 	Headers    json.RawMessage
@@ -48,7 +52,7 @@ type Signature struct{ By, Note string }
 // Result is what became of the messages of a [Store.Retry].
 type Result struct {
 	Retried int64     `json:"retried"`
-	Refused []Refusal `json:"refused"` // these are held as before
+	Refused []Refusal `json:"refused"` // these are as before
 }
 
 // Refusal is a message that could not be put back.
@@ -57,7 +61,7 @@ type Refusal struct {
 	Why string `json:"why"`
 }
 
-// Retry puts the held messages of the filter back into their queues, the oldest first. It
+// Retry puts the messages of the filter that are held or dead back into their queues, the oldest first. It
 // works in short transactions and calls progress after each. With an error the result says
 // what was done; the call may be repeated for the rest. Messages that are set aside while
 // it runs are left alone.
@@ -81,32 +85,83 @@ func (s *Store) Retry(ctx context.Context, f Filter, broker Broker, by Signature
 }
 
 // retrySome is one transaction. It returns the last id that was dealt with.
-func (s *Store) retrySome(ctx context.Context, f Filter, broker Broker, by Signature, after, last int64, result *Result) (int64, error) {
+func (s *Store) retrySome(ctx context.Context, f Filter, broker Broker, by Signature, after, last int64, result *Result) (seen int64, err error) {
+	var back []int64
+	var refused []Refusal
+	var trouble error
+	err = s.change(ctx, func(tx pgx.Tx) error {
+		taken, err := s.take(ctx, tx, "choose", f.args(after, last, retrySlice)...)
+		if err != nil {
+			return err
+		}
+		back, refused, seen, trouble = putBack(ctx, broker, taken, after)
+		return s.handled(ctx, tx, back, Retried, by)
+	})
+	if err != nil {
+		return after, errors.Join(err, trouble)
+	}
+	result.add(back, refused)
+	return seen, trouble
+}
+
+func (r *Result) add(back []int64, refused []Refusal) {
+	r.Retried += int64(len(back))
+	r.Refused = append(r.Refused, refused...)
+}
+
+// change is one transaction, in which the broker may be waited for.
+func (s *Store) change(ctx context.Context, work func(pgx.Tx) error) error {
 	tx, err := s.DB.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
 	if err != nil {
-		return after, fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("begin: %w", err)
 	}
 	defer rollback(ctx, tx)
-	rows, _ := tx.Query(ctx, s.query("take"), f.args(after, last, retrySlice)...)
-	taken, err := pgx.CollectRows(rows, pgx.RowToStructByName[Original])
-	if err != nil {
-		return after, fmt.Errorf("take messages: %w", sagasql.ExplainRights(ctx, s.DB, s.Schema, err, Rights))
+	if err := work(tx); err != nil {
+		return sagasql.ExplainRights(ctx, s.DB, s.Schema, err, Rights)
 	}
-	back, refused, seen, trouble := putBack(ctx, broker, taken, after)
 	// What was put back is marked also when the command is to end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sliceTime)
 	defer cancel()
-	if len(back) > 0 {
-		if _, err := tx.Exec(ctx, s.query("retried"), back, by.By, by.Note); err != nil {
-			return after, errors.Join(fmt.Errorf("mark messages %v: %w", back, err), trouble)
-		}
-	}
 	if err := tx.Commit(ctx); err != nil {
-		return after, errors.Join(fmt.Errorf("commit: %w", err), trouble)
+		return fmt.Errorf("commit: %w", err)
 	}
-	result.Retried += int64(len(back))
-	result.Refused = append(result.Refused, refused...)
-	return seen, trouble
+	return nil
+}
+
+// take locks what a query chooses, and reads it.
+func (s *Store) take(ctx context.Context, tx pgx.Tx, query string, args ...any) ([]Original, error) {
+	ids, err := s.choose(ctx, tx, query, args...)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	rows, _ := tx.Query(ctx, s.query("originals"), ids)
+	taken, err := pgx.CollectRows(rows, pgx.RowToStructByName[Original])
+	if err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	return taken, nil
+}
+
+func (s *Store) choose(ctx context.Context, tx pgx.Tx, query string, args ...any) ([]int64, error) {
+	rows, _ := tx.Query(ctx, s.query(query), args...)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("take messages: %w", err)
+	}
+	return ids, nil
+}
+
+// handled marks messages, also when the command is to end.
+func (s *Store) handled(ctx context.Context, tx pgx.Tx, ids []int64, as State, by Signature) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sliceTime)
+	defer cancel()
+	if _, err := tx.Exec(ctx, s.query("handled"), ids, as, by.By, by.Note); err != nil {
+		return fmt.Errorf("mark messages %v as %s: %w", ids, as, err)
+	}
+	return nil
 }
 
 // putBack publishes until the time is over or the broker is in trouble. seen is the last
@@ -132,7 +187,7 @@ func putBack(ctx context.Context, broker Broker, taken []Original, after int64) 
 	return back, refused, seen, nil
 }
 
-// Discard gives the held messages of the filter up, the oldest first; by.Note says why.
+// Discard gives the messages of the filter that are held or dead up, the oldest first; by.Note says why.
 // Otherwise it is as [Store.Retry].
 func (s *Store) Discard(ctx context.Context, f Filter, by Signature, progress func(discarded int64)) (discarded int64, err error) {
 	last, err := s.newest(ctx)
@@ -140,15 +195,20 @@ func (s *Store) Discard(ctx context.Context, f Filter, by Signature, progress fu
 		return 0, err
 	}
 	for after := int64(0); ; {
-		var seen, n int64
-		err := s.DB.QueryRow(ctx, s.query("discard"), f.args(after, last, discardSlice, by.By, by.Note)...).Scan(&seen, &n)
+		var ids []int64
+		err := s.change(ctx, func(tx pgx.Tx) (err error) {
+			if ids, err = s.choose(ctx, tx, "choose", f.args(after, last, discardSlice)...); err != nil {
+				return err
+			}
+			return s.handled(ctx, tx, ids, Discarded, by)
+		})
 		if err != nil {
-			return discarded, fmt.Errorf("discard messages (safe to retry): %w", sagasql.ExplainRights(ctx, s.DB, s.Schema, err, Rights))
+			return discarded, fmt.Errorf("discard messages (safe to retry): %w", err)
 		}
-		if n == 0 {
+		if len(ids) == 0 {
 			return discarded, nil
 		}
-		discarded, after = discarded+n, seen
+		discarded, after = discarded+int64(len(ids)), ids[len(ids)-1]
 		progress(discarded)
 	}
 }

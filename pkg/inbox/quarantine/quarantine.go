@@ -3,10 +3,38 @@
 //
 // # States
 //
-// A message is held until somebody says otherwise. Retried, it was put back into the queue
-// from which it came, with its properties, headers and body as they were. Discarded, it was
-// given up. Both keep who did it, when and why. A retried message that fails again is held
-// again, in the same row where it has a message id.
+//	held       it is tried again by itself: put back into its queue at its time
+//	dead       it is not tried again by itself: it waits until somebody says what to do
+//	retried    it was put back into the queue from which it came, as it was
+//	discarded  it was given up
+//
+// What was retried or discarded keeps who did it, when and why. A message that fails again
+// after it was put back is set aside again, in the same row: since when and how often it was
+// tried is kept.
+//
+// # Tries
+//
+// A verdict is reversible: a table is mended, a release brings what was missing, an event
+// overtook the row that it is about. So a message is put back into its queue after 1 min,
+// 2, 4 … 60 min, until 24 h after it was set aside first. Then it is dead. By reason:
+//
+//	failing, unexpected, unknown, other   tried again
+//	undecodable                           dead at once: its bytes stay as they are
+//	any, of a message without a message   dead at once: when it came again it could not be
+//	id                                    recognised, and its tries would never end
+//
+// The consumer that has set a message aside tries it again, see inbox.Config; one of its
+// instances at a time takes a row. It puts back at most a hundred every five seconds, and none while its
+// circuit is open or the broker is away; a day without that is not held against a message
+// before it has had its last try. The clock of the database counts. A time that lies further
+// ahead than an hour, because that clock was set back, is due, and where the age says nothing
+// the pauses count, which add up to a day. What the broker does not take stays held, and has
+// had its try.
+//
+// # Retention
+//
+// The consumer deletes what was retried or discarded after 7 days, and what is dead
+// 30 days after it was set aside last, a few hundred rows at a time: see [Retention].
 //
 // # What a crash can do
 //
@@ -29,7 +57,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"go.example/saga/pkg/inbox"
 	sagasql "go.example/saga/sql"
 )
 
@@ -42,15 +69,13 @@ type State string
 // The states.
 const (
 	Held      State = "held"
+	Dead      State = "dead"
 	Retried   State = "retried"
 	Discarded State = "discarded"
 )
 
 // States are all of them.
-var States = []State{Held, Retried, Discarded}
-
-// Codes are the kinds of reasons.
-var Codes = []inbox.Code{inbox.Undecodable, inbox.UnknownSubject, inbox.Unexpected, inbox.Failing, inbox.Other}
+var States = []State{Held, Dead, Retried, Discarded}
 
 // Store is the quarantine of one database. It is safe for concurrent use.
 type Store struct {
@@ -59,12 +84,12 @@ type Store struct {
 }
 
 // Filter chooses messages: those that fit all of its fields. What is nil or zero leaves
-// open, but States, where it means those that are held.
+// open, but States, where it means those that are held or dead.
 type Filter struct {
 	IDs       []int64
 	States    []State
 	Consumers []string
-	Codes     []inbox.Code
+	Codes     []Code
 	// OlderThan is for how long ago they were set aside first, by the database's clock.
 	OlderThan time.Duration
 }
@@ -79,10 +104,12 @@ type Message struct {
 	Consumer       string     `json:"consumer"`
 	Queue          string     `json:"queue"`
 	State          State      `json:"state"`
-	Code           inbox.Code `json:"code"`
+	Code           Code       `json:"code"`
 	Reason         string     `json:"reason"`
 	MessageID      string     `json:"messageId"`
 	Deliveries     int64      `json:"deliveries"`
+	Tries          int        `json:"tries"`
+	RetryAt        *time.Time `json:"retryAt"` // of those that are held
 	ReceivedAt     time.Time  `json:"receivedAt"`
 	LastReceivedAt time.Time  `json:"lastReceivedAt"`
 	HandledAt      *time.Time `json:"handledAt"`
@@ -103,24 +130,25 @@ type Detail struct {
 
 // Group is how many messages of a consumer there are for one reason.
 type Group struct {
-	Consumer string     `json:"consumer"`
-	State    State      `json:"state"`
-	Code     inbox.Code `json:"code"`
-	Reason   string     `json:"reason"`
-	Messages int64      `json:"messages"`
-	Oldest   time.Time  `json:"oldest"`
-	Newest   time.Time  `json:"newest"`
+	Consumer string    `json:"consumer"`
+	State    State     `json:"state"`
+	Code     Code      `json:"code"`
+	Reason   string    `json:"reason"`
+	Messages int64     `json:"messages"`
+	Oldest   time.Time `json:"oldest"`
+	Newest   time.Time `json:"newest"`
 }
 
-// Census is how many messages of a consumer wait for one kind of reason.
+// Census is how many messages of a consumer are held, or dead, for one kind of reason.
 type Census struct {
 	Consumer      string
-	Code          inbox.Code
+	State         State
+	Code          Code
 	Messages      int64
 	OldestSeconds float64 // for how long the oldest has waited
 }
 
-// Census counts what is held.
+// Census counts what is held or dead.
 func (s *Store) Census(ctx context.Context) ([]Census, error) {
 	return list[Census](ctx, s, "census", nil)
 }
@@ -137,7 +165,7 @@ func list[T any](ctx context.Context, s *Store, query string, args []any) ([]T, 
 	return found, nil
 }
 
-// Rights are what the role needs for all of this.
+// Rights are what an operator's role needs; a consumer's needs DELETE as well.
 var Rights = sagasql.Right{On: "inbox_quarantine", Privileges: "SELECT, UPDATE"}
 
 // List returns the newest messages of the filter, at most limit.

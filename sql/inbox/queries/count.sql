@@ -2,7 +2,7 @@
 SELECT count(*)
 FROM public.inbox_quarantine AS q
 WHERE ($1::bigint[] IS NULL OR q.id = ANY ($1))
-  AND ($2::text[] IS NULL AND q.state = 'held' OR q.state = ANY ($2))
+  AND ($2::text[] IS NULL AND q.state IN ('held', 'dead') OR q.state = ANY ($2))
   AND ($3::text[] IS NULL OR q.consumer = ANY ($3))
   AND ($4::text[] IS NULL OR q.code = ANY ($4))
   AND q.received_at <= clock_timestamp() - make_interval(secs => $5)

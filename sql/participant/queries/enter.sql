@@ -8,6 +8,8 @@
 -- each other out. The INSERT waits for rows that others have just inserted or updated,
 -- in the order of saga and step. What is updated afterwards, in the same order, waits
 -- for others' updates alone: a row that is not committed is not seen by then.
+-- A saga that is forgotten was inserted as if it were new. That is found out afterwards, by a
+-- newer snapshot; the row is taken back before the transaction ends, see leave.sql.
 -- $1, $2, $3 saga, step and operation of each command; no step of a saga twice.
 WITH c AS MATERIALIZED (
     SELECT c.saga, c.step, c.op, c.place
@@ -23,6 +25,8 @@ WITH c AS MATERIALIZED (
     ORDER BY c.saga, c.step COLLATE "C"
     ON CONFLICT DO NOTHING
     RETURNING saga_id, step
+), reached AS MATERIALIZED (
+    SELECT public.saga_barrier_reached(count(*)) AS watermark FROM entered
 ), met AS MATERIALIZED (
     SELECT c.saga, c.step, c.op, c.place
     FROM c
@@ -33,10 +37,16 @@ WITH c AS MATERIALIZED (
     FROM met
     CROSS JOIN LATERAL public.saga_barrier_enter(met.saga, met.step, met.op) AS e
 )
-SELECT coalesce(known.run, c.op = 'REQUEST') AS run,
-       CASE WHEN known.run IS NULL AND c.op = 'CANCEL' THEN 'compensated' ELSE coalesce(known.answer, '') END AS answer,
-       coalesce(known.body, '{}') AS body
+SELECT coalesce(known.run, c.op = 'REQUEST' AND NOT l.lost) AS run,
+       CASE WHEN known.run IS NOT NULL THEN coalesce(known.answer, '')
+            WHEN c.op = 'REQUEST' THEN CASE WHEN l.lost THEN 'retry' ELSE '' END
+            ELSE CASE WHEN l.lost THEN 'failed' ELSE 'compensated' END END AS answer,
+       CASE WHEN l.lost THEN '{"type": "urn:problem:saga:forgotten", "title": "The saga is so old that it is forgotten here, nothing was done"}'
+            ELSE coalesce(known.body, '{}') END AS body,
+       l.lost
 FROM c
+CROSS JOIN reached
 LEFT JOIN known ON known.place = c.place
+CROSS JOIN LATERAL (SELECT known.run IS NULL AND c.saga <= reached.watermark AND get_byte(uuid_send(c.saga), 6) >> 4 = 7 AS lost) AS l
 ORDER BY c.place
 OFFSET public.saga_barrier_hidden()

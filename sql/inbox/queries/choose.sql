@@ -1,14 +1,14 @@
--- A few messages that wait, the oldest first, for who puts them back within this
--- transaction. What somebody else has in hand is left to them: it would come twice.
+-- A few messages that wait, the oldest first, for who changes them within this transaction.
+-- What somebody else has in hand is left to them: put back twice, it would come twice.
 -- $1 to $5 as in list.sql, $6 after this id, $7 up to this one, $8 rows.
-SELECT q.id, q.queue, q.properties, q.headers, q.body
+SELECT q.id
 FROM public.inbox_quarantine AS q
 WHERE ($1::bigint[] IS NULL OR q.id = ANY ($1))
-  AND ($2::text[] IS NULL AND q.state = 'held' OR q.state = ANY ($2))
+  AND ($2::text[] IS NULL OR q.state = ANY ($2))
   AND ($3::text[] IS NULL OR q.consumer = ANY ($3))
   AND ($4::text[] IS NULL OR q.code = ANY ($4))
   AND q.received_at <= clock_timestamp() - make_interval(secs => $5)
-  AND q.state = 'held' AND q.id > $6 AND q.id <= $7
+  AND q.state IN ('held', 'dead') AND q.id > $6 AND q.id <= $7
 ORDER BY q.id
 LIMIT $8
 FOR UPDATE SKIP LOCKED
