@@ -92,6 +92,27 @@ func TestADatabaseThatCannotBeReachedOpensTheCircuit(t *testing.T) {
 	require.Equal(t, verdict{do: giveBack, at: at(2.5)}, b.unreached(at(1.5)))
 }
 
+// What was under way when an outage began may still commit. That proves nothing against
+// those that had failed by then: they open the circuit, and nobody is set aside.
+func TestACommitUnderWayWhenAnOutageBeganProvesNothing(t *testing.T) {
+	t.Parallel()
+	r := standardRule
+	r.crowd = 2
+	b := newBlame(r)
+	for _, name := range []string{"a", "b"} {
+		require.Equal(t, hold, b.failedAlone(named(name), at(0)).do)
+	}
+	b.committed() // the one under way
+	for _, name := range []string{"a", "b"} {
+		require.Equal(t, hold, b.failedAlone(named(name), at(1)).do)
+	}
+	for s := 2.0; s <= 3600; s += 5 {
+		for _, name := range []string{"c", "a", "b"} {
+			require.Equal(t, giveBack, b.failedAlone(named(name), at(s)).do, "%s after %.0f s", name, s)
+		}
+	}
+}
+
 // Messages that failed while others committed open nothing when they fail in a row later.
 func TestBadOnesAreNoOutage(t *testing.T) {
 	t.Parallel()
