@@ -17,10 +17,10 @@ KILLS ?= 100
 SEEDS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help modules build services demo run test lint fmt fuzz soak sim model bench-relay bench-saga down drop clean
+.PHONY: help modules build services demo run test lint fmt fuzz soak fault-matrix sim model bench-relay bench-saga down drop clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Go downloads modules by HTTPS, for which a minimal Debian lacks the authorities'
 # certificates. Every target that runs Go comes by here first.
@@ -60,6 +60,10 @@ fuzz: modules ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 
 soak: services ## Kill the relay KILLS times while ROWS rows by WRITERS writers pass
 	ROWS=$(ROWS) WRITERS=$(WRITERS) KILLS=$(KILLS) go test -count=1 -timeout=2h -v -run='^TestRelayUnderKills$$' ./test/fault
+
+fault-matrix: services ## Break each table for 30 s with each of ten SQLSTATEs, then one for 5 minutes; an hour
+	FAULT_LENGTH=30s go test -count=1 -timeout=3h -v -run='^TestFaults' ./test/fault
+	FAULT_LENGTH=5m FAULT_TABLE=booking go test -count=1 -timeout=1h -v -run='^TestFaultsThatLookLikeAMessages$$' ./test/fault
 
 sim: modules ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
 	go run ./test/sim/run -seeds $(SEEDS)
