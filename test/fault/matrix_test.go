@@ -81,6 +81,7 @@ func playFaults(t *testing.T, codes ...string) {
 				}
 			}
 			ids := g.leave(t)
+			tellAborts(t, s)
 			recovered(t, s, ids, time.Now())
 			select {
 			case name := <-s.Ended():
@@ -91,8 +92,25 @@ func playFaults(t *testing.T, codes ...string) {
 	}
 }
 
+// tellAborts logs why sagas turned back, for when one should not have.
+func tellAborts(t *testing.T, s *stacktest.Stack) {
+	t.Helper()
+	require.Eventually(t, func() bool { return pending(t, s) == 0 }, patience, 50*time.Millisecond, "every reservation ends")
+	for _, why := range lines(t, s.Reservation, `SELECT count(*) || ' sagas turned back: ' || kind || ' of ' || step || ', ' || left(detail, 120)
+			|| ', e.g. ' || min(saga_id::text)
+		FROM saga_history WHERE from_status <> 'ABORTING' AND to_status IN ('ABORTING', 'ABORTED') GROUP BY kind, step, detail ORDER BY 1 LIMIT 20`) {
+		t.Log(why)
+	}
+}
+
 // play breaks the table until its daemon has said so for long enough, and mends it.
 func (f fault) play(t *testing.T, s *stacktest.Stack, code string, length time.Duration) {
+	t.Helper()
+	f.playWith(t, s, code, length, func() {})
+}
+
+// playWith does something meanwhile.
+func (f fault) playWith(t *testing.T, s *stacktest.Stack, code string, length time.Duration, meanwhile func()) {
 	t.Helper()
 	db := f.db(s)
 	_, err := db.Exec(t.Context(), fmt.Sprintf(`
@@ -107,6 +125,7 @@ func (f fault) play(t *testing.T, s *stacktest.Stack, code string, length time.D
 		require.Eventually(t, func() bool { return told(code) }, patience, 20*time.Millisecond, "%s %s what is wrong with %s", f.daemon, what, f.table)
 	}
 	noticed("says")
+	meanwhile()
 	require.Eventually(t, func() bool { return time.Since(start) >= length }, length+patience, 20*time.Millisecond)
 	noticed("still says")
 	_, err = db.Exec(context.WithoutCancel(t.Context()), `DROP TRIGGER a_fault ON `+f.table)
