@@ -98,7 +98,7 @@ func tellAborts(t *testing.T, s *stacktest.Stack) {
 	require.Eventually(t, func() bool { return pending(t, s) == 0 }, patience, 50*time.Millisecond, "every reservation ends")
 	for _, why := range lines(t, s.Reservation, `SELECT count(*) || ' sagas turned back: ' || kind || ' of ' || step || ', ' || left(detail, 120)
 			|| ', e.g. ' || min(saga_id::text)
-		FROM saga_history WHERE from_status <> 'ABORTING' AND to_status IN ('ABORTING', 'ABORTED') GROUP BY kind, step, detail ORDER BY 1 LIMIT 20`) {
+		FROM saga_history WHERE from_status NOT IN ('ABORTING', 'ABORTED') AND to_status IN ('ABORTING', 'ABORTED') GROUP BY kind, step, detail ORDER BY 1 LIMIT 20`) {
 		t.Log(why)
 	}
 }

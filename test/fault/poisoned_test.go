@@ -60,8 +60,8 @@ func TestBadMessagesAloneAreSetAside(t *testing.T) {
 	requireAgreement(t, s)
 	requireWholeHistories(t, s)
 	require.Eventually(t, func() bool {
-		return 1 == stacktest.Count(t, s.Reservation, `SELECT count(*) FROM inbox_quarantine q WHERE code = 'failing'
-			AND EXISTS (SELECT FROM saga_history h WHERE h.message_id = q.message_id)`)
+		return stacktest.Count(t, s.Reservation, `SELECT count(*) FROM inbox_quarantine q WHERE code = 'failing'
+			AND EXISTS (SELECT FROM saga_history h WHERE h.message_id = q.message_id)`) == 1
 	}, patience, 50*time.Millisecond, "the one that was put back was heard")
 	for _, db := range []*pgxpool.Pool{s.Reservation, s.Hotel, s.Payment} {
 		require.Zero(t, stacktest.Count(t, db, `SELECT count(*) FROM inbox_quarantine
