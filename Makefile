@@ -1,11 +1,14 @@
 # The tools are Go programs pinned in tools/go.mod; nothing else need be installed.
-LINT := go tool -modfile=tools/go.mod golangci-lint
+# Without cgo, as the daemons are built: what one has compiled serves the others.
+LINT := CGO_ENABLED=0 go tool -modfile=tools/go.mod golangci-lint
+DEV := CGO_ENABLED=0 go run ./internal/dev
 DAEMONS := relay orchestrator reservation hotel payment
 FUZZTIME ?= 20s
 # A test that hangs must say where before a machine's patience ends.
 # Some packages mostly wait, for leases and pauses: two more than there are processors
 # run side by side, or the processors wait with them.
-TESTFLAGS ?= -race -timeout=15m -p=$$(($$(getconf _NPROCESSORS_ONLN) + 2))
+# Lint has vetted already, with all of vet's checks.
+TESTFLAGS ?= -race -vet=off -timeout=15m -p=$$(($$(getconf _NPROCESSORS_ONLN) + 2))
 # The long run of the relay: so many rows by so many writers, and so many kills.
 ROWS ?= 1000000
 WRITERS ?= 16
@@ -14,10 +17,10 @@ KILLS ?= 100
 SEEDS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help modules build services demo run test lint fmt fuzz soak hold sim model bench-relay bench-saga down drop clean
+.PHONY: help modules build services demo run test lint fmt fuzz soak hold fault-matrix sim model bench-relay bench-saga down drop clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Go downloads modules by HTTPS, for which a minimal Debian lacks the authorities'
 # certificates. Every target that runs Go comes by here first.
@@ -29,18 +32,18 @@ build: modules ## Build the five daemons into bin/, static
 	CGO_ENABLED=0 go build -trimpath -o bin/ $(addprefix ./cmd/,$(DAEMONS))
 
 services: modules ## Find or start PostgreSQL and RabbitMQ
-	go run ./internal/dev services up
+	$(DEV) services up
 
 demo: modules ## Three hotel reservations, from request to end
-	go run ./internal/dev demo
+	$(DEV) demo
 
 run: modules ## Keep the five daemons in the foreground, for curl and psql
-	go run ./internal/dev run
+	$(DEV) run
 
 test: services ## Run all tests, with the race detector
 	go test $(TESTFLAGS) ./...
-	cd examples && go vet ./... && go test $(TESTFLAGS) ./...
-	cd bench && go vet ./... && go test $(TESTFLAGS) ./...
+	cd examples && go vet -race ./... && go test $(TESTFLAGS) ./...
+	cd bench && go vet -race ./... && go test $(TESTFLAGS) ./...
 
 lint: modules ## Check the code
 	$(LINT) run
@@ -61,6 +64,10 @@ soak: services ## Kill the relay KILLS times while ROWS rows by WRITERS writers 
 hold: services ## Keep the relay, a queue and a participant away for minutes, while sagas come
 	HOLD=1 go test -count=1 -timeout=30m -v -run='^TestHold' ./test/fault
 
+fault-matrix: services ## Break each table for 30 s with each of ten SQLSTATEs, then one for 5 minutes; an hour
+	FAULT_LENGTH=30s go test -count=1 -timeout=3h -v -run='^TestFaults' ./test/fault
+	FAULT_LENGTH=5m FAULT_TABLE=booking go test -count=1 -timeout=1h -v -run='^TestFaultsThatLookLikeAMessages$$' ./test/fault
+
 sim: modules ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
 	go run ./test/sim/run -seeds $(SEEDS)
 
@@ -74,10 +81,10 @@ bench-saga: services ## Measure sagas beside their peers, 13 minutes alone on th
 	cd bench && go run ./saga -page ../docs/benchmarks-saga.md $(BENCHFLAGS)
 
 down: modules ## Stop the services that make started, and no others
-	go run ./internal/dev services down
+	$(DEV) services down
 
 drop: modules ## Drop the databases and virtual hosts that demo, run and tests made
-	go run ./internal/dev services drop
+	$(DEV) services drop
 
 clean: down ## Remove what was built, and the private services' data
 	rm -rf bin .local

@@ -24,8 +24,9 @@ const poolSize = 6
 // Service is whose the tables of a [Database] are.
 const Service = "trips"
 
-// Database is a fresh database with the migration lines applied, dropped when
-// the test ends. The pool's Config().ConnString() is its URL.
+// Database is a fresh database with the migration lines applied. When the test ends, so do
+// all sessions in it; it is dropped some time later. The pool's Config().ConnString() is
+// its URL.
 func Database(t testing.TB, lines ...sagasql.Line) *pgxpool.Pool {
 	t.Helper()
 	server := servers(t).Postgres
@@ -42,7 +43,7 @@ func Database(t testing.TB, lines ...sagasql.Line) *pgxpool.Pool {
 	if err := server.CreateDatabase(ctx, name, template); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { drop(t, server, name) })
+	t.Cleanup(func() { leave(t, server, name) })
 	config, err := pgxpool.ParseConfig(server.Database(name))
 	if err != nil {
 		t.Fatalf("the test database's address: %v", err)
@@ -69,12 +70,12 @@ func DatabaseOf(t testing.TB, service string, lines ...sagasql.Line) *pgxpool.Po
 	return pool
 }
 
-func drop(t testing.TB, server services.Postgres, name string) {
+func leave(t testing.TB, server services.Postgres, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
 	defer cancel()
-	if err := server.DropDatabases(ctx, name); err != nil {
-		t.Errorf("drop the test database: %v", err)
+	if err := spent.add(ctx, server, name); err != nil {
+		t.Errorf("leave the test database: %v", err)
 	}
 }
 

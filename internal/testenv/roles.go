@@ -46,6 +46,9 @@ func DocumentedRoles(t testing.TB) *Roles {
 	}
 	t.Cleanup(func() {
 		administer(t, func(ctx context.Context, admin *pgxpool.Pool) {
+			if err := spent.drop(ctx); err != nil {
+				t.Errorf("drop the databases that know the roles: %v", err)
+			}
 			if _, err := admin.Exec(ctx, "DROP ROLE IF EXISTS "+strings.Join(all, ", ")); err != nil {
 				t.Errorf("drop the roles of docs/roles.md: %v", err)
 			}

@@ -11,6 +11,7 @@ package testenv
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -77,7 +78,7 @@ func isolate() {
 func removeAll() error {
 	ctx, cancel := context.WithTimeout(context.Background(), adminTime)
 	defer cancel()
-	if err := templates.drop(ctx); err != nil {
+	if err := errors.Join(spent.drop(ctx), templates.drop(ctx)); err != nil {
 		return err
 	}
 	if err := room.close(ctx); err != nil {

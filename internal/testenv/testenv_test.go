@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	sagasql "go.example/saga/sql"
@@ -29,15 +30,23 @@ func TestDatabaseIsMigratedAndAlone(t *testing.T) {
 	require.ErrorContains(t, err, "does not exist")
 }
 
-func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
+func TestDatabaseIsLeftWithItsTestAndDroppedLater(t *testing.T) {
 	t.Parallel()
-	var name string
+	var (
+		name  string
+		stray *pgx.Conn
+	)
 	t.Run("owner", func(t *testing.T) {
 		pool := Database(t)
 		name = pool.Config().ConnConfig.Database
 		require.True(t, strings.HasPrefix(name, prefix))
+		var err error
+		stray, err = pgx.Connect(context.Background(), pool.Config().ConnString())
+		require.NoError(t, err)
 	})
-	names, err := servers(t).Postgres.Databases(context.Background())
+	require.Error(t, stray.Ping(t.Context()), "a session outlived its test")
+	require.NoError(t, spent.drop(t.Context()))
+	names, err := servers(t).Postgres.Databases(t.Context())
 	require.NoError(t, err)
 	require.NotContains(t, names, name)
 }

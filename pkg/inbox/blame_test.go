@@ -109,6 +109,27 @@ func TestThoseThatFailAgainOpenNothing(t *testing.T) {
 	require.True(t, b.open())
 }
 
+// What was under way when an outage began may still commit. That proves nothing against
+// those that had failed by then: they open the circuit, and nobody is set aside.
+func TestACommitUnderWayWhenAnOutageBeganProvesNothing(t *testing.T) {
+	t.Parallel()
+	r := standardRule
+	r.crowd = 2
+	b := newBlame(r)
+	for _, name := range []string{"a", "b"} {
+		require.Equal(t, hold, b.failedAlone(named(name), at(0)).do)
+	}
+	b.committed() // the one under way
+	for _, name := range []string{"a", "b"} {
+		require.Equal(t, hold, b.failedAlone(named(name), at(1)).do)
+	}
+	for s := 2.0; s <= 3600; s += 5 {
+		for _, name := range []string{"c", "a", "b"} {
+			require.Equal(t, giveBack, b.failedAlone(named(name), at(s)).do, "%s after %.0f s", name, s)
+		}
+	}
+}
+
 // Messages that failed while others committed open nothing when they fail in a row later.
 func TestBadOnesAreNoOutage(t *testing.T) {
 	t.Parallel()
