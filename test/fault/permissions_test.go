@@ -73,7 +73,7 @@ func TestDocumentedPermissions(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return errors.Join(putBack(t.Context(), consumer, queue), consumer.Close())
+			return errors.Join(putOneBack(t.Context(), consumer, queue), consumer.Close())
 		}
 	}
 	service := func(name string) sagasql.Service { return sagasql.Service{Name: name, ID: testenv.Owner.ID} }
@@ -151,8 +151,8 @@ func publishEverywhere(ctx context.Context, cfg rabbit.Config) error {
 	return publisher.Err()
 }
 
-// putBack has a consumer publish what it has set aside.
-func putBack(ctx context.Context, consumer *rabbit.Consumer, queue string) error {
+// putOneBack has a consumer publish what it has set aside.
+func putOneBack(ctx context.Context, consumer *rabbit.Consumer, queue string) error {
 	way, err := consumer.Return(ctx)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type poison struct {
 const (
 	poisonName   = "x-poison"
 	hotelStep    = "room-booking"
-	repliesQueue = "saga.replies"
+	repliesQueue = "saga.replies.reservation"
 )
 
 // badly makes a good message bad.
@@ -105,7 +105,7 @@ func poisons(real uuid.UUID) []poison {
 		all = append(all, poison{name, queue, p})
 	}
 	for name, spoil := range badCommands {
-		add(protocol.CommandQueue(hotelStep), name, uuid.New(), hotelStep, spoil)
+		add(protocol.CommandQueue("hotel"), name, uuid.New(), hotelStep, spoil)
 	}
 	for name, spoil := range badReplies {
 		add(repliesQueue, name, uuid.New(), hotelStep, spoil)

@@ -43,7 +43,7 @@ func TestBadMessagesAloneAreSetAside(t *testing.T) {
 		f := faults[slices.IndexFunc(faults, func(f fault) bool { return f.table == table })]
 		f.playWith(t, s, "HV00N", 0, func() { publish(t, s, thirds[i+1]) })
 	}
-	awaitPoisons(t, s.Hotel, namesOf(all, protocol.CommandQueue(hotelStep)))
+	awaitPoisons(t, s.Hotel, namesOf(all, protocol.CommandQueue("hotel")))
 	awaitPoisons(t, s.Reservation, namesOf(all, repliesQueue))
 
 	failing := func(state string) int {
