@@ -29,6 +29,12 @@ var (
 	ErrOtherService = errors.New("the schema belongs to another service; give each service a database or a schema of its own")
 )
 
+// Writer runs queries and other statements: a pool, a connection or a transaction of pgx.
+type Writer interface {
+	Querier
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
 // RightToKnowService is what [LoadService] needs.
 var RightToKnowService = Right{On: "saga_service", Privileges: "SELECT"}
 
@@ -43,10 +49,7 @@ func CheckServiceName(name string) error {
 // NameService gives the schema's service its name, once: where it has one already, that
 // must be the same, or the error Is [ErrOtherService]. Several may call it at the same
 // time. The empty schema is public.
-func NameService(ctx context.Context, db interface {
-	Querier
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}, schema, name string) (Service, error) {
+func NameService(ctx context.Context, db Writer, schema, name string) (Service, error) {
 	if err := CheckServiceName(name); err != nil {
 		return Service{}, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"go.example/saga/internal/dev/services"
@@ -138,9 +137,7 @@ func isOwned(line sagasql.Line) bool {
 }
 
 // Own makes the tables of a database the Owner's.
-func Own(ctx context.Context, db interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}) error {
+func Own(ctx context.Context, db sagasql.Writer) error {
 	_, err := db.Exec(ctx, `INSERT INTO public.saga_service (name, id) VALUES ($1, $2)`, Owner.Name, Owner.ID)
 	return err
 }

@@ -137,7 +137,10 @@ func TestABatchOfEvents(t *testing.T) {
 	var ids []uuid.UUID
 	var events []protocol.Event
 	for _, kinds := range [][]saga.EventKind{
-		{saga.EventCompleted, saga.EventAborted}, {saga.EventParked, saga.EventKilled}, {saga.EventParked}, {saga.EventAborted, saga.EventCompleted},
+		{saga.EventCompleted, saga.EventAborted},
+		{saga.EventParked, saga.EventKilled},
+		{saga.EventParked},
+		{saga.EventAborted, saga.EventCompleted},
 		{saga.EventCompleted, saga.EventParked}, // that comes late
 	} {
 		id, sagaID := placed(t, db, service)
