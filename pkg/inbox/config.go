@@ -52,6 +52,8 @@ const (
 	Unexpected = quarantine.Unexpected
 	// Failing messages are those whose handler fails.
 	Failing = quarantine.Failing
+	// DeadLetter is what the broker has given up.
+	DeadLetter = quarantine.DeadLetter
 	// Other is every other reason of a handler.
 	Other = quarantine.Other
 )

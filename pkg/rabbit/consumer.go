@@ -48,6 +48,13 @@ var (
 // prefetch deliveries unacknowledged. ctx and the configured timeouts bound the
 // opening, not the session.
 func OpenConsumer(ctx context.Context, cfg Config, topology Topology, queue string, prefetch int) (*Consumer, error) {
+	return openConsumer(ctx, cfg, topology, queue, prefetch, received)
+}
+
+// reading makes a delivery of what the broker delivers from a queue.
+type reading func(d *amqp.Delivery, queue string) inbox.Delivery
+
+func openConsumer(ctx context.Context, cfg Config, topology Topology, queue string, prefetch int, read reading) (*Consumer, error) {
 	if prefetch < 1 || prefetch > math.MaxUint16 {
 		return nil, fmt.Errorf("open a consumer of queue %q: prefetch is %d, want 1 to %d", queue, prefetch, math.MaxUint16)
 	}
@@ -56,7 +63,7 @@ func OpenConsumer(ctx context.Context, cfg Config, topology Topology, queue stri
 		if err := declare(s.link, topology); err != nil {
 			return err
 		}
-		return c.consume(s, queue, prefetch)
+		return c.consume(s, queue, prefetch, read)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open a consumer of queue %q: %w", queue, err)
@@ -65,7 +72,7 @@ func OpenConsumer(ctx context.Context, cfg Config, topology Topology, queue stri
 	return c, nil
 }
 
-func (c *Consumer) consume(s *session, queue string, prefetch int) error {
+func (c *Consumer) consume(s *session, queue string, prefetch int, read reading) error {
 	if err := s.channel.Qos(prefetch, 0, false); err != nil {
 		return fmt.Errorf("set the prefetch: %w", err)
 	}
@@ -74,7 +81,7 @@ func (c *Consumer) consume(s *session, queue string, prefetch int) error {
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
-	s.background.Go(func() { c.pump(s, queue, deliveries, cancelled) })
+	s.background.Go(func() { c.pump(s, queue, read, deliveries, cancelled) })
 	return nil
 }
 
@@ -85,10 +92,10 @@ func (c *Consumer) consume(s *session, queue string, prefetch int) error {
 // When a queue is deleted, or its leader is lost, the broker cancels the consumer
 // and leaves the channel open. The session ends then too: nothing would ever
 // come again.
-func (c *Consumer) pump(s *session, queue string, deliveries <-chan amqp.Delivery, cancelled <-chan string) {
+func (c *Consumer) pump(s *session, queue string, read reading, deliveries <-chan amqp.Delivery, cancelled <-chan string) {
 	for d := range deliveries {
 		select {
-		case c.arrived <- arrival{d.DeliveryTag, received(&d, queue)}:
+		case c.arrived <- arrival{d.DeliveryTag, read(&d, queue)}:
 		case <-s.done:
 			return
 		}

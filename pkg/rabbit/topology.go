@@ -114,11 +114,21 @@ func EventTopology(owner sagasql.Service, queue string, patterns ...string) Topo
 func (t Topology) with(owner sagasql.Service, queue string, bindings ...Binding) Topology {
 	t.Queues = append(t.Queues, Queue{
 		Name: queue, DeliveryLimit: workDeliveryLimit, DeadLetter: protocol.ExchangeDead, Owner: owner.ID, Bindings: bindings,
-	}, Queue{
+	}, deadQueue(owner))
+	return t
+}
+
+// deadTopology is that of who takes what the owner's queues gave up.
+func deadTopology(owner sagasql.Service) Topology {
+	return Topology{Exchanges: []Exchange{dead}, Queues: []Queue{deadQueue(owner)}}
+}
+
+// deadQueue has no mark: it has no place for dead letters of its own.
+func deadQueue(owner sagasql.Service) Queue {
+	return Queue{
 		Name: protocol.DeadQueue(owner.Name), DeliveryLimit: deadDeliveryLimit,
 		Bindings: []Binding{{protocol.ExchangeDead, owner.ID.String()}},
-	})
-	return t
+	}
 }
 
 // ownerArgument holds a queue's owner. The broker knows no owners of queues, but compares

@@ -38,7 +38,7 @@ CREATE TABLE public.inbox_quarantine (
     -- What is held has its next try: nothing waits for nobody.
     CONSTRAINT inbox_quarantine_held_until CHECK ((state = 'held') = (retry_at IS NOT NULL)),
     -- It is a label of metrics, so it has few values: see pkg/inbox.
-    CONSTRAINT inbox_quarantine_code_known CHECK (code IN ('undecodable', 'unknown', 'unexpected', 'failing', 'other')),
+    CONSTRAINT inbox_quarantine_code_known CHECK (code IN ('undecodable', 'unknown', 'unexpected', 'failing', 'dead-letter', 'other')),
     CONSTRAINT inbox_quarantine_handled_by_somebody CHECK (state IN ('held', 'dead') OR handled_at IS NOT NULL AND handled_by <> ''),
     CONSTRAINT inbox_quarantine_reason_given CHECK (reason <> ''),
     CONSTRAINT inbox_quarantine_message_id_given CHECK (message_id <> ''),
@@ -58,7 +58,7 @@ COMMENT ON TABLE  public.inbox_quarantine IS 'Messages that a consumer could not
 COMMENT ON COLUMN public.inbox_quarantine.state IS 'held: it is tried again by itself at retry_at. dead: it waits for an operator. retried: it was put back into its queue. discarded: it was given up. One that comes again is held or dead again.';
 COMMENT ON COLUMN public.inbox_quarantine.tries IS 'How often it was tried again: put back into its queue, by itself or by somebody, or refused by the broker.';
 COMMENT ON COLUMN public.inbox_quarantine.retry_at IS 'When it is put back by itself, by the clock of the database; NULL where it is not. What is further ahead than the longest pause, an hour, is due.';
-COMMENT ON COLUMN public.inbox_quarantine.code IS 'Kind of the reason: undecodable, unknown, unexpected, failing, other.';
+COMMENT ON COLUMN public.inbox_quarantine.code IS 'Kind of the reason: undecodable, unknown, unexpected, failing, dead-letter, other.';
 COMMENT ON COLUMN public.inbox_quarantine.handled_at IS 'When it was retried or discarded last.';
 COMMENT ON COLUMN public.inbox_quarantine.handled_by IS 'Who retried or discarded it last.';
 COMMENT ON COLUMN public.inbox_quarantine.note IS 'Why it was retried or discarded last, in the words of who did it.';

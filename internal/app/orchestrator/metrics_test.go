@@ -24,7 +24,7 @@ import (
 // scrape is what the endpoint says after the transitions and a look.
 func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error), transitions ...saga.Transition) string {
 	t.Helper()
-	registry, log := app.NewRegistry(namespace, "trips"), zaptest.NewLogger(t)
+	registry, log := app.NewRegistry(namespace, ""), zaptest.NewLogger(t)
 	all := tasks.New(namespace, taskMetrics, taskTimers)
 	all.Of(taskTimers)(&pgconn.PgError{Code: "42501"})
 	registry.MustRegister(all)

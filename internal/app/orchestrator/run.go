@@ -64,7 +64,7 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	defer app.ClosePools(pool, operators)
 	store, registry := sagapg.New(s.DatabaseSchema, s.Service), app.NewRegistry(namespace, s.Service)
-	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics)
+	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics, app.TaskDeadLetters)
 	registry.MustRegister(all)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
 	lookout := &rabbit.Lookout{Config: rabbit.Config{Name: name + "-look", URL: reveal(s.AMQPURL)}}
@@ -93,7 +93,8 @@ func Run(ctx context.Context, s Settings) error {
 			if err := check(ctx, e, s, all.Of(taskCheck), log); err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) })
+			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) },
+				app.DrainDeadLetters(replies, s.AMQPURL, all.Of(app.TaskDeadLetters)))
 		},
 		m.run,
 		func(ctx context.Context) error {

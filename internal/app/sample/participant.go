@@ -37,7 +37,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		return err
 	}
 	defer app.ClosePools(pool)
-	all := tasks.New(name, taskCommands)
+	all := tasks.New(name, taskCommands, app.TaskDeadLetters)
 	p, err := participant.New(participant.Config{
 		Service: s.Service,
 		DB:      pool,
@@ -56,6 +56,8 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	}
 	registry := app.NewRegistry("saga_"+name, s.Service)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
+	drain := app.DrainDeadLetters(inbox.Config{Name: name, Service: s.Service, DB: pool, Retention: s.Retention(), Log: log},
+		s.AMQPURL, all.Of(app.TaskDeadLetters))
 	service := app.WatchService(registry, outboxpg.New(pool, ""), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
@@ -63,7 +65,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, p.Run, held, service.Run)
+			return app.Run(ctx, p.Run, drain, held, service.Run)
 		},
 		// From the first moment: a process that waits for its database is alive.
 		func(ctx context.Context) error {

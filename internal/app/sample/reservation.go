@@ -47,7 +47,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	defer app.ClosePools(pool)
 	service := reservation.NewService(pool, s.Service)
 	service.Bound(s.MaxRunning, log)
-	all := tasks.New(name, taskStart, taskEvents)
+	all := tasks.New(name, taskStart, taskEvents, app.TaskDeadLetters)
 	listener := inbox.Config{
 		Name:      name,
 		Service:   s.Service,
@@ -71,6 +71,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 			return app.Run(ctx,
 				func(ctx context.Context) error { return awaitDefinition(ctx, service, all.Of(taskStart), log) },
 				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
+				app.DrainDeadLetters(listener, s.AMQPURL, all.Of(app.TaskDeadLetters)),
 				held,
 				relayed.Run,
 				func(ctx context.Context) error {

@@ -241,7 +241,7 @@ func TestDaemonWaitsForItsDatabase(t *testing.T) {
 		"no such database": config.Secret(withDatabase(t, testenv.Database(t), "saga_test_absent")),
 	} {
 		ctx, stop := context.WithCancel(context.Background())
-		s := sample.Settings{DatabaseURL: address, AMQPURL: "amqp://127.0.0.1:1/", LogLevel: "error", HealthAddr: freeAddr(t)}
+		s := sample.Settings{Service: "hotel", DatabaseURL: address, AMQPURL: "amqp://127.0.0.1:1/", LogLevel: "error", HealthAddr: freeAddr(t)}
 		ended := make(chan error, 1)
 		go func() {
 			ended <- sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)

@@ -36,6 +36,7 @@ and one of these reasons:
   unknown      it is about a saga, or a thing, that this database does not have
   unexpected   it has no place in the past of what it is about
   failing      its handler fails
+  dead-letter  the broker has given it up
   other        another reason of a handler
 docs/operators.md says what to do about each.`
 

@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/outbox"
@@ -39,9 +38,11 @@ type Answer struct {
 // Start runs a participant with one step on a migrated database.
 func Start(t testing.TB, db *pgxpool.Pool, step string, work participant.Step) *Service {
 	t.Helper()
+	owner, err := sagasql.LoadService(t.Context(), db, "", "")
+	require.NoError(t, err)
 	s := &Service{db: db, step: step, queue: make(chan delivered)}
 	p, err := participant.New(participant.Config{
-		Service: testenv.Service, DB: db, Steps: map[string]participant.Step{step: work},
+		Service: owner.Name, DB: db, Steps: map[string]participant.Step{step: work},
 		Open: func(context.Context, sagasql.Service) (inbox.Source, error) { return s, nil },
 	})
 	require.NoError(t, err)

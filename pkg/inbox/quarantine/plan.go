@@ -12,11 +12,12 @@ const (
 	UnknownSubject Code = "unknown"
 	Unexpected     Code = "unexpected"
 	Failing        Code = "failing"
+	DeadLetter     Code = "dead-letter"
 	Other          Code = "other"
 )
 
 // Codes are all of them.
-var Codes = []Code{Undecodable, UnknownSubject, Unexpected, Failing, Other}
+var Codes = []Code{Undecodable, UnknownSubject, Unexpected, Failing, DeadLetter, Other}
 
 const (
 	// FirstPause is the time until a message that was set aside is tried again. Each pause

@@ -18,7 +18,8 @@
 // overtook the row that it is about. So a message is put back into its queue after 1 min,
 // 2, 4 … 60 min, until 24 h after it was set aside first. Then it is dead. By reason:
 //
-//	failing, unexpected, unknown, other   tried again
+//	failing, unexpected, unknown, other,  tried again
+//	dead-letter
 //	undecodable                           dead at once: its bytes stay as they are
 //	any, of a message without a message   dead at once: when it came again it could not be
 //	id                                    recognised, and its tries would never end

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
@@ -24,7 +23,7 @@ func Place(ctx context.Context, db *pgxpool.Pool, trip saga.Definition, order Or
 		if _, err := tx.Exec(ctx, `INSERT INTO orders (id, amount) VALUES ($1, $2)`, order.ID, order.Amount); err != nil {
 			return err
 		}
-		_, _, err := sagapg.New("", testenv.Service).Start(ctx, tx, trip, sagapg.StartRequest{
+		_, _, err := sagapg.New("", "orders").Start(ctx, tx, trip, sagapg.StartRequest{
 			BusinessKey: order.ID.String(), // starting twice under one key starts once
 			Payload:     jsonmap.JSONMap{"orderId": order.ID.String(), "amount": order.Amount},
 		})
