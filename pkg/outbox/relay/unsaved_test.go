@@ -28,7 +28,7 @@ func (b *bundle) exec(sql string, args ...any) {
 func (b *bundle) schedule() {
 	b.Helper()
 	b.exec(`INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload, deliver_at)
-		VALUES ('test', 'later', 's', '', '` + queue + `', '{}', clock_timestamp() + interval '300 ms')`)
+		VALUES ('test', 'later', 's', '', '` + queue + `', '{}', clock_timestamp() + interval '1 second')`)
 }
 
 // asRole is a log seen by a role that may do what it is told it may not.
@@ -106,7 +106,8 @@ func TestARightThatIsRevokedEndsTheTenureAndRepeatsNothing(t *testing.T) {
 	b.eventually("the lease is given up, with the reason", func() bool { return b.lag().Holder == "" && strings.Contains(b.lag().LastError, "42501") })
 	require.Equal(t, []string{"s"}, got.all())
 	b.eventually("it tries again", func() bool { return e.cfg.Faults.Counts()[FaultClass{TaskPublish, "42501"}] > 5 })
-	require.Equal(t, []string{"active", "no-rights"}, slices.Compact(states()), "it is not well in between")
+	all := slices.Compact(states())
+	require.Equal(t, []string{"active", "no-rights"}, all[slices.Index(all, "active"):], "it is not well in between")
 	b.exec(`GRANT DELETE ON public.outbox_parked TO ` + role)
 	b.awaitState(e, Active)
 	b.eventually("written", func() bool { return b.aside() == 0 })
@@ -144,7 +145,8 @@ func TestAWriteThatIsRefusedRepeatsNothing(t *testing.T) {
 	require.Contains(t, e.Status().LastError, "53100")
 	b.eventually("it stands in the database", func() bool { return strings.Contains(b.lag().LastError, "53100") })
 	b.eventually("several turns pass", func() bool { return e.cfg.Faults.Counts()[FaultClass{TaskRelease, "53100"}] > 4 })
-	require.Equal(t, []string{"active", "database-error"}, slices.Compact(states()), "it is not well in between")
+	all := slices.Compact(states())
+	require.Equal(t, []string{"active", "database-error"}, all[slices.Index(all, "active"):], "it is not well in between")
 	require.Equal(t, []string{"s"}, got.all())
 	b.exec(`DROP TRIGGER refuse ON public.outbox_parked`)
 	b.awaitState(e, Active)
@@ -166,6 +168,7 @@ func TestTwoRelaysThatAreRefusedAreBothInTrouble(t *testing.T) {
 		configs[i].Lease = time.Second
 		engines = append(engines, b.start(configs[i]))
 	}
+	b.eventually("one of them works", func() bool { return engines[0].Status().State == Active || engines[1].Status().State == Active })
 	b.schedule()
 	inTrouble := func() bool {
 		return engines[0].Status().State == DatabaseError && engines[1].Status().State == DatabaseError
