@@ -92,7 +92,7 @@ func (c *canary) program(ctx context.Context, words []string, database, broker s
 	cmd.WaitDelay = 20 * time.Second
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.TempDir(), "GODEBUG=netdns=go+2",
-		"DATABASE_URL=" + database, "DATABASE_URLS=" + database, "AMQP_URL=" + broker,
+		"SERVICE=canary", "DATABASE_URL=" + database, "DATABASE_URLS=" + database, "AMQP_URL=" + broker,
 		"HEALTH_ADDR=127.0.0.1:0", "LISTEN_ADDR=127.0.0.1:0", "LOG_LEVEL=debug",
 	}
 	return cmd

@@ -131,7 +131,7 @@ func (s *stage) heard() (events []string) {
 			Failure            struct{ Step, Class string }
 		}
 		require.NoError(s, json.Unmarshal(l.Body, &body))
-		require.Equal(s, s.def.Name+"."+strings.ToLower(body.Status), l.RoutingKey)
+		require.Equal(s, testenv.Service+"."+s.def.Name+"."+strings.ToLower(body.Status), l.RoutingKey)
 		events = append(events, strings.Join(strings.Fields(
 			body.Status+" "+body.Failure.Step+" "+body.Failure.Class+" "+body.ParkReason), " "))
 	}
