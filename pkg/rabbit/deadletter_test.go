@@ -62,10 +62,11 @@ func TestADeadLetterComesBackExactly(t *testing.T) {
 	require.True(t, there)
 	delete(back.Headers, "x-delivery-count") // the queue's
 	back.Headers["at"] = back.Headers["at"].(time.Time).UTC()
-	require.Equal(t, sent, amqp.Publishing{
+	came := amqp.Publishing{
 		Headers: back.Headers, ContentType: back.ContentType, ContentEncoding: back.ContentEncoding, DeliveryMode: back.DeliveryMode,
 		Priority: back.Priority, CorrelationId: back.CorrelationId, ReplyTo: back.ReplyTo, Expiration: back.Expiration,
 		MessageId: back.MessageId, Timestamp: back.Timestamp.UTC(), Type: back.Type, UserId: back.UserId, AppId: back.AppId, Body: back.Body,
-	})
+	}
+	require.Equal(t, sent, came)
 	require.Zero(t, depth(t, url, protocol.DeadQueue(testenv.Service)))
 }

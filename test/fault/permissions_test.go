@@ -67,21 +67,27 @@ func (n *node) as(user string) rabbit.Config {
 func TestDocumentedPermissions(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	consumes := func(topology rabbit.Topology, queue string) func(rabbit.Config) error {
+	consumes := func(owner sagasql.Service, topology rabbit.Topology, queue string) func(rabbit.Config) error {
 		return func(cfg rabbit.Config) error {
 			consumer, err := rabbit.OpenConsumer(t.Context(), cfg, topology, queue, 1)
 			if err != nil {
 				return err
 			}
-			return errors.Join(putOneBack(t.Context(), consumer, queue), consumer.Close())
+			err = errors.Join(putOneBack(t.Context(), consumer, queue), consumer.Close())
+			drain, failed := rabbit.OpenDeadLetters(t.Context(), cfg, owner, 1)
+			if failed == nil {
+				failed = drain.Close()
+			}
+			return errors.Join(err, failed)
 		}
 	}
 	service := func(name string) sagasql.Service { return sagasql.Service{Name: name, ID: testenv.Owner.ID} }
+	hotel, reservation := service("hotel"), service("reservation")
 	works := map[string]func(rabbit.Config) error{
 		"saga_relay":        func(cfg rabbit.Config) error { return publishEverywhere(t.Context(), cfg) },
-		"saga_orchestrator": consumes(rabbit.ReplyTopology(service("reservation")), protocol.ReplyQueue("reservation")),
-		"saga_participant":  consumes(rabbit.CommandTopology(service("hotel")), protocol.CommandQueue("hotel")),
-		"saga_listener":     consumes(rabbit.EventTopology(service("reservation"), protocol.EventQueue("reservation"), "reservation.room-reservation.*"), protocol.EventQueue("reservation")),
+		"saga_orchestrator": consumes(reservation, rabbit.ReplyTopology(reservation), protocol.ReplyQueue("reservation")),
+		"saga_participant":  consumes(hotel, rabbit.CommandTopology(hotel), protocol.CommandQueue("hotel")),
+		"saga_listener":     consumes(reservation, rabbit.EventTopology(reservation, protocol.EventQueue("reservation"), "reservation.room-reservation.*"), protocol.EventQueue("reservation")),
 	}
 	all := documentedPermissions(t)
 	require.Len(t, all, len(works))
@@ -100,7 +106,7 @@ func TestDocumentedPermissions(t *testing.T) {
 	guest := rabbit.Config{Name: "test", URL: func(context.Context) (string, error) {
 		return n.URL[:strings.LastIndex(n.URL, "/")+1] + vhost, nil
 	}}
-	require.NoError(t, rabbit.Declare(t.Context(), guest, rabbit.CommandTopology(service("hotel"))))
+	require.NoError(t, rabbit.Declare(t.Context(), guest, rabbit.CommandTopology(hotel)))
 	queue := protocol.CommandQueue("hotel")
 	lookout := rabbit.Lookout{Config: n.as(vhost)}
 	states, err := lookout.Look(t.Context(), queue, "nowhere")

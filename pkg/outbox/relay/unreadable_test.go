@@ -55,7 +55,7 @@ func TestNewRowsAfterATruncate(t *testing.T) {
 		VALUES ('test', 'old', 'later', '', $1, '1', now() + interval '1 s')`, queue)
 	b.insertTo("", queue, "old", 5, 7)
 	b.eventually("all go out", func() bool { return len(got.firsts()) == 3 })
-	require.Equal(t, append(names(5, 7), "later"), got.firsts())
+	require.ElementsMatch(t, append(names(5, 7), "later"), got.firsts())
 	b.awaitParked()
 	require.Equal(t, "published published published", b.value(`SELECT string_agg(state, ' ') FROM public.outbox_overview`))
 }
