@@ -55,8 +55,9 @@ type service struct {
 }
 
 // backlog is how long a queue may hold messages at each look before that counts as its usual
-// state.
-const backlog = time.Minute
+// state. It is longer than a bad quarter of an hour: what asks again adds to the backlog that
+// keeps it from being answered, and sagas would go back although nothing was lost.
+const backlog = 20 * time.Minute
 
 // answer is what the broker said of a queue: an error, nothing, or its state.
 type answer struct {

@@ -45,10 +45,10 @@ func TestWhoTakesCommands(t *testing.T) {
 		q := queues{log: zap.NewNop(), known: map[string]*service{"d": {}}}
 		for i, l := range looks {
 			q.known["d"].answer = &l.answer
-			*q.known["d"] = q.known["d"].take("q", epoch.Add(time.Duration(i+1)*time.Minute))
+			*q.known["d"] = q.known["d"].take("q", epoch.Add(time.Duration(i+1)*backlog))
 			want := saga.Queue{Held: l.held}
 			if l.served > 0 {
-				want.Served = epoch.Add(time.Duration(l.served) * time.Minute)
+				want.Served = epoch.Add(time.Duration(l.served) * backlog)
 			}
 			require.Equal(t, want, q.known["d"].said, "%s, look %d", name, i+1)
 		}

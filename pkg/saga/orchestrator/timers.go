@@ -104,7 +104,7 @@ func (s *sweeper) fireAsked(ctx context.Context, except []saga.ID, since time.Ti
 		return nil, nil, fmt.Errorf("begin: %w", err)
 	}
 	defer func() {
-		if tx.Conn().IsClosed() && err != nil {
+		if err != nil && !errors.Is(err, errCommit) && tx.Conn().IsClosed() {
 			err = fmt.Errorf("%w: %w", errLost, err)
 		}
 		_ = tx.Rollback(ctx) // does nothing after the commit
@@ -147,7 +147,7 @@ func (s *sweeper) apply(ctx context.Context, tx pgx.Tx, due []sagapg.Loaded, now
 		return b.order, err
 	}
 	if err := tx.Commit(ctx); err != nil {
-		return b.order, fmt.Errorf("commit: %w", err)
+		return b.order, notCommitted(err)
 	}
 	for _, t := range fired {
 		s.tell(t)
@@ -155,7 +155,20 @@ func (s *sweeper) apply(ctx context.Context, tx pgx.Tx, due []sagapg.Loaded, now
 	return b.order, nil
 }
 
-var errLost = errors.New("the connection was lost")
+var (
+	errLost   = errors.New("the connection was lost")
+	errCommit = errors.New("commit")
+)
+
+// notCommitted words the failure of a commit. The pool has the connection back by then, and
+// may have given it to somebody else: it cannot be asked whether it was lost.
+func notCommitted(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%w: %w", errCommit, err)
+	}
+	return fmt.Errorf("%w: %w: %w", errCommit, errLost, err)
+}
 
 // failed makes the next batch smaller, or leaves the one saga in it out.
 func (s *sweeper) failed(ctx context.Context, ids []saga.ID, err error) time.Duration {
