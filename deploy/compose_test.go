@@ -162,6 +162,19 @@ func variables(settings reflect.Type) []string {
 	return names
 }
 
+// The orchestrator has no name of its own: it is told whose sagas it drives.
+func TestTheOrchestratorIsToldTheService(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for name, s := range load(t).Services {
+		if len(s.Command) > 1 && path.Base(s.Command[0]) == "orchestrator" && (s.Command[1] == "migrate" || s.Command[1] == "run") {
+			require.Equal(t, sample.DefaultReservationSettings().Service, s.Environment["SERVICE"], name)
+			told++
+		}
+	}
+	require.Equal(t, 2, told)
+}
+
 func TestEveryDatabaseInUseIsCreated(t *testing.T) {
 	t.Parallel()
 	script, err := os.ReadFile("databases.sql")

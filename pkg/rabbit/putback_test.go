@@ -54,6 +54,17 @@ func returner(t *testing.T, url string) *rabbit.Returner {
 	return r
 }
 
+// asPublished is what was delivered, without what the queue has added.
+func asPublished(back amqp.Delivery) amqp.Publishing {
+	delete(back.Headers, "x-delivery-count")
+	back.Headers["at"] = back.Headers["at"].(time.Time).UTC()
+	return amqp.Publishing{
+		Headers: back.Headers, ContentType: back.ContentType, ContentEncoding: back.ContentEncoding, DeliveryMode: back.DeliveryMode,
+		Priority: back.Priority, CorrelationId: back.CorrelationId, ReplyTo: back.ReplyTo, Expiration: back.Expiration,
+		MessageId: back.MessageId, Timestamp: back.Timestamp.UTC(), Type: back.Type, UserId: back.UserId, AppId: back.AppId, Body: back.Body,
+	}
+}
+
 var tester = quarantine.Signature{By: "tester", Note: "it is mended"}
 
 func quietly(int64) {}
@@ -85,14 +96,7 @@ func TestAMessageComesBackExactly(t *testing.T) {
 	back, ok, err := channel.Get(replies, true)
 	require.NoError(t, err)
 	require.True(t, ok)
-	delete(back.Headers, "x-delivery-count") // the queue's
-	back.Headers["at"] = back.Headers["at"].(time.Time).UTC()
-	came := amqp.Publishing{
-		Headers: back.Headers, ContentType: back.ContentType, ContentEncoding: back.ContentEncoding, DeliveryMode: back.DeliveryMode,
-		Priority: back.Priority, CorrelationId: back.CorrelationId, ReplyTo: back.ReplyTo, Expiration: back.Expiration,
-		MessageId: back.MessageId, Timestamp: back.Timestamp.UTC(), Type: back.Type, UserId: back.UserId, AppId: back.AppId, Body: back.Body,
-	}
-	require.Equal(t, sent, came)
+	require.Equal(t, sent, asPublished(back))
 	require.Zero(t, depth(t, url, replies))
 }
 
