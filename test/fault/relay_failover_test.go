@@ -96,6 +96,7 @@ func TestATenureEndsWithItsServer(t *testing.T) {
 	t.Cleanup(pool.Close)
 	tenure, err := outboxpg.New(pool, "").Acquire(t.Context(), 0, "one", time.Minute)
 	require.NoError(t, err)
+	standby.awaitReplay(primary) // without the lease it would say that somebody else has it
 
 	standby.exec("postgres", `SELECT pg_promote()`)
 	standby.burn(1000)
