@@ -65,7 +65,7 @@ func finish(t *testing.T, conn *pgx.Conn, sagas int) {
 	require.NoError(t, err)
 	def, err := sagayaml.Parse(text)
 	require.NoError(t, err)
-	store := sagapg.New("", testenv.Service)
+	store := sagapg.New("", "reservation")
 	_, err = store.ApplyDefinition(t.Context(), conn, def)
 	require.NoError(t, err)
 	require.NoError(t, pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {

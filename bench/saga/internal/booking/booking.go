@@ -30,12 +30,23 @@ func Make(ctx context.Context, create func(context.Context) (string, error)) (d 
 		}
 	}
 	group, migrating := errgroup.WithContext(ctx)
-	for url, lines := range map[string][]sagasql.Line{
-		d.Reservation: {sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation},
-		d.Hotel:       {sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Hotel},
-		d.Payment:     {sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Payment},
+	for _, service := range []struct {
+		name, url string
+		lines     []sagasql.Line
+	}{
+		{"reservation", d.Reservation, []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation}},
+		{"hotel", d.Hotel, []sagasql.Line{sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Hotel}},
+		{"payment", d.Payment, []sagasql.Line{sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Payment}},
 	} {
-		group.Go(func() error { return sagasql.Up(migrating, url, "", lines...) })
+		group.Go(func() error {
+			if err := sagasql.Up(migrating, service.url, "", service.lines...); err != nil {
+				return err
+			}
+			return with(migrating, service.url, func(conn *pgx.Conn) error {
+				_, err := sagasql.NameService(migrating, conn, "", service.name)
+				return err
+			})
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return d, fmt.Errorf("make the tables of the three services: %w", err)

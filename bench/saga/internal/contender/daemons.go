@@ -41,29 +41,32 @@ type daemon struct {
 func startDaemons(ctx context.Context, l *lab.Lab, programs string, job Job) (*Daemons, error) {
 	root, err := services.Root()
 	if err != nil {
-		return nil, err
+		return &Daemons{}, err
 	}
 	orchestrator := "DATABASE_URL=" + job.Databases.Reservation
 	apply := exec.CommandContext(ctx, filepath.Join(programs, "orchestrator"), "definition", "apply", filepath.Join(root, "deploy", "room-reservation.yaml"))
 	apply.Env = []string{orchestrator}
 	if out, err := apply.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("orchestrator definition apply: %w\n%s", err, out)
+		return &Daemons{}, fmt.Errorf("orchestrator definition apply: %w\n%s", err, out)
 	}
 	d := &Daemons{}
-	for _, program := range []struct{ name, verb, database string }{
-		{"hotel", "serve", "DATABASE_URL=" + job.Databases.Hotel},
-		{"payment", "serve", "DATABASE_URL=" + job.Databases.Payment},
-		{"orchestrator", "run", orchestrator},
-		{"relay", "run", "DATABASE_URLS=" + strings.Join(job.Databases.All(), " ")},
+	for _, program := range []struct {
+		name, verb, database string
+		more                 []string
+	}{
+		{"hotel", "serve", "DATABASE_URL=" + job.Databases.Hotel, nil},
+		{"payment", "serve", "DATABASE_URL=" + job.Databases.Payment, nil},
+		{"orchestrator", "run", orchestrator, []string{"SERVICE=reservation"}},
+		{"relay", "run", "DATABASE_URLS=" + strings.Join(job.Databases.All(), " "), nil},
 	} {
-		err := d.start(l, programs, program.name, program.verb, program.database, "AMQP_URL="+job.AMQP)
+		err := d.start(l, programs, program.name, program.verb, append(program.more, program.database, "AMQP_URL="+job.AMQP)...)
 		if err != nil {
-			return nil, errors.Join(err, d.stop())
+			return &Daemons{}, errors.Join(err, d.stop())
 		}
 	}
 	for _, one := range d.running {
 		if err := one.ready(ctx); err != nil {
-			return nil, errors.Join(err, d.stop())
+			return &Daemons{}, errors.Join(err, d.stop())
 		}
 	}
 	return d, nil
