@@ -43,5 +43,6 @@ func (r *road) readOnly(on string) {
 		_, err = conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
 		require.NoError(r, err)
+		r.db.Reset() // the test's own sessions have ended, too
 	}
 }
