@@ -118,7 +118,7 @@ func (t Topology) with(owner sagasql.Service, queue string, bindings ...Binding)
 	return t
 }
 
-// deadTopology is that of who takes what the owner's queues gave up.
+// deadTopology is what a consumer of the owner's dead letters needs.
 func deadTopology(owner sagasql.Service) Topology {
 	return Topology{Exchanges: []Exchange{dead}, Queues: []Queue{deadQueue(owner)}}
 }

@@ -72,7 +72,7 @@ type Timer struct {
 	Queues map[string]Queue
 }
 
-// Queue is what is known of who takes a destination's commands.
+// Queue is what is known of the consumers of a destination's commands.
 type Queue struct {
 	// Held is why nobody does, or why that cannot be asked; empty where somebody does, or
 	// where nobody can tell.

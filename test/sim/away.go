@@ -35,7 +35,7 @@ func (w *world) lies(a appointment) bool {
 	return true
 }
 
-// queues is what the broker says of who consumes.
+// queues is what the broker says of consumers.
 func (w *world) queues() map[string]saga.Queue {
 	var queues map[string]saga.Queue
 	for s, gone := range w.swarm.away {

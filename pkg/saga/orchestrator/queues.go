@@ -36,7 +36,7 @@ type queues struct {
 	known map[string]*service
 }
 
-// service is what is known of who takes the commands of one destination.
+// service is what is known of the consumers of one destination's commands.
 type service struct {
 	// asked is when the broker was asked last, and answer what it said; nil once it is
 	// taken in.
