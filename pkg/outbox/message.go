@@ -53,6 +53,8 @@ type Record struct {
 	// CreatedAt is the start of the transaction that appended the message,
 	// by the database's clock.
 	CreatedAt time.Time
+	// Service is whose outbox it is, empty where the tables belong to no service.
+	Service string
 	// Unreadable says why the row is no message; nil for nearly all. What could be read
 	// of it is there.
 	Unreadable error

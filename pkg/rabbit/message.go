@@ -65,8 +65,13 @@ func (b *builder) build(record *outbox.Record) (amqp.Publishing, error) {
 	return message, nil
 }
 
-// source names the aggregate as a URI reference, which is what CloudEvents asks
-// for: other characters than those of a path segment are percent-encoded.
+// source names the service and its aggregate as a URI reference, which is what CloudEvents
+// asks for: other characters than those of a path segment are percent-encoded. An outbox of
+// no service has only the aggregate.
 func source(record *outbox.Record) string {
-	return "/" + url.PathEscape(record.AggregateType) + "/" + url.PathEscape(record.AggregateID)
+	aggregate := "/" + url.PathEscape(record.AggregateType) + "/" + url.PathEscape(record.AggregateID)
+	if record.Service == "" {
+		return aggregate
+	}
+	return "/" + url.PathEscape(record.Service) + aggregate
 }

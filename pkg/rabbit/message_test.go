@@ -35,6 +35,7 @@ func TestRoundTrip(t *testing.T) {
 			Payload:       json.RawMessage(`{"amount": 12345678901234567890.10}`),
 		},
 		CreatedAt: time.Now(),
+		Service:   "trips",
 	}
 	require.NoError(t, publishAll(t, publisher(t, at(url), 1), []*outbox.Record{r})[0])
 	came := drain(t, c, 1)[0]
@@ -52,7 +53,7 @@ func TestRoundTrip(t *testing.T) {
 		Headers: map[string]string{
 			"cloudEvents_specversion": "1.0",
 			"cloudEvents_id":          r.ID.String(),
-			"cloudEvents_source":      "/saga/a%20b%2F%C3%BC",
+			"cloudEvents_source":      "/trips/saga/a%20b%2F%C3%BC",
 			"cloudEvents_type":        "command",
 			"cloudEvents_sagaop":      "REQUEST",
 			"traceparent":             "00-ab",

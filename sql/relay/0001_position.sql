@@ -154,6 +154,24 @@ $$;
 COMMENT ON FUNCTION public.outbox_database() IS
     'Identifies this database of this cluster; -1 where the owner of the outbox may not execute pg_control_system().';
 
+-- An outbox may stand in a schema that belongs to no service. In plpgsql, because SQL would
+-- look for the table before it is there. As the owner, so that the relay needs no right on
+-- the service's own tables.
+-- +goose StatementBegin
+CREATE FUNCTION public.outbox_service() RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
+$$
+BEGIN
+    IF to_regclass('public.saga_service') IS NULL OR NOT has_table_privilege('public.saga_service', 'SELECT') THEN RETURN ''; END IF;
+    RETURN coalesce((SELECT s.name FROM public.saga_service AS s), '');
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.outbox_service() IS
+    'The name of the service that the outbox belongs to, a part of its messages'' source; empty where there is none, or the owner of the outbox may not read it.';
+
 -- A base backup and a promoted standby keep the cluster's identifier, and an upgrade in
 -- place, which does not, keeps the rows' xmin. In a restored dump neither is as it was.
 -- Where the database is not known, the xmin alone decides. It calls a row that was written

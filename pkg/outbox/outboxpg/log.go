@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +19,7 @@ type Log struct {
 	pool      *pgxpool.Pool
 	schema    string
 	sightings sightings
+	service   atomic.Pointer[string] // whose outbox it is, as the last lease found it
 }
 
 // New makes the log of the pool's database; the empty schema is public. It does
@@ -27,6 +29,14 @@ type Log struct {
 // [pgx.QueryExecModeCacheDescribe], which keeps nothing in a session.
 func New(pool *pgxpool.Pool, schema string) *Log {
 	return &Log{pool: pool, schema: schema}
+}
+
+// serviceName is empty where the outbox is no service's.
+func (l *Log) serviceName() string {
+	if name := l.service.Load(); name != nil {
+		return *name
+	}
+	return ""
 }
 
 func (l *Log) query(name string) string { return sagasql.Query(l.schema, "relay/"+name+".sql") }
@@ -55,10 +65,12 @@ func (l *Log) acquire(ctx context.Context, shard int, holder string, lease time.
 	}
 	t := &Tenure{log: l, shard: shard, lease: lease, ask: firstAsk}
 	void := l.sightings.lease(strconv.Itoa(shard), time.Now())
+	var service string
 	err := l.call(ctx, l.query("acquire"), []any{shard, holder, lease.Seconds(), void},
-		&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards, &t.present, &t.formerTimeline)
+		&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards, &t.present, &t.formerTimeline, &service)
 	switch {
 	case err == nil:
+		l.service.Store(&service)
 		t.void, t.saved = void != "", t.from
 		return t, nil
 	case errors.Is(err, pgx.ErrNoRows):

@@ -46,7 +46,7 @@ func (t *Tenure) readNews(ctx context.Context, from Position, asked int) (page P
 			ends = string(columns[len(columns)-1])
 			break
 		}
-		r, err := scanRecord(rows, &ends)
+		r, err := scanRecord(rows, t.log.serviceName(), &ends)
 		if err != nil {
 			return fail(err)
 		}
@@ -92,7 +92,7 @@ func (t *Tenure) readWindow(ctx context.Context, from Position, max int) (Page, 
 	args := []any{t.present, w.settled, w.ends, after, w.last, asked, t.shard, t.shards}
 	rows, err := t.log.pool.Query(ctx, t.log.query(name), args...)
 	if err == nil {
-		page.Records, err = scan(rows, asked)
+		page.Records, err = t.log.scan(rows, asked)
 	}
 	if isOfRows(err) {
 		page.Records, err = t.readOneByOne(ctx, args)
@@ -146,7 +146,7 @@ func (t *Tenure) readOneByOne(ctx context.Context, page []any) (records []*outbo
 func (l *Log) readByID(ctx context.Context, ids []int64) (records []*outbox.Record, err error) {
 	err = l.transact(ctx, func(b *pgx.Batch) {
 		b.Queue(l.query("rows"), ids).Query(func(rows pgx.Rows) (err error) {
-			records, err = scan(rows, len(ids))
+			records, err = l.scan(rows, len(ids))
 			return err
 		})
 	})
@@ -175,11 +175,11 @@ func (l *Log) readByID(ctx context.Context, ids []int64) (records []*outbox.Reco
 }
 
 // scan reads the rows of a page, up to pageBytes.
-func scan(rows pgx.Rows, max int) ([]*outbox.Record, error) {
+func (l *Log) scan(rows pgx.Rows, max int) ([]*outbox.Record, error) {
 	defer rows.Close()
 	records := make([]*outbox.Record, 0, min(max, 1024))
 	for size := 0; size < pageBytes && rows.Next(); {
-		r, err := scanRecord(rows)
+		r, err := scanRecord(rows, l.serviceName())
 		if err != nil {
 			return nil, err
 		}

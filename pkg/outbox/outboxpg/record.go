@@ -22,8 +22,8 @@ var (
 // scanRecord reads the columns that page.sql, news.sql and rows.sql share, and after them the
 // further ones. What a row holds that no message can makes it [outbox.Record.Unreadable] and
 // is no error.
-func scanRecord(rows pgx.Rows, further ...any) (*outbox.Record, error) {
-	r := new(outbox.Record)
+func scanRecord(rows pgx.Rows, service string, further ...any) (*outbox.Record, error) {
+	r := &outbox.Record{Service: service}
 	var eventID pgtype.UUID
 	var headers, payload, payloadBytes []byte
 	var createdAt, deliverAt pgtype.Timestamptz

@@ -60,7 +60,7 @@ type timing struct {
 var standard = timing{
 	sweep:    500 * time.Millisecond,
 	maxPause: 5 * time.Second,
-	postpone: 30 * time.Second,
+	postpone: 10 * time.Second,
 	batch:    10 * time.Second,
 	recount:  10 * time.Second,
 	ask:      2 * time.Second,

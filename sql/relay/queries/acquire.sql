@@ -23,4 +23,5 @@ UPDATE public.outbox_position AS p
    AND NOT public.outbox_is_foreign()
 RETURNING p.epoch, p.settled::text, COALESCE(p.window_end::text, ''), COALESCE(p.last_id, 0),
           (SELECT count(*)::integer FROM public.outbox_position), public.outbox_present(),
-          COALESCE((SELECT f.timeline FROM public.outbox_position AS f WHERE f.shard = $1 AND f.timeline <> p.timeline), 0)
+          COALESCE((SELECT f.timeline FROM public.outbox_position AS f WHERE f.shard = $1 AND f.timeline <> p.timeline), 0),
+          public.outbox_service()

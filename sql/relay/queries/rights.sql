@@ -18,7 +18,7 @@ WITH RECURSIVE me AS (
            ('upkeep', 'outbox_position', '{SELECT}')
 ), calls (task, function) AS (
     SELECT 'publish', f FROM unnest('{outbox_shard,outbox_database,outbox_position_is_foreign,outbox_in_service,outbox_is_foreign,
-           outbox_rebase,outbox_timeline,outbox_present,outbox_expect,outbox_news,outbox_window,outbox_window_bounds,
+           outbox_rebase,outbox_service,outbox_timeline,outbox_present,outbox_expect,outbox_news,outbox_window,outbox_window_bounds,
            outbox_page,outbox_page_ids,outbox_page_sparse,outbox_parked_promote}'::text[]) AS f
     UNION ALL
     SELECT 'upkeep', f FROM unnest('{outbox_partitions_ahead,outbox_partitions_claim,outbox_partitions_missing,outbox_partition_add,
