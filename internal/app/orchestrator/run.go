@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
@@ -63,6 +64,11 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer app.ClosePools(pool, operators)
+	if s.Service == "" {
+		if s.Service, err = awaitService(ctx, pool, s.DatabaseSchema, log); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
 	store, registry := sagapg.New(s.DatabaseSchema, s.Service), app.NewRegistry(namespace, s.Service)
 	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics, app.TaskDeadLetters)
 	registry.MustRegister(all)
@@ -104,11 +110,28 @@ func Run(ctx context.Context, s Settings) error {
 	)
 }
 
+// awaitService waits until the tables say whose they are.
+func awaitService(ctx context.Context, db *pgxpool.Pool, schema string, log *zap.Logger) (string, error) {
+	service, err := backoff.Retry(ctx, func() (sagasql.Service, error) { return sagasql.LoadService(ctx, db, schema, "") },
+		backoff.WithBackOff(checkPauses()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
+			log.Warn("without SERVICE the database has to say whose sagas these are, trying again (has `orchestrator migrate` been run?)",
+				zap.Error(err), zap.Duration("pause", pause))
+		}))
+	if ctx.Err() != nil {
+		return "", nil
+	}
+	return service.Name, err
+}
+
+func checkPauses() *backoff.ExponentialBackOff {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.MaxInterval = maxCheckPause
+	return pauses
+}
+
 // check waits until the database answers and the role has its rights, and refuses to work
 // on sagas of another service, and on those whose plan this program does not understand.
 func check(ctx context.Context, e *engine.Engine, s Settings, report func(error), log *zap.Logger) error {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.MaxInterval = maxCheckPause
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := e.Store.CheckRights(ctx, e.DB, s.rights()...)
 		if err == nil {
@@ -121,7 +144,7 @@ func check(ctx context.Context, e *engine.Engine, s Settings, report func(error)
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
-	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
+	}, backoff.WithBackOff(checkPauses()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
 		report(err)
 		log.Warn("the database is not ready, trying again (has `orchestrator migrate` been run?)",
 			zap.Error(err), zap.Duration("pause", pause))

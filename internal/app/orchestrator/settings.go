@@ -28,7 +28,8 @@ type Settings struct {
 	// AMQPURL is needed by run only.
 	AMQPURL config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
 	// Service is the name of the service that the sagas belong to. It is given to the tables
-	// when they are migrated, and run does not begin on those of another one.
+	// when they are migrated, and run does not begin on those of another one. Where it is
+	// empty, the tables say it.
 	Service string `yaml:"service" env:"SERVICE"`
 	// BatchSize bounds the replies, and the timers, of one transaction.
 	BatchSize int `yaml:"batch_size" env:"BATCH_SIZE"`

@@ -27,7 +27,8 @@ SERVICE, DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, BATCH_SIZE (100),
 ORCHESTRATOR_RETENTION (0: for ever), QUARANTINE_KEEP_HANDLED (168h),
 QUARANTINE_KEEP_DEAD (720h), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
 SERVICE names the service whose sagas these are. ` + "`migrate`" + ` writes it into the database,
-and participants answer to its queue. Only migrate and run need it.
+and participants answer to its queue. Only migrate needs it. Where run is given it,
+another service's database is refused, and health is served before the database is there.
 AMQP_URL may list several brokers. Percent-encode special characters in passwords.
 Beyond this machine DATABASE_URL means sslmode=verify-full unless it says otherwise.
 ADMIN_ADDRESS serves operators by HTTP, see /openapi.yaml there; beyond this machine
@@ -110,7 +111,7 @@ func newRun(o *options) *cobra.Command {
 		Long: `Turn replies and due timers into the next commands until SIGINT or SIGTERM, then
 finish the batch in hand. Several may run on the same database and queue.
 Database and broker may come later and go away: work resumes by itself.`,
-		Example: `  SERVICE=reservation DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation \
+		Example: `  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation \
   AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ orchestrator run`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -118,7 +119,7 @@ Database and broker may come later and go away: work resumes by itself.`,
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(settings.RequireService(), settings.RequireBroker()); err != nil {
+			if err := settings.RequireBroker(); err != nil {
 				return cli.Usagef("%w", err)
 			}
 			return misnamed(orchestrator.Run(cmd.Context(), settings))

@@ -26,7 +26,6 @@ func TestADatabaseOfAnotherService(t *testing.T) {
 	t.Setenv("AMQP_URL", testenv.Vhost(t))
 	t.Setenv("SERVICE", "")
 	b.ok("saga", "list")
-	b.fails(cli.ExitUsage, "SERVICE", "run")
 	t.Setenv("SERVICE", "others")
 	for _, args := range [][]string{{"migrate"}, {"run"}, {"saga", "list"}} {
 		b.fails(cli.ExitUsage, `this one is "trips"'s, not "others"'s`, args...)
@@ -41,5 +40,8 @@ func TestAQueueOfAnotherServiceEndsTheRun(t *testing.T) {
 	require.NoError(t, rabbit.Declare(t.Context(), rabbit.Config{
 		Name: "test", URL: func(context.Context) (string, error) { return url, nil },
 	}, rabbit.ReplyTopology(sagasql.Service{Name: testenv.Service, ID: testenv.Owner.ID})))
-	b.fails(cli.ExitUsage, "two services have one name", "run")
+	for _, service := range []string{testenv.Service, ""} { // the tables say it where nobody does
+		t.Setenv("SERVICE", service)
+		b.fails(cli.ExitUsage, "two services have one name", "run")
+	}
 }
