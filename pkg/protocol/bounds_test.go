@@ -56,7 +56,8 @@ func TestEverySagaThatCouldBeginCanTellItsEnd(t *testing.T) {
 		saga.EventParked: saga.StatusParked, saga.EventKilled: saga.StatusKilled,
 	} {
 		st := full(t, status)
-		m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: kind})
+		long := strings.Repeat("\x01", 2*protocol.MaxProblemText) // each byte is six in JSON
+		m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: kind, Detail: long, Problem: saga.Problem{Type: long, Title: long, Detail: long}})
 		require.NoError(t, err)
 		require.NoError(t, outbox.Validate(m), kind)
 

@@ -25,6 +25,10 @@ type Event struct {
 	Failure *saga.Failure
 	// ParkReason is why the saga waits for an operator; empty unless it is PARKED.
 	ParkReason saga.ParkReason
+	// Detail is why it was parked or killed, a sentence for people; else empty. Problem is
+	// what the participant said because of whose answer it was parked.
+	Detail  string
+	Problem saga.Problem
 	// Payload and Outputs are the saga's own: a subscriber need not ask anybody
 	// what it was that ended.
 	Payload jsonmap.JSONMap
@@ -39,6 +43,8 @@ type eventBody struct {
 	BusinessKey string          `json:"businessKey,omitempty"`
 	Failure     *failureBody    `json:"failure,omitempty"`
 	ParkReason  saga.ParkReason `json:"parkReason,omitempty"`
+	Detail      string          `json:"detail,omitempty"`
+	Problem     saga.Problem    `json:"problem,omitzero"`
 }
 
 type failureBody struct {
@@ -65,6 +71,7 @@ func EventMessage(service string, st saga.State, e saga.EmitEvent) (outbox.Messa
 	}
 	body := eventBody{
 		SagaID: id, Type: st.Type, Status: st.Status, BusinessKey: st.BusinessKey,
+		Detail: clean(e.Detail, MaxWhy), Problem: shortened(e.Problem, MaxWhy),
 	}
 	if e.Kind == saga.EventParked { // one that was killed while parked waits no longer
 		body.ParkReason = st.ParkReason()
@@ -119,6 +126,7 @@ func DecodeEvent(d inbox.Delivery) (Event, error) {
 	}
 	e.BusinessKey, e.ParkReason = r.str(body, "businessKey"), saga.ParkReason(r.str(body, "parkReason"))
 	e.Failure = r.failure(body)
+	e.Detail, e.Problem = r.str(body, "detail"), problem(r.member(body, "problem"))
 	e.Payload, e.Outputs = r.member(body, "payload"), r.member(body, "outputs")
 	if r.err != nil {
 		return Event{}, r.err

@@ -187,12 +187,14 @@ func TestEventsOfAParkedSaga(t *testing.T) {
 		st := sampleState(t)
 		st.Status = saga.StatusParked
 		st.Steps = []saga.StepState{{Name: "a", Status: saga.StepSucceeded}, {Name: "b", Park: reason}, {Name: "c", Park: "another"}}
-		parked := event(t, st, saga.EventParked)
+		why := saga.EmitEvent{Kind: saga.EventParked, Detail: "it is so", Problem: saga.Problem{Type: "urn:p", Title: "No"}}
+		parked := event(t, st, why)
 		require.Equal(t, reason, parked.ParkReason)
+		require.Equal(t, why, saga.EmitEvent{Kind: parked.Kind, Detail: parked.Detail, Problem: parked.Problem})
 
 		st.Status = saga.StatusKilled
 		st.Version++
-		killed := event(t, st, saga.EventKilled)
+		killed := event(t, st, saga.EmitEvent{Kind: saga.EventKilled})
 		require.Equal(t, saga.StatusKilled, killed.Status)
 		require.Empty(t, killed.ParkReason)
 		require.NotEqual(t, parked.MessageID, killed.MessageID)
@@ -200,14 +202,14 @@ func TestEventsOfAParkedSaga(t *testing.T) {
 }
 
 // event is what a listener gets.
-func event(t *testing.T, st saga.State, kind saga.EventKind) protocol.Event {
+func event(t *testing.T, st saga.State, emit saga.EmitEvent) protocol.Event {
 	t.Helper()
-	m, err := protocol.EventMessage("trips", st, saga.EmitEvent{Kind: kind})
+	m, err := protocol.EventMessage("trips", st, emit)
 	require.NoError(t, err)
-	require.Equal(t, "trips.room-reservation."+string(kind), m.RoutingKey)
+	require.Equal(t, "trips.room-reservation."+string(emit.Kind), m.RoutingKey)
 	e, err := protocol.DecodeEvent(wire(m))
 	require.NoError(t, err)
-	require.Equal(t, kind, e.Kind)
+	require.Equal(t, emit.Kind, e.Kind)
 	return e
 }
 

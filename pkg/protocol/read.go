@@ -27,6 +27,9 @@ const (
 	MaxContent = MaxBody - 64<<10
 	// MaxProblemText is where each text of a problem is cut, in bytes.
 	MaxProblemText = 2000
+	// MaxWhy is where each text is cut in bytes that says in an event why the saga was parked
+	// or killed: the room that [MaxContent] leaves is for the failure's problem, too.
+	MaxWhy = 500
 )
 
 // Media types of the bodies.

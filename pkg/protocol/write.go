@@ -56,15 +56,19 @@ func Fits(payload, outputs jsonmap.JSONMap) error {
 // jsonb cannot hold, and cut at MaxProblemText. A refusal often quotes what
 // somebody typed; that must not keep it from being told.
 func tellable(p saga.Problem) saga.Problem {
-	return saga.Problem{Type: clean(p.Type), Title: clean(p.Title), Detail: clean(p.Detail)}
+	return shortened(p, MaxProblemText)
 }
 
-func clean(s string) string {
+func shortened(p saga.Problem, limit int) saga.Problem {
+	return saga.Problem{Type: clean(p.Type, limit), Title: clean(p.Title, limit), Detail: clean(p.Detail, limit)}
+}
+
+func clean(s string, limit int) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-	if len(s) <= MaxProblemText {
+	if len(s) <= limit {
 		return s
 	}
-	cut := MaxProblemText - len("…")
+	cut := limit - len("…")
 	for !utf8.RuneStart(s[cut]) {
 		cut--
 	}

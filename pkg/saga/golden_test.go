@@ -155,6 +155,18 @@ func (c *conversation) signal(t *testing.T, d *datadriven.TestData) saga.Signall
 	return e
 }
 
+// toldWhy is what the event says beyond the state.
+func toldWhy(e saga.EmitEvent) string {
+	switch said := e.Problem.String(); {
+	case e.Detail == "":
+		return ""
+	case said == "":
+		return " (" + e.Detail + ")"
+	default:
+		return " (" + e.Detail + "; said " + said + ")"
+	}
+}
+
 // action reads «operator VERB [step=NAME] [output=JSON]»; the input is the reason.
 func (c *conversation) action(t *testing.T, d *datadriven.TestData) saga.Action {
 	t.Helper()
@@ -176,12 +188,15 @@ func (c *conversation) action(t *testing.T, d *datadriven.TestData) saga.Action 
 func (c *conversation) tell(tr saga.Transition) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", tr.Entry.Disposition, tr.Entry.Detail)
+	if said := tr.Entry.Problem.String(); said != "" {
+		fmt.Fprintf(&b, "  said  %s\n", said)
+	}
 	for _, e := range tr.Effects {
 		switch e := e.(type) {
 		case saga.SendCommand:
 			fmt.Fprintf(&b, "  send  %s %s #%d to %s%s\n", e.Operation, e.Step, e.Attempt, e.Destination, c.projected(e))
 		case saga.EmitEvent:
-			fmt.Fprintf(&b, "  tell  the saga is %s\n", e.Kind)
+			fmt.Fprintf(&b, "  tell  the saga is %s%s\n", e.Kind, toldWhy(e))
 		}
 	}
 	s := tr.Next

@@ -52,6 +52,7 @@ func (m *machine) weigh(i int) {
 	case err != nil:
 		m.set(i, StepFailed)
 		m.turnBack(d.Name, FailureCondition, Problem{Title: "the condition cannot be evaluated", Detail: err.Error()})
+		m.turned(d.Name, "the condition cannot be evaluated: "+err.Error())
 	case !needed:
 		m.set(i, StepOmitted)
 	default:

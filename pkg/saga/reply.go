@@ -6,6 +6,9 @@ import "time"
 func (m *machine) reply(r Reply) {
 	m.entry.Kind, m.entry.Step, m.entry.Operation = KindReply, r.Step, r.Operation
 	m.entry.Attempt, m.entry.Outcome, m.entry.MessageID = r.Attempt, r.Outcome, r.MessageID
+	if r.Outcome == OutcomeFailed || r.Outcome == OutcomeRetry {
+		m.entry.Problem = r.Problem
+	}
 
 	i := m.index(r.Step)
 	switch {
@@ -168,6 +171,6 @@ func (m *machine) later(i int, r Reply) {
 		}
 		s.Retried = Retried{Times: s.Retried.Times + 1, For: s.Retried.For + pause, Attempt: s.Attempt}
 	}
-	m.advance(because("to be sent again after the backoff", r.Problem.String()))
+	m.advance("to be sent again after the backoff")
 	s.WakeAt, s.Held = m.now.Add(pause), Held{}
 }

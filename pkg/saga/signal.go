@@ -35,6 +35,7 @@ func (m *machine) signalled(i int, e Signalled) {
 		m.set(i, StepFailed)
 		m.turnBack(e.Step, FailureRefused, Problem{Title: e.Reason})
 		m.told("refused", e.Reason)
+		m.turned(e.Step, because("refused before the step was reached", e.Reason))
 		return
 	}
 	m.set(i, StepSucceeded)
@@ -48,6 +49,14 @@ func (m *machine) told(what, reason string) {
 		return
 	}
 	m.advance(because(what, reason))
+}
+
+// turned tells why another step turns the saga back than the one that the entry is about:
+// that one's own words do not say it.
+func (m *machine) turned(step, why string) {
+	if m.entry.Step != step && m.entry.Disposition != Parked {
+		m.entry.Detail += "; " + step + ": " + why
+	}
 }
 
 // unsignalled: nobody has signalled in time. Where there is no way back, an operator

@@ -108,14 +108,18 @@ func (m *machine) finish(status Status, kind EventKind) {
 	m.s.Signals = nil
 	m.s.Deadline = time.Time{}
 	m.s.EndedAt = m.now
-	m.effects = append(m.effects, EmitEvent{Kind: kind})
+	event := EmitEvent{Kind: kind}
+	if kind == EventKilled {
+		event.Detail = m.entry.Detail
+	}
+	m.effects = append(m.effects, event)
 }
 
 // park stops the saga until an operator acts on the step, and says so.
 func (m *machine) park(i int, reason ParkReason, detail string) {
 	m.entry.Disposition, m.entry.Detail = Parked, detail
 	if m.s.Steps[i].Park == "" && !m.emits(EventParked) { // two steps may park at once
-		m.effects = append(m.effects, EmitEvent{Kind: EventParked})
+		m.effects = append(m.effects, EmitEvent{Kind: EventParked, Detail: detail, Problem: m.entry.Problem})
 	}
 	m.s.Steps[i].Park, m.s.Steps[i].WakeAt, m.s.Steps[i].Held = reason, time.Time{}, Held{}
 	m.s.Paused = false // it stands still anyway
@@ -176,16 +180,16 @@ func (m *machine) noWayBack() bool {
 func (m *machine) spent(i int, reason ParkReason, problem Problem) {
 	switch op := m.s.Steps[i].Operation(); {
 	case op == Cancel:
-		m.park(i, reason, because("the compensation is not sent again, "+string(reason), problem.String()))
+		m.park(i, reason, "the compensation is not sent again, "+string(reason))
 	case op == Confirm:
-		m.park(i, reason, because("the confirmation is not sent again, "+string(reason), problem.String()))
+		m.park(i, reason, "the confirmation is not sent again, "+string(reason))
 	case m.def.Steps[i].Type == Pivot:
-		m.park(i, reason, because("the pivot's outcome is unknown and cannot be undone, "+string(reason), problem.String()))
+		m.park(i, reason, "the pivot's outcome is unknown and cannot be undone, "+string(reason))
 	case m.def.Steps[i].Type == Retriable:
-		m.park(i, reason, because("the step after the pivot: "+string(reason), problem.String()))
+		m.park(i, reason, "the step after the pivot: "+string(reason))
 	case reason == ParkUnavailable:
 		m.turnBack(m.s.Steps[i].Name, FailureUnavailable, problem)
-		m.advance(because("answered retry for too long: compensating it too", problem.String()))
+		m.advance("answered retry for too long: compensating it too")
 	default:
 		m.turnBack(m.s.Steps[i].Name, FailureUnknown, problem)
 		m.advance("outcome unknown after the last attempt: compensating it too")

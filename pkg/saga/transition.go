@@ -40,7 +40,13 @@ const (
 
 // EmitEvent tells the world that the saga ended or was parked. The state to
 // report is the Transition's Next.
-type EmitEvent struct{ Kind EventKind }
+type EmitEvent struct {
+	Kind EventKind
+	// Detail is why it was parked or killed, a sentence for people; the state says the rest.
+	Detail string
+	// Problem is what the participant said because of whose answer it was parked.
+	Problem Problem
+}
 
 func (SendCommand) effect() {}
 func (EmitEvent) effect()   {}
@@ -95,6 +101,8 @@ type HistoryEntry struct {
 	Sent []SendCommand
 	// Detail is a sentence for people.
 	Detail string
+	// Problem is why a participant said failed or retry, in its own words.
+	Problem Problem
 	// Who is the operator of an action, or who signalled.
 	Who string
 }

@@ -29,6 +29,12 @@ CREATE TABLE public.inbox_quarantine (
     handled_at       timestamptz,
     handled_by       text,
     note             text,
+    -- Whatever of a message names its saga, also where the rest is not as it has to be. No
+    -- longer than an id, because an index takes no long text.
+    saga_ids         text[]      GENERATED ALWAYS AS (array_remove(ARRAY[
+        lower(left(headers ->> 'cloudEvents_sagaid', 36)),
+        lower(left(headers ->> 'cloudEvents_sagakey', 36)),
+        lower(left(properties ->> 'correlation_id', 36))], NULL)) STORED,
     CONSTRAINT inbox_quarantine_pkey PRIMARY KEY (id),
     -- All of the message is part of the key: another one under a used id must not be
     -- lost. Messages without an id are each kept.
@@ -53,6 +59,8 @@ CREATE INDEX inbox_quarantine_waiting ON public.inbox_quarantine (consumer, stat
 CREATE INDEX inbox_quarantine_due ON public.inbox_quarantine (consumer, retry_at) WHERE state = 'held';
 CREATE INDEX inbox_quarantine_dead ON public.inbox_quarantine (consumer, last_received_at) WHERE state = 'dead';
 CREATE INDEX inbox_quarantine_handled ON public.inbox_quarantine (consumer, handled_at) WHERE state IN ('retried', 'discarded');
+-- For who looks at one saga.
+CREATE INDEX inbox_quarantine_saga ON public.inbox_quarantine USING gin (saga_ids);
 
 COMMENT ON TABLE  public.inbox_quarantine IS 'Messages that a consumer could not process, with the reason and all that is needed to put them back as they were.';
 COMMENT ON COLUMN public.inbox_quarantine.state IS 'held: it is tried again by itself at retry_at. dead: it waits for an operator. retried: it was put back into its queue. discarded: it was given up. One that comes again is held or dead again.';
@@ -62,6 +70,7 @@ COMMENT ON COLUMN public.inbox_quarantine.code IS 'Kind of the reason: undecodab
 COMMENT ON COLUMN public.inbox_quarantine.handled_at IS 'When it was retried or discarded last.';
 COMMENT ON COLUMN public.inbox_quarantine.handled_by IS 'Who retried or discarded it last.';
 COMMENT ON COLUMN public.inbox_quarantine.note IS 'Why it was retried or discarded last, in the words of who did it.';
+COMMENT ON COLUMN public.inbox_quarantine.saga_ids IS 'The saga that the message is about, as its headers and its correlation id name it: ask with saga_ids @> ARRAY[''<id>'']. Several where they differ.';
 COMMENT ON COLUMN public.inbox_quarantine.id IS 'Number of the row, in the order of arrival.';
 COMMENT ON COLUMN public.inbox_quarantine.consumer IS 'Name of the consumer that set the message aside.';
 COMMENT ON COLUMN public.inbox_quarantine.queue IS 'Queue from which the message came, and to which it can be put back.';

@@ -16,6 +16,7 @@ CREATE TABLE public.saga_history (
     to_status     text        NOT NULL,
     sent          text[]      NOT NULL DEFAULT '{}',
     detail        text        NOT NULL,
+    problem       jsonb,
     who           text,
     message_id    text,
     CONSTRAINT saga_history_pkey PRIMARY KEY (saga_id, seq)
@@ -28,13 +29,14 @@ COMMENT ON COLUMN public.saga_history.at IS 'When the event was applied or recor
 COMMENT ON COLUMN public.saga_history.kind IS 'start, reply, timer, signal, or what an operator did: migrate, retry, skip, abort, kill, pause, resume.';
 COMMENT ON COLUMN public.saga_history.step IS 'Step that the event is about.';
 COMMENT ON COLUMN public.saga_history.operation IS 'Operation that the event is about: REQUEST, CONFIRM or CANCEL.';
-COMMENT ON COLUMN public.saga_history.attempt IS 'Attempt that was waiting when the event came.';
+COMMENT ON COLUMN public.saga_history.attempt IS 'Attempt that a reply answers, or whose time was over.';
 COMMENT ON COLUMN public.saga_history.outcome IS 'What a reply said: succeeded, confirmed, failed, compensated or retry.';
 COMMENT ON COLUMN public.saga_history.disposition IS 'What became of the event: advanced, or recorded only (duplicate, late, quarantined, refused), or parked.';
 COMMENT ON COLUMN public.saga_history.from_status IS 'Status of the saga before; NULL for the start.';
 COMMENT ON COLUMN public.saga_history.to_status IS 'Status of the saga after.';
 COMMENT ON COLUMN public.saga_history.sent IS 'The commands that went out because of the event, each as in REQUEST hotel #1: operation, step, attempt.';
 COMMENT ON COLUMN public.saga_history.detail IS 'The same for people.';
+COMMENT ON COLUMN public.saga_history.problem IS 'Why a reply says failed or retry, in the participant''s words: {"type", "title", "detail"}. NULL where it does not say.';
 COMMENT ON COLUMN public.saga_history.who IS 'Operator, where one acted, or who signalled.';
 COMMENT ON COLUMN public.saga_history.message_id IS 'AMQP message_id of the reply.';
 
@@ -62,6 +64,7 @@ DECLARE
             THEN 'saga_history_terminal_absorbing'
         WHEN NEW.who IS NULL AND NEW.kind IN ('migrate', 'retry', 'skip', 'abort', 'kill', 'pause', 'resume')
             THEN 'saga_history_action_has_operator'
+        WHEN jsonb_typeof(NEW.problem) <> 'object' THEN 'saga_history_problem_is_object'
         WHEN NEW.sent <> '{}'
          AND ',' || array_to_string(NEW.sent, ',', '') !~ '^(,(REQUEST|CONFIRM|CANCEL) [^ ,]+ #[1-9][0-9]*)+$'
             THEN 'saga_history_sent_known'

@@ -1,6 +1,25 @@
 -- The same tables for people: one line a saga, one sentence an event.
 
 -- +goose Up
+
+-- The same words as saga.Problem.String has. Not more than an expression, so that the
+-- planner can put it in place of the call.
+-- +goose StatementBegin
+CREATE FUNCTION public.saga_problem(problem jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$
+    SELECT CASE
+        WHEN problem ->> 'title' <> '' THEN (problem ->> 'title')
+            || CASE WHEN problem ->> 'detail' NOT IN ('', 'about:blank', problem ->> 'title') THEN ' (' || (problem ->> 'detail') || ')' ELSE '' END
+            || CASE WHEN problem ->> 'type' NOT IN ('', 'about:blank', problem ->> 'title') THEN ' (' || (problem ->> 'type') || ')' ELSE '' END
+        WHEN problem ->> 'detail' NOT IN ('', 'about:blank') THEN (problem ->> 'detail')
+            || CASE WHEN problem ->> 'type' NOT IN ('', 'about:blank') THEN ' (' || (problem ->> 'type') || ')' ELSE '' END
+        WHEN problem ->> 'type' NOT IN ('', 'about:blank') THEN problem ->> 'type'
+    END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION public.saga_problem(jsonb) IS 'A problem {"type", "title", "detail"} in words: title (detail) (type). NULL where it says nothing.';
+
 CREATE VIEW public.saga_overview AS
 SELECT s.id,
        s.type,
@@ -11,12 +30,14 @@ SELECT s.id,
        date_trunc('second', s.wake_at) AS next_wake,
        date_trunc('second', coalesce(s.ended_at, now()) - s.started_at) AS age,
        nullif(concat_ws('; ',
-           CASE WHEN s.paused THEN 'paused' END,
-           coalesce(
-               'parked: ' || s.park_reason,
-               nullif(concat_ws(' ', s.failure ->> 'step', s.failure ->> 'class'), '')
-                   || coalesce(': ' || (s.failure #>> '{problem,title}'), '')
-                   || coalesce(' (' || (s.failure #>> '{problem,detail}') || ')', ''))
+           CASE WHEN s.paused THEN coalesce(verdict.who || ': ' || verdict.detail, 'paused')
+                WHEN s.status = 'KILLED' THEN coalesce(verdict.who || ': ' || verdict.detail, 'killed') END,
+           -- The sentence says the reason, too, where the budget is spent.
+           CASE WHEN s.status = 'PARKED' THEN concat_ws(': ', 'parked',
+               CASE WHEN strpos(verdict.detail, s.park_reason) > 0 THEN NULL ELSE s.park_reason END,
+               verdict.detail, verdict.said) END,
+           nullif(concat_ws(' ', s.failure ->> 'step', s.failure ->> 'class'), '')
+               || coalesce(': ' || public.saga_problem(s.failure -> 'problem'), '')
        ), '') AS reason,
        date_trunc('second', s.started_at) AS started_at
 FROM public.saga s
@@ -54,7 +75,19 @@ CROSS JOIN LATERAL (
         -- No group has a name with a number sign.
         GROUP BY coalesce(step.plan ->> 'group', '#' || step.ordinal)
     ) AS stage
-) AS plan;
+) AS plan
+-- Who parked, paused or killed it, and why. Of the others no history is read.
+LEFT JOIN LATERAL (
+    SELECT h.who, h.detail, public.saga_problem(h.problem) AS said
+    FROM public.saga_history h
+    WHERE h.saga_id = s.id
+      AND (s.status IN ('PARKED', 'KILLED') OR s.paused)
+      AND CASE WHEN s.status = 'PARKED' THEN h.disposition = 'parked'
+               WHEN s.status = 'KILLED' THEN h.kind = 'kill' AND h.disposition = 'advanced'
+               ELSE h.kind = 'pause' AND h.disposition = 'advanced' END
+    ORDER BY h.seq DESC
+    LIMIT 1
+) AS verdict ON true;
 
 COMMENT ON VIEW public.saga_overview IS 'One line a saga. Steps: · not begun, … under way, ✓ succeeded, ✗ refused, ⟳ being confirmed, ✓✓ confirmed, ↶… being compensated, ↶ compensated, – not needed, skipped. Brackets hold steps that run side by side.';
 COMMENT ON COLUMN public.saga_overview.id IS 'saga.id.';
@@ -65,7 +98,7 @@ COMMENT ON COLUMN public.saga_overview.steps IS 'Every step of the plan in order
 COMMENT ON COLUMN public.saga_overview.waits_for IS 'The commands that wait for their replies, or to be published, the signals and delays, and what an operator has to decide; NULL when it waits for nothing.';
 COMMENT ON COLUMN public.saga_overview.next_wake IS 'When the orchestrator acts by itself, to the second; NULL when it will not.';
 COMMENT ON COLUMN public.saga_overview.age IS 'From the start until the end, or until now.';
-COMMENT ON COLUMN public.saga_overview.reason IS 'That it is paused, why it is parked, or why it goes or went back.';
+COMMENT ON COLUMN public.saga_overview.reason IS 'Who paused or killed it and why, why it is parked, and why it goes or went back, each with the words of the participant.';
 COMMENT ON COLUMN public.saga_overview.started_at IS 'When it was started, to the second.';
 
 CREATE VIEW public.saga_stuck AS
@@ -108,7 +141,9 @@ SELECT h.saga_id,
        round(extract(epoch FROM h.at - s.started_at) * 1000, 1) AS elapsed_ms,
        CASE h.kind
            WHEN 'start' THEN 'started'
-           WHEN 'reply' THEN h.step || ' answered ' || h.operation || ': ' || h.outcome
+           WHEN 'reply' THEN h.step || ' answered ' || h.operation
+                || CASE WHEN h.attempt > 1 THEN ', attempt ' || h.attempt ELSE '' END
+                || ': ' || h.outcome || coalesce(': ' || public.saga_problem(h.problem), '')
            -- The deadline is of no step, and neither is a timer that was late.
            WHEN 'timer' THEN 'timer' || CASE WHEN h.attempt IS NOT NULL
                                              THEN ' of ' || h.operation || ' ' || h.step || ', attempt ' || h.attempt
@@ -118,6 +153,9 @@ SELECT h.saga_id,
            ELSE h.who || ' told it to ' || h.kind || CASE WHEN h.kind = 'skip' THEN coalesce(' ' || h.step, '') ELSE '' END
        END
        || CASE WHEN h.disposition <> 'advanced' THEN ' [' || h.disposition || ': ' || h.detail || ']'
+               -- What another step than the one that answered has turned back says why.
+               WHEN coalesce(h.from_status, 'STARTED') = 'STARTED' AND h.to_status IN ('ABORTING', 'ABORTED')
+                AND (h.kind = 'start' OR h.outcome = 'succeeded') THEN ' (' || h.detail || ')'
                WHEN h.kind = 'start' OR h.outcome IN ('succeeded', 'confirmed', 'compensated') THEN ''
                -- What a refusal leads to follows after the arrow.
                WHEN h.outcome = 'failed' AND (h.sent <> '{}' OR h.from_status <> h.to_status) THEN ''
@@ -129,7 +167,16 @@ SELECT h.saga_id,
           END
        || CASE WHEN coalesce(h.from_status, 'STARTED') <> h.to_status THEN ' → ' || h.to_status ELSE '' END
        AS sentence,
-       h.message_id
+       h.message_id,
+       h.kind,
+       h.step,
+       h.operation,
+       h.attempt,
+       h.outcome,
+       h.disposition,
+       h.detail,
+       h.problem,
+       h.who
 FROM public.saga_history h
 JOIN public.saga s ON s.id = h.saga_id;
 
@@ -140,3 +187,12 @@ COMMENT ON COLUMN public.saga_timeline.at IS 'When it happened.';
 COMMENT ON COLUMN public.saga_timeline.elapsed_ms IS 'Milliseconds since the saga was started.';
 COMMENT ON COLUMN public.saga_timeline.sentence IS 'What happened.';
 COMMENT ON COLUMN public.saga_timeline.message_id IS 'AMQP message_id of the reply, where it was one.';
+COMMENT ON COLUMN public.saga_timeline.kind IS 'As in saga_history; so are the columns that follow.';
+COMMENT ON COLUMN public.saga_timeline.step IS 'Step that the event is about.';
+COMMENT ON COLUMN public.saga_timeline.operation IS 'Operation that the event is about.';
+COMMENT ON COLUMN public.saga_timeline.attempt IS 'Attempt that a reply answers, or whose time was over.';
+COMMENT ON COLUMN public.saga_timeline.outcome IS 'What a reply said.';
+COMMENT ON COLUMN public.saga_timeline.disposition IS 'What became of the event: advanced, or recorded only, or parked.';
+COMMENT ON COLUMN public.saga_timeline.detail IS 'Why.';
+COMMENT ON COLUMN public.saga_timeline.problem IS 'Why a reply says failed or retry, in the participant''s words.';
+COMMENT ON COLUMN public.saga_timeline.who IS 'Operator, where one acted, or who signalled.';

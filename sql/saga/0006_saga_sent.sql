@@ -44,7 +44,7 @@ COMMENT ON FUNCTION public.saga_settled() IS
     'outbox_position.settled of each shard, in order; empty where no relay serves the outbox or nothing can be told.';
 
 -- +goose StatementBegin
-CREATE FUNCTION public.saga_sent(saga uuid, xact xid8, OUT shard integer, OUT held text, OUT dead boolean)
+CREATE FUNCTION public.saga_sent(saga uuid, xact xid8, OUT shard integer, OUT held text, OUT since timestamptz, OUT dead boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET row_security = off AS
@@ -64,12 +64,13 @@ BEGIN
     SELECT p.shard, pg_visible_in_snapshot(xact, p.settled) INTO shard, seen
       FROM public.outbox_position AS p
      WHERE p.shard = public.outbox_shard(saga::text, (SELECT count(*)::integer FROM public.outbox_position));
-    SELECT k.state, k.reason INTO first
+    SELECT k.state, k.reason, k.parked_at INTO first
       FROM public.outbox_parked AS k
      WHERE k.aggregate_id = saga::text AND k.state IN ('retry', 'waiting', 'dead')
      ORDER BY k.id LIMIT 1;
     IF FOUND THEN
         dead := first.state = 'dead';
+        since := first.parked_at;
         held := CASE WHEN dead THEN 'the relay has given up a message: ' ELSE 'waits behind a parked message: ' END
              || coalesce(first.reason, 'to be tried again');
     ELSIF NOT seen THEN
@@ -79,4 +80,4 @@ END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION public.saga_sent(uuid, xid8) IS
-    'Why the messages that a saga has sent last, in the transaction xact, are not published: held, null where they are or where nobody can tell. shard is theirs. dead: the relay tries no more.';
+    'Why the messages that a saga has sent last, in the transaction xact, are not published: held, null where they are or where nobody can tell; since is when the parked message was. shard is theirs. dead: the relay tries no more.';

@@ -33,7 +33,7 @@ steps:
 		steps: "hotel COMPENSATED, flight FAILED", deeds: "hotel REQUEST CANCEL", events: []string{"ABORTED flight refused"},
 		timeline: `
 started → REQUEST hotel and REQUEST flight
-flight answered REQUEST: failed → CANCEL hotel → ABORTING
+flight answered REQUEST: failed: ` + refused + ` → CANCEL hotel → ABORTING
 hotel answered REQUEST: succeeded [late: the step is being or has been compensated]
 hotel answered CANCEL: compensated → ABORTED`,
 	})

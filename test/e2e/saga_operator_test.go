@@ -14,9 +14,14 @@ import (
 	"go.example/saga/internal/cli/orchestratorcmd"
 )
 
-// grace, an operator, gives the command `orchestrator saga` about the saga. Its exit
-// code has to be 0.
+// grace, an operator, gives the command `orchestrator saga` about the saga.
 func (s *stage) grace(words ...string) {
+	s.Helper()
+	s.orchestrator(append(append([]string{"saga"}, words...), uuid.UUID(s.id).String(), "--who", "grace")...)
+}
+
+// orchestrator runs a command under the orchestrator's rights. Its exit code has to be 0.
+func (s *stage) orchestrator(words ...string) string {
 	s.Helper()
 	file := filepath.Join(s.TempDir(), "orchestrator.yaml")
 	text := fmt.Sprintf("database_url: %q\n", s.roles.URL(s, s.sagas, "saga_orchestrator"))
@@ -25,6 +30,7 @@ func (s *stage) grace(words ...string) {
 	var out bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
-	cmd.SetArgs(append(append([]string{"--config", file, "saga"}, words...), uuid.UUID(s.id).String(), "--who", "grace"))
+	cmd.SetArgs(append([]string{"--config", file}, words...))
 	require.Equal(s, cli.ExitOK, cli.Run(context.Background(), cmd), "%s", &out)
+	return out.String()
 }

@@ -59,7 +59,7 @@ func TestSagaContradictsItsRefusal(t *testing.T) {
 		timeline: `
 started → REQUEST hotel
 hotel answered REQUEST: succeeded → REQUEST payment
-payment answered REQUEST: failed → CANCEL hotel → ABORTING
+payment answered REQUEST: failed: ` + refused + ` → CANCEL hotel → ABORTING
 payment answered REQUEST: succeeded [parked: the step failed before and now says succeeded] → PARKED
 hotel answered CANCEL: compensated
 grace told it to resume (waiting again) → CANCEL payment → ABORTING
@@ -101,10 +101,10 @@ steps:
 				timeline: `
 started → REQUEST hotel
 hotel answered REQUEST: succeeded → REQUEST payment
-payment answered REQUEST: failed → CANCEL hotel → ABORTING
-hotel answered CANCEL: ` + outcome + ` (to be sent again after the backoff: ` + c.reason + `)
+payment answered REQUEST: failed: ` + refused + ` → CANCEL hotel → ABORTING
+hotel answered CANCEL: ` + outcome + `: ` + c.reason + ` (to be sent again after the backoff)
 timer of CANCEL hotel, attempt 1 (time is up: sent again) → CANCEL hotel, attempt 2
-hotel answered CANCEL: ` + outcome + ` [parked: the compensation is not sent again, ` + string(c.parked) + `: ` + c.reason + `] → PARKED
+hotel answered CANCEL, attempt 2: ` + outcome + `: ` + c.reason + ` [parked: the compensation is not sent again, ` + string(c.parked) + `] → PARKED
 grace told it to retry (sent again by the operator: the hotel is mended) → CANCEL hotel, attempt 3 → ABORTING
 hotel answered CANCEL: compensated → ABORTED`,
 			})

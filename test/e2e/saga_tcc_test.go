@@ -38,7 +38,7 @@ outbound answered REQUEST: succeeded
 inbound answered REQUEST: succeeded → CONFIRM outbound and CONFIRM inbound
 outbound answered CONFIRM: confirmed
 outbound answered CONFIRM: confirmed [duplicate: the step is known to be confirmed]
-inbound answered CONFIRM: ` + outcome + ` (to be sent again after the backoff: ` + first.reason + `)
+inbound answered CONFIRM: ` + outcome + `: ` + first.reason + ` (to be sent again after the backoff)
 timer of CONFIRM inbound, attempt 1 (time is up: sent again) → CONFIRM inbound, attempt 2
 inbound answered CONFIRM: confirmed → COMPLETED`,
 			})
@@ -64,7 +64,7 @@ func TestSagaTCCRefused(t *testing.T) {
 started → REQUEST outbound and REQUEST inbound
 outbound answered REQUEST: succeeded
 inbound answered REQUEST: succeeded → REQUEST voucher
-voucher answered REQUEST: failed → CANCEL inbound and CANCEL outbound → ABORTING
+voucher answered REQUEST: failed: ` + refused + ` → CANCEL inbound and CANCEL outbound → ABORTING
 inbound answered CANCEL: compensated
 outbound answered CANCEL: compensated → ABORTED`,
 	})

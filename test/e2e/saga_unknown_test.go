@@ -66,9 +66,9 @@ steps:
 		timeline: `
 started → REQUEST hotel
 hotel answered REQUEST: succeeded → REQUEST payment
-payment answered REQUEST: retry (to be sent again after the backoff: ` + broken + `)
+payment answered REQUEST: retry: ` + broken + ` (to be sent again after the backoff)
 timer of REQUEST payment, attempt 1 (time is up: sent again) → REQUEST payment, attempt 2
-payment answered REQUEST: retry (answered retry for too long: compensating it too: ` + broken + `) → CANCEL payment → ABORTING
+payment answered REQUEST, attempt 2: retry: ` + broken + ` (answered retry for too long: compensating it too) → CANCEL payment → ABORTING
 payment answered CANCEL: compensated → CANCEL hotel
 hotel answered CANCEL: compensated → ABORTED`,
 	})

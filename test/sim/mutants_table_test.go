@@ -136,7 +136,7 @@ var mutants = []mutant{
 	},
 	{
 		"a saga is parked without a word", coreStep,
-		"m.effects = append(m.effects, EmitEvent{Kind: EventParked})", "m.entry.Detail = detail",
+		"m.effects = append(m.effects, EmitEvent{Kind: EventParked, Detail: detail, Problem: m.entry.Problem})", "m.entry.Detail = detail",
 	},
 	{
 		"kill compensates", coreAction,

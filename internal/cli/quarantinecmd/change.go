@@ -85,7 +85,7 @@ func (c *command) changes(change change, cmd *cobra.Command) *cobra.Command {
 			return err
 		}
 		if narrowed(cmd) == all {
-			return cli.Usagef("%s: say which messages: either --all or one of --id, --consumer, --reason, --older-than", cmd.CommandPath())
+			return cli.Usagef("%s: say which messages: either --all or one of --id, --consumer, --reason, --saga, --older-than", cmd.CommandPath())
 		}
 		if change.needsNote && by.Note == "" {
 			return cli.Usagef("%s: say why with --note", cmd.CommandPath())

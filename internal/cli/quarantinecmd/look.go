@@ -153,6 +153,7 @@ func printDetail(w io.Writer, d quarantine.Detail) error {
 		{"tries", fmt.Sprint(d.Tries)},
 		{"next try", next(d.Message)},
 		{"message id", cli.Line(d.MessageID)},
+		{"type", cli.Line(d.Type)},
 		{"exchange", cli.Line(d.Exchange)},
 		{"routing key", cli.Line(d.RoutingKey)},
 		{"properties", cli.Line(string(d.Properties))},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"go.example/saga/internal/app"
@@ -87,6 +88,7 @@ type choice struct {
 	ids                        []int64
 	states, consumers, reasons []string
 	olderThan                  time.Duration
+	saga                       string
 }
 
 func (c *choice) register(cmd *cobra.Command) {
@@ -94,6 +96,7 @@ func (c *choice) register(cmd *cobra.Command) {
 	flags.Int64SliceVar(&c.ids, "id", nil, "only these messages; repeat it or separate by commas")
 	flags.StringSliceVar(&c.consumers, "consumer", nil, "only messages of these consumers")
 	flags.StringSliceVar(&c.reasons, "reason", nil, "only these reasons: "+join(quarantine.Codes))
+	flags.StringVar(&c.saga, "saga", "", "only messages about the saga of this id")
 	flags.DurationVar(&c.olderThan, "older-than", 0, "only messages that were set aside so long ago, for example 2h30m")
 }
 
@@ -103,7 +106,7 @@ func (c *choice) registerStates(cmd *cobra.Command) {
 
 // narrowed says whether any flag chooses among the messages that wait.
 func narrowed(cmd *cobra.Command) bool {
-	return slices.ContainsFunc([]string{"id", "consumer", "reason", "older-than"}, cmd.Flags().Changed)
+	return slices.ContainsFunc([]string{"id", "consumer", "reason", "saga", "older-than"}, cmd.Flags().Changed)
 }
 
 func (c *choice) filter() (quarantine.Filter, error) {
@@ -119,6 +122,13 @@ func (c *choice) filter() (quarantine.Filter, error) {
 			return f, cli.Usagef("--reason %q is none of %s", r, join(quarantine.Codes))
 		}
 		f.Codes = append(f.Codes, quarantine.Code(r))
+	}
+	if c.saga != "" {
+		id, err := uuid.Parse(c.saga)
+		if err != nil {
+			return f, cli.Usagef("--saga %q is not the id of a saga: it has to be a UUID", c.saga)
+		}
+		f.Saga = id.String()
 	}
 	if c.olderThan < 0 {
 		return f, cli.Usagef("--older-than is %v, want a positive duration", c.olderThan)

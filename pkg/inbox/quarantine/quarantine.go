@@ -93,10 +93,17 @@ type Filter struct {
 	Codes     []Code
 	// OlderThan is for how long ago they were set aside first, by the database's clock.
 	OlderThan time.Duration
+	// Saga is the id of the saga that they are about, as any of their headers or their
+	// correlation id says.
+	Saga string
 }
 
 func (f Filter) args(more ...any) []any {
-	return append([]any{f.IDs, f.States, f.Consumers, f.Codes, f.OlderThan.Seconds()}, more...)
+	var saga *string
+	if f.Saga != "" {
+		saga = &f.Saga
+	}
+	return append([]any{f.IDs, f.States, f.Consumers, f.Codes, f.OlderThan.Seconds(), saga}, more...)
 }
 
 // Message is one that was set aside. Text that it has none of is empty.
@@ -108,6 +115,7 @@ type Message struct {
 	Code           Code       `json:"code"`
 	Reason         string     `json:"reason"`
 	MessageID      string     `json:"messageId"`
+	Type           string     `json:"type"`
 	Deliveries     int64      `json:"deliveries"`
 	Tries          int        `json:"tries"`
 	RetryAt        *time.Time `json:"retryAt"` // of those that are held

@@ -82,7 +82,7 @@ func TestMigrate(t *testing.T) {
 	require.Equal(t, free, d.count(`SELECT count(*) FROM outbox WHERE routing_key = 'car'`), "not of the one that is paused")
 	require.Equal(t, free+1, d.count(`SELECT count(*) FROM saga WHERE definition_version = 2`))
 	require.Equal(t, "STARTED | [hotel … car …] → flight · | REQUEST hotel, attempt 1; REQUEST car, attempt 1", d.stands(fits[0]))
-	require.Equal(t, "STARTED | [hotel … car ·] → flight · | REQUEST hotel, attempt 1 | paused", d.stands(paused))
+	require.Equal(t, "STARTED | [hotel … car ·] → flight · | REQUEST hotel, attempt 1 | ada: paused by the operator: test", d.stands(paused))
 	require.Zero(t, d.migrate(Migration{OtherVersions: to(2, 0)}).Moved, "what was moved is not found again")
 }
 

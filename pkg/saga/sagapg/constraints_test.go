@@ -69,6 +69,7 @@ var violations = map[string]string{
 	"saga_history_action_has_operator":    insertHist + `SELECT id, 2, now(), 'skip', 'advanced', 'STARTED', 'STARTED', '' FROM saga WHERE id = $1`,
 	"saga_history_operation_known":        historyWith(`operation`, `'UNDO'`),
 	"saga_history_outcome_known":          historyWith(`outcome`, `'maybe'`),
+	"saga_history_problem_is_object":      historyWith(`problem`, `'"no"'`),
 	"saga_history_sent_known":             historyWith(`sent`, `ARRAY['REQUEST hotel #1', 'UNDO payment #1']`),
 	"saga_history_sent_known (attempt)":   historyWith(`sent`, `ARRAY['REQUEST payment #0']`),
 	"saga_history_sent_known (null)":      historyWith(`sent`, `ARRAY['REQUEST hotel #1', NULL]`),

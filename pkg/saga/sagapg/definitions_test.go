@@ -139,7 +139,7 @@ func TestAnotherSchema(t *testing.T) {
 	b.step(id, booked(nil), declined(), released())
 	require.Equal(t, saga.StatusAborted, b.load(id).Status)
 	require.Equal(t, 4, b.count(`SELECT count(*) FROM sagas.outbox`))
-	story, err := b.store.Show(b.ctx, b.db, id)
+	story, err := b.store.Show(b.ctx, b.db, id, sagapg.MaxEvents)
 	require.NoError(t, err)
 	require.Len(t, story.Timeline, 4)
 }

@@ -66,7 +66,7 @@ func (b *bench) refused(db sagapg.DB, id saga.ID, hidden string) {
 		},
 		"Overviews": func() error { _, err := store.Overviews(ctx, db, []saga.ID{id}); return err },
 		"Recount":   func() error { _, _, err := store.Recount(ctx, db, 10); return err },
-		"Show":      func() error { _, err := store.Show(ctx, db, id); return err },
+		"Show":      func() error { _, err := store.Show(ctx, db, id, 1); return err },
 		"Load": func() error {
 			return pgx.BeginFunc(ctx, db.(pgxBeginner), func(tx pgx.Tx) error { _, _, err := store.Load(ctx, tx, []saga.ID{id}); return err })
 		},

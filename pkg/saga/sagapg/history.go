@@ -24,6 +24,7 @@ type historyRow struct {
 	ToStatus    saga.Status      `json:"to_status"`
 	Sent        []string         `json:"sent"`
 	Detail      string           `json:"detail"`
+	Problem     saga.Problem     `json:"problem,omitzero"`
 	Who         string           `json:"who,omitempty"`
 	MessageID   string           `json:"message_id,omitempty"`
 }
@@ -34,7 +35,7 @@ func toHistoryRow(t saga.Transition) historyRow {
 		SagaID: uuid.UUID(t.Next.ID), Seq: t.Next.Version, At: stamp(t.Next.UpdatedAt),
 		Kind: e.Kind, Step: e.Step, Operation: e.Operation, Attempt: e.Attempt, Outcome: e.Outcome,
 		Disposition: e.Disposition, FromStatus: e.From, ToStatus: e.To,
-		Sent: sent(e), Detail: e.Detail, Who: e.Who, MessageID: e.MessageID,
+		Sent: sent(e), Detail: e.Detail, Problem: e.Problem, Who: e.Who, MessageID: e.MessageID,
 	}
 }
 

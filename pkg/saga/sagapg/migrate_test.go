@@ -42,7 +42,7 @@ func TestSavedOnAnotherVersion(t *testing.T) {
 	}))
 	require.Equal(t, 2, b.load(id).DefinitionVersion)
 	b.step(id, succeeded("breakfast"), succeeded("room-booking"), succeeded("payment"))
-	story, err := b.store.Show(b.ctx, b.db, id)
+	story, err := b.store.Show(b.ctx, b.db, id, sagapg.MaxEvents)
 	require.NoError(t, err)
 	require.Equal(t, "[room-booking ✓ breakfast ✓] → payment ✓", story.Steps)
 	require.Equal(t, "ada migrated it (from version 1 to version 2) → REQUEST breakfast", story.Timeline[1].Sentence)

@@ -22,6 +22,7 @@ func TestOverviewReadsWell(t *testing.T) {
 	b.step(refused, booked(nil), declined(), released())
 	contradiction := booked(nil)
 	contradiction.Outcome = saga.OutcomeFailed
+	contradiction.Problem = saga.Problem{Type: "urn:problem:hotel:closed", Title: "Room closed"}
 	b.step(parked, booked(nil), contradiction)
 
 	lines := map[string]string{}
@@ -36,7 +37,7 @@ func TestOverviewReadsWell(t *testing.T) {
 		"started":   "STARTED | room-booking ✓ → payment … | REQUEST payment, attempt 1 | ",
 		"completed": "COMPLETED | room-booking ✓ → payment ✓ |  | ",
 		"refused":   "ABORTED | room-booking ↶ → payment ✗ |  | payment refused: Card declined (limit reached)",
-		"parked":    "PARKED | room-booking ✓ → payment … | decision on room-booking; REQUEST payment, attempt 1 | parked: contradictory replies",
+		"parked":    "PARKED | room-booking ✓ → payment … | decision on room-booking; REQUEST payment, attempt 1 | parked: contradictory replies: the step succeeded before and now says failed: Room closed (urn:problem:hotel:closed)",
 	}, lines)
 	require.Equal(t, "parked", *list[0].BusinessKey, "the newest first")
 }
@@ -48,7 +49,7 @@ func TestTimelineReadsWell(t *testing.T) {
 	b.overdue(id)
 	b.step(id, saga.Timer{}, declined(), released(), paid())
 
-	story, err := b.store.Show(b.ctx, b.db, id)
+	story, err := b.store.Show(b.ctx, b.db, id, sagapg.MaxEvents)
 	require.NoError(t, err)
 	var sentences []string
 	for i, m := range story.Timeline {
@@ -61,13 +62,13 @@ func TestTimelineReadsWell(t *testing.T) {
 		"room-booking answered REQUEST: succeeded [duplicate: the step is known to have succeeded]",
 		"timer [late: the timer came before its time]",
 		"timer of REQUEST payment, attempt 1 (time is up: sent again) → REQUEST payment, attempt 2",
-		"payment answered REQUEST: failed → CANCEL room-booking → ABORTING",
+		"payment answered REQUEST: failed: Card declined (limit reached) → CANCEL room-booking → ABORTING",
 		"room-booking answered CANCEL: compensated → ABORTED",
 		"payment answered REQUEST: succeeded [late: the saga has ended]",
 	}, sentences)
 	require.JSONEq(t, `{"room": 1}`, string(story.Payload))
 
-	_, err = b.store.Show(b.ctx, b.db, saga.ID(uuid.New()))
+	_, err = b.store.Show(b.ctx, b.db, saga.ID(uuid.New()), 1)
 	require.ErrorIs(t, err, sagapg.ErrNoSaga)
 }
 
@@ -88,7 +89,7 @@ func TestStuckSagas(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, whys, 2)
 	require.Regexp(t, `^overdue: overdue: its timer was due at .*, is an orchestrator running\?$`, whys[0])
-	require.Equal(t, "parked: parked: contradictory replies: an operator has to decide", whys[1])
+	require.Equal(t, "parked: parked: contradictory replies: the step succeeded before and now says failed: an operator has to decide", whys[1])
 }
 
 // Every kind of step, several at a time.
@@ -97,7 +98,7 @@ func TestOverviewOfAJourney(t *testing.T) {
 	b.follow(journey())
 	id := b.start("K-1")
 	see := func() string {
-		story, err := b.store.Show(b.ctx, b.db, id)
+		story, err := b.store.Show(b.ctx, b.db, id, sagapg.MaxEvents)
 		require.NoError(t, err)
 		return fmt.Sprintf("%s | %s | %s | %s", story.Status, story.Steps, value(story.WaitsFor), value(story.Reason))
 	}
@@ -111,17 +112,17 @@ func TestOverviewOfAJourney(t *testing.T) {
 		want   string
 	}{
 		{nil, "STARTED | [hotel … flight …] → cooling · → approval · → car · → seal · → [mail · badge ·] → survey · | REQUEST hotel, attempt 1; REQUEST flight, attempt 1 | "},
-		{[]saga.Event{hotel, ada(saga.Pause, "audit")}, "STARTED | [hotel ✓ flight …] → cooling · → approval · → car · → seal · → [mail · badge ·] → survey · | REQUEST flight, attempt 1 | paused"},
-		{[]saga.Event{succeeded("flight")}, "STARTED | [hotel ✓ flight ✓] → cooling · → approval · → car · → seal · → [mail · badge ·] → survey · |  | paused"},
+		{[]saga.Event{hotel, ada(saga.Pause, "audit")}, "STARTED | [hotel ✓ flight …] → cooling · → approval · → car · → seal · → [mail · badge ·] → survey · | REQUEST flight, attempt 1 | ada: paused by the operator: audit"},
+		{[]saga.Event{succeeded("flight")}, "STARTED | [hotel ✓ flight ✓] → cooling · → approval · → car · → seal · → [mail · badge ·] → survey · |  | ada: paused by the operator: audit"},
 		{[]saga.Event{ada(saga.Resume, "")}, "STARTED | [hotel ✓ flight ✓] → cooling … → approval · → car · → seal · → [mail · badge ·] → survey · | delay cooling | "},
 		{[]saga.Event{ada(saga.Skip, "cold enough")}, "STARTED | [hotel ✓ flight ✓] → cooling skipped → approval … → car · → seal · → [mail · badge ·] → survey · | signal approval | "},
 		{[]saga.Event{saga.Signalled{Step: "approval", Who: "bob"}}, "STARTED | [hotel ✓ flight ✓] → cooling skipped → approval ✓ → car – → seal … → [mail · badge ·] → survey · | REQUEST seal, attempt 1 | "},
-		{[]saga.Event{ada(saga.Kill, "enough")}, "KILLED | [hotel ✓ flight ✓] → cooling skipped → approval ✓ → car – → seal … → [mail · badge ·] → survey · |  | "},
+		{[]saga.Event{ada(saga.Kill, "enough")}, "KILLED | [hotel ✓ flight ✓] → cooling skipped → approval ✓ → car – → seal … → [mail · badge ·] → survey · |  | ada: killed by the operator, nothing is compensated: enough"},
 	} {
 		b.step(id, c.events...)
 		require.Equal(t, c.want, see())
 	}
-	story, err := b.store.Show(b.ctx, b.db, id)
+	story, err := b.store.Show(b.ctx, b.db, id, sagapg.MaxEvents)
 	require.NoError(t, err)
 	var sentences []string
 	for _, m := range story.Timeline {
@@ -149,7 +150,7 @@ func TestOverviewOfTCC(t *testing.T) {
 		answer("hotel", saga.Confirm, saga.OutcomeConfirmed), no)
 	b.overdue(id)
 	b.step(id, saga.Timer{})
-	story, err := b.store.Show(b.ctx, b.db, id)
+	story, err := b.store.Show(b.ctx, b.db, id, sagapg.MaxEvents)
 	require.NoError(t, err)
 	require.Equal(t, "[hotel ✓✓ flight ⟳ approval ✓]", story.Steps)
 	require.Equal(t, "CONFIRM flight, attempt 2", value(story.WaitsFor))
@@ -170,7 +171,7 @@ func TestOverviewOfAnAbort(t *testing.T) {
 	b := setup(t)
 	id := b.start("K-1")
 	b.step(id, saga.Action{Verb: saga.Pause, Who: "ada"}, booked(nil), saga.Action{Verb: saga.Abort, Who: "ada", Reason: "overbooked"})
-	story, err := b.store.Show(b.ctx, b.db, id)
+	story, err := b.store.Show(b.ctx, b.db, id, sagapg.MaxEvents)
 	require.NoError(t, err)
 	require.Equal(t, "aborted: overbooked", value(story.Reason))
 }

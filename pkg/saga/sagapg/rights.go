@@ -41,6 +41,9 @@ var (
 		{On: "saga_definition", Privileges: "SELECT"},
 		{On: "saga_overview", Privileges: "SELECT"},
 		{On: "saga_timeline", Privileges: "SELECT"},
+		{On: "saga_waits", Privileges: "SELECT"},
+		{On: "saga_problem", Privileges: "EXECUTE"},
+		{On: "saga_sent", Privileges: "EXECUTE"},
 		{On: "saga_hidden", Privileges: "EXECUTE"},
 	}
 )

@@ -44,4 +44,7 @@ func New(schema, service string) *Store {
 	return &Store{schema: schema, service: service, outbox: outbox.In(schema)}
 }
 
+// Schema is where the tables are.
+func (s *Store) Schema() string { return s.schema }
+
 func (s *Store) query(name string) string { return sagasql.Query(s.schema, "saga/"+name+".sql") }

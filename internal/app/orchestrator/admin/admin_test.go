@@ -59,7 +59,7 @@ func (b *safeBuffer) Sync() error { return nil }
 
 func newDesk(t *testing.T) *desk {
 	t.Parallel()
-	d := &desk{T: t, db: testenv.Database(t, sagasql.Outbox, sagasql.Saga), store: sagapg.New("", testenv.Service), log: &safeBuffer{}}
+	d := &desk{T: t, db: testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox), store: sagapg.New("", testenv.Service), log: &safeBuffer{}}
 	_, err := d.store.ApplyDefinition(t.Context(), d.db, plan())
 	require.NoError(t, err)
 	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), d.log, zap.DebugLevel))

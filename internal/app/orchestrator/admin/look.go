@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"go.example/saga/internal/app/redact"
+	engine "go.example/saga/pkg/saga/orchestrator"
 	"go.example/saga/pkg/saga/sagapg"
 )
 
@@ -61,18 +63,21 @@ type showOutput struct {
 	Body struct {
 		sagapg.Overview
 
-		Payload json.RawMessage `json:"payload"`
-		Outputs json.RawMessage `json:"outputs"`
+		Payload  json.RawMessage  `json:"payload"`
+		Outputs  json.RawMessage  `json:"outputs"`
+		Waits    []sagapg.Waiting `json:"waits" doc:"What it waits for, since when and until when; none when it has ended."`
+		SetAside engine.SetAside  `json:"setAside" doc:"What the orchestrator's consumers have set aside of it, the newest. What a participant has set aside is in its own database."`
 	}
 }
 
 func (a api) show(ctx context.Context, in *showInput) (*showOutput, error) {
-	story, err := a.story(ctx, in.ID)
+	story, err := a.story(ctx, in.ID, 1)
 	if err != nil {
 		return nil, err
 	}
 	out := &showOutput{}
 	out.Body.Overview, out.Body.Payload, out.Body.Outputs = story.Overview, story.Payload, story.Outputs
+	out.Body.Waits, out.Body.SetAside = append([]sagapg.Waiting{}, story.Waits...), story.SetAside
 	if in.Reveal {
 		return out, nil
 	}
@@ -84,32 +89,56 @@ func (a api) show(ctx context.Context, in *showInput) (*showOutput, error) {
 	return out, nil
 }
 
+type timelineInput struct {
+	SagaInput
+
+	Limit  int   `query:"limit" minimum:"1" maximum:"10000" default:"500" doc:"At most so many events, the latest."`
+	Before int64 `query:"before" minimum:"0" doc:"Only events before this one: earlier of the page before."`
+}
+
 type timelineOutput struct {
 	Body struct {
 		Timeline []sagapg.Moment `json:"timeline"`
+		Earlier  int64           `json:"earlier,omitempty" doc:"The first of these events, where there are earlier ones: give it as before."`
 	}
 }
 
-func (a api) timeline(ctx context.Context, in *SagaInput) (*timelineOutput, error) {
-	story, err := a.story(ctx, in.ID)
+func (a api) timeline(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
+	id, err := idOf(in.ID, "path.id")
 	if err != nil {
 		return nil, err
 	}
+	before := in.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	looking, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
 	out := &timelineOutput{}
-	out.Body.Timeline = story.Timeline
+	if out.Body.Timeline, err = a.engine.Store.Timeline(looking, a.engine.DB, id, before, in.Limit); err != nil {
+		return nil, a.problem(err)
+	}
+	if len(out.Body.Timeline) == 0 { // of a saga that is not there?
+		if _, err := a.story(ctx, in.ID, 1); err != nil {
+			return nil, err
+		}
+	}
+	if len(out.Body.Timeline) > 0 && out.Body.Timeline[0].Seq > 1 {
+		out.Body.Earlier = out.Body.Timeline[0].Seq
+	}
 	return out, nil
 }
 
-func (a api) story(ctx context.Context, text string) (sagapg.Story, error) {
+func (a api) story(ctx context.Context, text string, events int) (engine.Story, error) {
 	id, err := idOf(text, "path.id")
 	if err != nil {
-		return sagapg.Story{}, err
+		return engine.Story{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	story, err := a.engine.Store.Show(ctx, a.engine.DB, id)
+	story, err := a.engine.Show(ctx, id, events)
 	if err != nil {
-		return sagapg.Story{}, a.problem(err)
+		return engine.Story{}, a.problem(err)
 	}
 	return story, nil
 }
