@@ -44,6 +44,8 @@ func refuses(context.Context) error {
 const (
 	refused = "No (urn:problem:stage:no)"
 	broken  = "Technical error, nothing was changed (error) (urn:problem:saga:technical)"
+	// cancelled is said of a REQUEST that its CANCEL has overtaken.
+	cancelled = "The request was cancelled before it arrived (urn:problem:saga:cancelled)"
 )
 
 func breaks(context.Context) error { return errors.New("the machine is stuck") }

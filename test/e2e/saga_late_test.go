@@ -58,7 +58,7 @@ func TestSagaCancelOvertakesRequest(t *testing.T) {
 	s.tells("hotel answered CANCEL: compensated → ABORTED")
 	require.Equal(t, "cancelled", s.barrier("payment"))
 	s.post.release("payment.REQUEST")
-	s.tells("payment answered REQUEST: failed [late: the saga has ended]")
+	s.tells("payment answered REQUEST: failed: " + cancelled + " [late: the saga has ended]")
 	s.ends(ending{
 		steps: "hotel COMPENSATED, payment COMPENSATED", deeds: "hotel REQUEST CANCEL", events: []string{"ABORTED payment unknown"},
 		timeline: `
@@ -67,7 +67,7 @@ hotel answered REQUEST: succeeded → REQUEST payment
 timer of REQUEST payment, attempt 1 (outcome unknown after the last attempt: compensating it too) → CANCEL payment → ABORTING
 payment answered CANCEL: compensated → CANCEL hotel
 hotel answered CANCEL: compensated → ABORTED
-payment answered REQUEST: failed [late: the saga has ended]`,
+payment answered REQUEST: failed: ` + cancelled + ` [late: the saga has ended]`,
 	})
 	require.Equal(t, "cancelled", s.barrier("payment"))
 }

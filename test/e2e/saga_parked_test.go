@@ -106,7 +106,7 @@ hotel answered CANCEL: ` + outcome + `: ` + c.reason + ` (to be sent again after
 timer of CANCEL hotel, attempt 1 (time is up: sent again) → CANCEL hotel, attempt 2
 hotel answered CANCEL, attempt 2: ` + outcome + `: ` + c.reason + ` [parked: the compensation is not sent again, ` + string(c.parked) + `] → PARKED
 grace told it to retry (sent again by the operator: the hotel is mended) → CANCEL hotel, attempt 3 → ABORTING
-hotel answered CANCEL: compensated → ABORTED`,
+hotel answered CANCEL, attempt 3: compensated → ABORTED`,
 			})
 		})
 	}

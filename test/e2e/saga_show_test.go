@@ -88,7 +88,6 @@ steps:
     request: {timeout: 500ms, retry: {initial: 100ms, max: 100ms, attempts: 60}}
   - name: flight
 `)
-	const no = "No (urn:problem:stage:no)"
 	until(t, "the relay at work", func() bool {
 		return len(s.texts(s.sagas, `SELECT holder FROM outbox_position WHERE holder IS NOT NULL AND $1::uuid IS NOT NULL`)) == 1
 	})
@@ -138,20 +137,20 @@ steps:
 		_, story := s.shown()
 		return story.SetAside.Total == 25
 	})
-	s.waits("decision", "hotel", "the compensation is not sent again, refused: "+no, false)
+	s.waits("decision", "hotel", "the compensation is not sent again, refused: "+refused, false)
 
 	text, story := s.shown()
-	require.Contains(t, text, "reason parked: the compensation is not sent again, refused: "+no+"; flight refused: "+no)
-	require.Contains(t, text, "… and 5 more: orchestrator quarantine list --saga "+story.ID)
+	require.Contains(t, text, "reason parked: the compensation is not sent again, refused: "+refused+"; flight refused: "+refused)
+	require.Contains(t, text, "… and 5 more: orchestrator quarantine list --saga "+story.ID+" --state held,dead,discarded")
 	require.Len(t, story.SetAside.Messages, 20)
 	require.Contains(t, text, fmt.Sprintf("See one with: orchestrator quarantine show %d;", story.SetAside.Messages[0].ID))
 	for _, sentence := range []string{
 		"hotel answered REQUEST: retry: " + broken + " (to be sent again after the backoff)",
 		"grace told it to retry (sent again by the operator: it is mended) → REQUEST hotel, attempt 2",
 		"timer of REQUEST payment, attempt 1 (waits for a consumer of " + queue + ")",
-		"flight answered REQUEST: failed: " + no + " → CANCEL payment → ABORTING",
-		"spa answered REQUEST: failed: " + no + " [quarantined: the saga has no such step]",
-		"hotel answered CANCEL: failed: " + no + " [parked: the compensation is not sent again, refused] → PARKED",
+		"flight answered REQUEST: failed: " + refused + " → CANCEL payment → ABORTING",
+		"spa answered REQUEST: failed: " + refused + " [quarantined: the saga has no such step]",
+		"hotel answered CANCEL: failed: " + refused + " [parked: the compensation is not sent again, refused] → PARKED",
 	} {
 		require.Contains(t, text, " "+sentence+"\n")
 	}

@@ -40,7 +40,7 @@ outbound answered CONFIRM: confirmed
 outbound answered CONFIRM: confirmed [duplicate: the step is known to be confirmed]
 inbound answered CONFIRM: ` + outcome + `: ` + first.reason + ` (to be sent again after the backoff)
 timer of CONFIRM inbound, attempt 1 (time is up: sent again) → CONFIRM inbound, attempt 2
-inbound answered CONFIRM: confirmed → COMPLETED`,
+inbound answered CONFIRM, attempt 2: confirmed → COMPLETED`,
 			})
 		})
 	}

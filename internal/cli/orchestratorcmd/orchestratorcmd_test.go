@@ -165,7 +165,18 @@ func TestSagaListAndShow(t *testing.T) {
 		reply("flight", saga.Request, saga.OutcomeFailed), reply("hotel", saga.Cancel, saga.OutcomeCompensated),
 		reply("hotel", saga.Request, saga.OutcomeSucceeded))
 	b.saga("", reply("hotel", saga.Request, saga.OutcomeFailed))
+	parked := b.saga("K-4", reply("hotel", saga.Request, saga.OutcomeSucceeded), reply("hotel", saga.Request, saga.OutcomeFailed))
+	b.exec(`INSERT INTO inbox_quarantine (consumer, queue, message_id, state, code, reason, exchange, routing_key, properties, headers, body, message_sha256, tries, retry_at, handled_at, handled_by, note)
+		SELECT 'replies', 'q', 'm-' || n || s.code, s.state, s.code, s.reason, '', 'q', '{"type": "hotel.REQUEST.failed"}', jsonb_build_object('cloudEvents_sagaid', $1::text), '', '\x00', n, 
+		       CASE s.state WHEN 'held' THEN now() END, CASE s.state WHEN 'discarded' THEN now() END, CASE s.state WHEN 'discarded' THEN 'ada' END, 'a broken release'
+		FROM generate_series(1, 7) AS n
+		CROSS JOIN LATERAL (VALUES ('held', 'unexpected', 'the saga has no such step'), ('dead', 'undecodable', 'not a reply: body'), ('discarded', 'failing', 'ERROR: no such column')) AS s (state, code, reason)
+		ORDER BY n, s.state`, parked)
 
+	golden(t, "show_parked.txt", steady(b.ok("saga", "show", parked)))
+	golden(t, "show_parked.json", steady(b.ok("saga", "show", parked, "--json", "--events", "1")))
+	require.Contains(t, b.ok("saga", "show", parked, "--events", "1"), "\n2 earlier events are left out: --events shows more\n")
+	b.fails(cli.ExitUsage, "--events is 0", "saga", "show", parked, "--events", "0")
 	golden(t, "list.txt", steady(b.ok("saga", "list")))
 	golden(t, "list.json", steady(b.ok("saga", "list", "--status", "aborted", "--type", "trip", "--limit", "1", "--json")))
 	golden(t, "show_started.txt", steady(b.ok("saga", "show", started)))

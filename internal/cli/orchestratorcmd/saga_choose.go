@@ -35,7 +35,7 @@ func (c *choice) register(cmd *cobra.Command, limit int) {
 	flags.StringSliceVar(&c.statuses, "status", nil, "only these: STARTED, COMPLETED, ABORTING, ABORTED, PARKED, KILLED")
 	flags.StringVar(&c.kind, "type", "", "only sagas of this definition")
 	flags.StringVar(&c.step, "step", "", "only sagas in which this step is under way or parked")
-	flags.StringVar(&c.failure, "failure", "", "only what goes or went back because of this: refused, unknown, unsignalled, condition, deadline, aborted")
+	flags.StringVar(&c.failure, "failure", "", "only what goes or went back because of this: refused, unknown, unavailable, unsignalled, condition, deadline, aborted")
 	flags.StringVar(&c.parkReason, "park-reason", "", "only what is parked because of this, for example 'attempts spent'")
 	flags.StringVar(&c.olderThan, "older-than", "", "only sagas started so long ago, or before that time: 2h30m or 2027-01-10T12:00:00Z")
 	flags.StringVar(&c.youngerThan, "younger-than", "", "only sagas started since then, as --older-than")

@@ -31,7 +31,7 @@ participant's queue to exist, a consumer of it, the broker to be asked about tha
 a signal, an operator's decision or resume, and the deadline.
 
 SET ASIDE lists the messages about the saga that the orchestrator's own consumers have set
-aside, the newest 20. What a participant has set aside is in the participant's database:
+aside: held, dead or discarded, the newest 20. What a participant has set aside is in the participant's database:
 ask there with quarantine list --saga ID.
 
 In payload and outputs, [redacted] stands for values whose names look like secrets
@@ -154,7 +154,7 @@ func printSetAside(w io.Writer, s engine.Story) error {
 	var rows [][]string
 	for _, m := range aside.Messages {
 		rows = append(rows, []string{
-			fmt.Sprint(m.ID), string(m.State), m.Consumer, string(m.Code), second(&m.ReceivedAt), fmt.Sprint(m.Tries), nextTry(m), cli.Line(m.Type), cli.Line(m.Reason),
+			fmt.Sprint(m.ID), string(m.State), m.Consumer, string(m.Code), second(&m.ReceivedAt), fmt.Sprint(m.Tries), nextTry(m), cli.Line(m.Type), cli.Line(m.Reason + given(m)),
 		})
 	}
 	fmt.Fprintln(w)
@@ -162,10 +162,14 @@ func printSetAside(w io.Writer, s engine.Story) error {
 		return err
 	}
 	if more := aside.Total - int64(len(rows)); more > 0 {
-		fmt.Fprintf(w, "… and %d more: orchestrator quarantine list --saga %s\n", more, s.ID)
+		fmt.Fprintf(w, "… and %d more: orchestrator quarantine list --saga %s --state held,dead,discarded\n", more, s.ID)
 	}
-	first := aside.Messages[0].ID
-	_, err := fmt.Fprintf(w, "See one with: orchestrator quarantine show %d; put it back with: orchestrator quarantine retry --id %d\n", first, first)
+	first := aside.Messages[0]
+	fmt.Fprintf(w, "See one with: orchestrator quarantine show %d", first.ID)
+	if first.State != quarantine.Discarded {
+		fmt.Fprintf(w, "; put it back with: orchestrator quarantine retry --id %d", first.ID)
+	}
+	_, err := fmt.Fprintln(w)
 	return err
 }
 
@@ -178,6 +182,14 @@ func nextTry(m quarantine.Message) string {
 		return "never, by " + cli.Line(m.HandledBy)
 	}
 	return "never by itself"
+}
+
+// given is why a message was given up, where somebody has said so.
+func given(m quarantine.Message) string {
+	if m.State != quarantine.Discarded || m.Note == "" {
+		return ""
+	}
+	return "; given up: " + m.Note
 }
 
 func printTimeline(w io.Writer, s engine.Story) error {

@@ -96,5 +96,5 @@ func (e *Engine) tell(t saga.Transition) {
 		zap.String("kind", string(t.Entry.Kind)), zap.String("step", t.Entry.Step),
 		zap.String("operation", string(t.Entry.Operation)), zap.String("outcome", string(t.Entry.Outcome)),
 		zap.String("disposition", string(t.Entry.Disposition)), zap.String("status", string(t.Next.Status)),
-		zap.String("detail", t.Entry.Detail))
+		zap.String("detail", t.Entry.Detail), zap.String("problem", t.Entry.Problem.String()))
 }

@@ -21,7 +21,7 @@ type Story struct {
 // and that are held or dead, or were discarded. What was put back and taken is in the
 // timeline.
 type SetAside struct {
-	// Messages are the newest of them.
+	// Messages are the newest of them, those that wait first.
 	Messages []quarantine.Message `json:"messages"`
 	// Total is how many there are.
 	Total int64 `json:"total"`
@@ -45,22 +45,27 @@ func (e *Engine) Show(ctx context.Context, id saga.ID, events int) (Story, error
 
 func (e *Engine) setAside(ctx context.Context, id string) (SetAside, error) {
 	store := quarantine.Store{DB: e.DB, Schema: e.Store.Schema()}
-	which := quarantine.Filter{Saga: id, States: []quarantine.State{quarantine.Held, quarantine.Dead, quarantine.Discarded}}
 	aside := SetAside{Messages: []quarantine.Message{}}
-	found, err := store.List(ctx, which, shownAside)
-	if err == nil {
-		aside.Messages = append(aside.Messages, found...)
-		aside.Total = int64(len(found))
-		if len(found) == shownAside {
-			aside.Total, err = store.Count(ctx, which)
+	// What waits comes first.
+	for _, states := range [][]quarantine.State{{quarantine.Held, quarantine.Dead}, {quarantine.Discarded}} {
+		which := quarantine.Filter{Saga: id, States: states}
+		found, err := store.List(ctx, which, shownAside)
+		total := int64(len(found))
+		if err == nil && len(found) == shownAside {
+			total, err = store.Count(ctx, which)
 		}
+		// Who may see the sagas and not the quarantine is told that, and sees the saga.
+		var refused interface{ SQLState() string }
+		switch {
+		case errors.As(err, &refused) && refused.SQLState() == insufficientPrivilege:
+			return SetAside{Messages: []quarantine.Message{}, Unknown: err.Error()}, nil
+		case err != nil:
+			return SetAside{}, err
+		}
+		aside.Messages = append(aside.Messages, found[:min(len(found), shownAside-len(aside.Messages))]...)
+		aside.Total += total
 	}
-	// Who may see the sagas and not the quarantine is told that, and sees the saga.
-	var refused interface{ SQLState() string }
-	if errors.As(err, &refused) && refused.SQLState() == insufficientPrivilege {
-		return SetAside{Messages: []quarantine.Message{}, Unknown: err.Error()}, nil
-	}
-	return aside, err
+	return aside, nil
 }
 
 const insufficientPrivilege = "42501"

@@ -21,6 +21,7 @@ import (
 
 	"go.example/saga/internal/app/orchestrator/admin"
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/saga"
 	engine "go.example/saga/pkg/saga/orchestrator"
@@ -157,7 +158,18 @@ func TestListShowTimeline(t *testing.T) {
 	require.Contains(t, text, `"payload":{"cardNo":"[redacted]","room":1}`)
 	_, text = d.call("GET", admin.Sagas+"/"+first+"?reveal=true", "")
 	require.Contains(t, text, canary)
-	var timeline struct{ Timeline []sagapg.Moment }
+	var whole struct {
+		Waits    []sagapg.Waiting
+		SetAside engine.SetAside
+	}
+	d.ok("GET", admin.Sagas+"/"+first, "", &whole)
+	require.Equal(t, "signal", whole.Waits[0].For)
+	require.NotNil(t, whole.Waits[0].Since)
+	require.Equal(t, engine.SetAside{Messages: []quarantine.Message{}}, whole.SetAside)
+	var timeline struct {
+		Timeline []sagapg.Moment
+		Earlier  int64
+	}
 	d.ok("GET", admin.Sagas+"/"+first+"/timeline", "", &timeline)
 	require.Len(t, timeline.Timeline, 1)
 	require.Contains(t, timeline.Timeline[0].Sentence, "started")
