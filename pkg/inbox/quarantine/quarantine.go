@@ -182,6 +182,22 @@ func (s *Store) List(ctx context.Context, f Filter, limit int) ([]Message, error
 	return list[Message](ctx, s, "list", f.args(limit))
 }
 
+// OfSaga returns what was set aside of one saga and is held, dead or discarded, at most limit
+// of them, and how many there are: those that wait first, the newest first.
+func (s *Store) OfSaga(ctx context.Context, id string, limit int) (messages []Message, total int64, err error) {
+	type row struct {
+		Message
+
+		Total int64
+	}
+	found, err := list[row](ctx, s, "of_saga", []any{id, limit})
+	messages = make([]Message, len(found))
+	for i, r := range found {
+		messages[i], total = r.Message, r.Total
+	}
+	return messages, total, err
+}
+
 // Groups returns the largest groups of the filter's messages, at most limit.
 func (s *Store) Groups(ctx context.Context, f Filter, limit int) ([]Group, error) {
 	return list[Group](ctx, s, "groups", f.args(limit))

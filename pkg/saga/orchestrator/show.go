@@ -45,27 +45,13 @@ func (e *Engine) Show(ctx context.Context, id saga.ID, events int) (Story, error
 
 func (e *Engine) setAside(ctx context.Context, id string) (SetAside, error) {
 	store := quarantine.Store{DB: e.DB, Schema: e.Store.Schema()}
-	aside := SetAside{Messages: []quarantine.Message{}}
-	// What waits comes first.
-	for _, states := range [][]quarantine.State{{quarantine.Held, quarantine.Dead}, {quarantine.Discarded}} {
-		which := quarantine.Filter{Saga: id, States: states}
-		found, err := store.List(ctx, which, shownAside)
-		total := int64(len(found))
-		if err == nil && len(found) == shownAside {
-			total, err = store.Count(ctx, which)
-		}
-		// Who may see the sagas and not the quarantine is told that, and sees the saga.
-		var refused interface{ SQLState() string }
-		switch {
-		case errors.As(err, &refused) && refused.SQLState() == insufficientPrivilege:
-			return SetAside{Messages: []quarantine.Message{}, Unknown: err.Error()}, nil
-		case err != nil:
-			return SetAside{}, err
-		}
-		aside.Messages = append(aside.Messages, found[:min(len(found), shownAside-len(aside.Messages))]...)
-		aside.Total += total
+	messages, total, err := store.OfSaga(ctx, id, shownAside)
+	// Who may see the sagas and not the quarantine is told that, and sees the saga.
+	var refused interface{ SQLState() string }
+	if errors.As(err, &refused) && refused.SQLState() == insufficientPrivilege {
+		return SetAside{Messages: []quarantine.Message{}, Unknown: err.Error()}, nil
 	}
-	return aside, nil
+	return SetAside{Messages: messages, Total: total}, err
 }
 
 const insufficientPrivilege = "42501"
