@@ -65,6 +65,11 @@ func TestWhatIsWaitedFor(t *testing.T) {
 	}
 	published()
 	require.Equal(t, "answer+! REQUEST hotel 1\nanswer+! REQUEST flight 1"+deadline, b.waits(id))
+	held := func(reason string) {
+		b.exec(`UPDATE saga SET waiting = jsonb_set(waiting, '{flight,held}', jsonb_build_object('reason', $2::text, 'since', now())) WHERE id = $1`, uuid.UUID(id), reason)
+	}
+	held("waits for the relay")
+	require.Equal(t, "answer+! REQUEST hotel 1\nanswer+! REQUEST flight 1"+deadline, b.waits(id), "what a timer saw is over")
 
 	busy := answer("hotel", saga.Request, saga.OutcomeRetry)
 	busy.Attempt, busy.Problem = 1, saga.Problem{Type: "urn:problem:hotel:busy", Title: "Busy"}
@@ -77,7 +82,7 @@ func TestWhatIsWaitedFor(t *testing.T) {
 	require.Contains(t, b.waits(id), "answer+! REQUEST hotel 2 (answered retry 1 times, last: Busy (urn:problem:hotel:busy))\n")
 
 	for reason, kind := range map[string]string{"waits for the queue q": "queue", "waits for a consumer of q": "consumer", "waits for the broker, which cannot be asked about q": "broker"} {
-		b.exec(`UPDATE saga SET waiting = jsonb_set(waiting, '{flight,held}', jsonb_build_object('reason', $2::text, 'since', now())) WHERE id = $1`, uuid.UUID(id), reason)
+		held(reason)
 		require.Contains(t, b.waits(id), "\n"+kind+"+! REQUEST flight 1 ("+reason+")\n")
 	}
 	b.step(id, saga.Action{Verb: saga.Pause, Who: "ada", Reason: "audit"})
