@@ -22,14 +22,17 @@ import (
 	"go.example/saga/pkg/saga/sagapg"
 )
 
-// shown is what `orchestrator saga show` prints for people, with one blank between columns,
-// and for programs.
-func (s *stage) shown() (text string, story engine.Story) {
+// story is what `orchestrator saga show` prints for programs.
+func (s *stage) story() (story engine.Story) {
 	s.Helper()
-	id := uuid.UUID(s.id).String()
-	text = regexp.MustCompile(` {2,}`).ReplaceAllString(s.orchestrator("saga", "show", id), " ")
-	require.NoError(s, json.Unmarshal([]byte(s.orchestrator("saga", "show", id, "--json")), &story))
-	return text, story
+	require.NoError(s, json.Unmarshal([]byte(s.orchestrator("saga", "show", uuid.UUID(s.id).String(), "--json")), &story))
+	return story
+}
+
+// page is what it prints for people, with one blank between columns.
+func (s *stage) page() string {
+	s.Helper()
+	return regexp.MustCompile(` {2,}`).ReplaceAllString(s.orchestrator("saga", "show", uuid.UUID(s.id).String()), " ")
 }
 
 // waits waits until both outputs say that the step waits for that, and since when; acts is
@@ -37,7 +40,7 @@ func (s *stage) shown() (text string, story engine.Story) {
 func (s *stage) waits(what, step, why string, acts bool) {
 	s.Helper()
 	until(s.T, what+" of "+step, func() bool {
-		text, story := s.shown()
+		story := s.story()
 		i := slices.IndexFunc(story.Waits, func(w sagapg.Waiting) bool {
 			return w.For == what && w.Step == step && strings.Contains(w.Why, why)
 		})
@@ -52,7 +55,8 @@ func (s *stage) waits(what, step, why string, acts bool) {
 		if w.Operation != "" {
 			subject = fmt.Sprintf("%s %s, attempt %d", w.Operation, step, w.Attempt)
 		}
-		return strings.Contains(text, "\n"+what+" "+subject+" "+w.Since.UTC().Format(time.RFC3339)+" ")
+		// It may go on in between.
+		return strings.Contains(s.page(), "\n"+what+" "+subject+" "+w.Since.UTC().Format(time.RFC3339)+" ")
 	})
 }
 
@@ -133,13 +137,10 @@ steps:
 	}
 	s.post.release("hotel.CANCEL")
 	s.post.await("trip.parked")
-	until(t, "all that was set aside", func() bool {
-		_, story := s.shown()
-		return story.SetAside.Total == 25
-	})
+	until(t, "all that was set aside", func() bool { return s.story().SetAside.Total == 25 })
 	s.waits("decision", "hotel", "the compensation is not sent again, refused: "+refused, false)
 
-	text, story := s.shown()
+	text, story := s.page(), s.story()
 	require.Contains(t, text, "reason parked: the compensation is not sent again, refused: "+refused+"; flight refused: "+refused)
 	require.Contains(t, text, "… and 5 more: orchestrator quarantine list --saga "+story.ID+" --state held,dead,discarded")
 	require.Len(t, story.SetAside.Messages, 20)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -108,6 +109,21 @@ func TestRetryPutsBackWhatIsChosen(t *testing.T) {
 	var result struct{ Matching, Retried int }
 	require.NoError(t, json.Unmarshal([]byte(b.ok("retry", "--consumer", "other", "--yes", "--json")), &result))
 	require.Equal(t, []int{5, 5}, []int{result.Matching, result.Retried})
+}
+
+// Also a participant's operator asks by the saga.
+func TestTheMessagesOfOneSaga(t *testing.T) {
+	b := setUp(t)
+	const id = "0193c0de-0000-7000-8000-000000000001"
+	_, err := b.db.Exec(t.Context(), `UPDATE inbox_quarantine SET properties = '{"type": "hotel.REQUEST", "correlation_id": "`+id+`"}' WHERE message_id IN ('m3', 'm30')`)
+	require.NoError(t, err)
+	var list []struct{ MessageID, Type string }
+	require.NoError(t, json.Unmarshal([]byte(b.ok("list", "--saga", strings.ToUpper(id), "--json")), &list))
+	require.Equal(t, []struct{ MessageID, Type string }{{"m30", "hotel.REQUEST"}, {"m3", "hotel.REQUEST"}}, list)
+	require.Contains(t, b.ok("retry", "--saga", id), "2 messages would be put back")
+	code, _, errs := b.run("list", "--saga", "17")
+	require.Equal(t, cli.ExitUsage, code)
+	require.Contains(t, errs, "has to be a UUID")
 }
 
 func TestDiscardKeepsWhoAndWhy(t *testing.T) {

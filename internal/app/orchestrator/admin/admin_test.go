@@ -173,6 +173,16 @@ func TestListShowTimeline(t *testing.T) {
 	d.ok("GET", admin.Sagas+"/"+first+"/timeline", "", &timeline)
 	require.Len(t, timeline.Timeline, 1)
 	require.Contains(t, timeline.Timeline[0].Sentence, "started")
+	require.Zero(t, timeline.Earlier)
+
+	d.ok("POST", admin.Sagas+"/"+first+"/actions", `{"verb": "pause", "who": "grace", "reason": "audit"}`, &struct{}{})
+	d.ok("GET", admin.Sagas+"/"+first+"/timeline?limit=1", "", &timeline)
+	require.Equal(t, []any{1, int64(2), "paused by the operator: audit"}, []any{len(timeline.Timeline), timeline.Earlier, timeline.Timeline[0].Detail})
+	timeline.Earlier = 0
+	d.ok("GET", admin.Sagas+"/"+first+"/timeline?before=2", "", &timeline)
+	require.Equal(t, []any{1, int64(0), "started"}, []any{len(timeline.Timeline), timeline.Earlier, timeline.Timeline[0].Detail})
+	status, _ = d.call("GET", admin.Sagas+"/"+uuid.NewString()+"/timeline", "")
+	require.Equal(t, http.StatusNotFound, status)
 }
 
 func TestActAndSignal(t *testing.T) {
