@@ -3,6 +3,9 @@ package stacktest
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/dev/stack"
 	"go.example/saga/internal/testenv"
 )
 
@@ -17,6 +20,33 @@ type Proxies struct {
 func Launch(t *testing.T, arrange func(Proxies)) (*Stack, Proxies) {
 	t.Helper()
 	s, settings := prepare(t)
+	p := s.behindProxies(t, &settings)
+	arrange(p)
+	s.launch(t, settings)
+	return s, p
+}
+
+// StartToMove starts the daemons behind proxies, with addresses that stand in files. move
+// takes the proxies away and writes the servers' own addresses.
+func StartToMove(t *testing.T) (s *Stack, move func()) {
+	t.Helper()
+	s, settings := prepare(t)
+	settings.AddressDir = t.TempDir()
+	direct := settings
+	p := s.behindProxies(t, &settings)
+	s.launch(t, settings)
+	require.NoError(t, s.Ready(t.Context()))
+	return s, func() {
+		t.Helper()
+		require.NoError(t, s.WriteAddresses(direct))
+		for _, proxy := range []*testenv.Proxy{p.Broker, p.Reservation, p.Hotel, p.Payment} {
+			proxy.Down()
+		}
+	}
+}
+
+func (s *Stack) behindProxies(t *testing.T, settings *stack.Settings) Proxies {
+	t.Helper()
 	p := Proxies{
 		Broker:      testenv.StartProxy(t, settings.AMQP),
 		Reservation: testenv.StartProxy(t, settings.Reservation),
@@ -25,7 +55,5 @@ func Launch(t *testing.T, arrange func(Proxies)) (*Stack, Proxies) {
 	}
 	settings.AMQP = p.Broker.URL
 	settings.Reservation, settings.Hotel, settings.Payment = p.Reservation.URL, p.Hotel.URL, p.Payment.URL
-	arrange(p)
-	s.launch(t, settings)
-	return s, p
+	return p
 }
