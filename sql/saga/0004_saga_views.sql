@@ -1,6 +1,5 @@
 -- The same tables for people: one line a saga, one sentence an event.
 
--- +goose Up
 CREATE VIEW public.saga_overview AS
 SELECT s.id,
        s.type,
