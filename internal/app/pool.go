@@ -27,8 +27,6 @@ const (
 
 // sessionLimits hold where the URL does not say otherwise. They are sent at
 // connect, so that they cost no round trip and need no right to ALTER ROLE.
-// PgBouncer accepts them, and those of steadyPlans, when ignore_startup_parameters names
-// them.
 var sessionLimits = map[string]string{
 	"statement_timeout": "30s",
 	// A frozen process must not hold row locks for ever.
@@ -61,6 +59,10 @@ type Address func() (config.Secret, error)
 // new user and password, another host, other certificates. Once it names another host, the
 // connections to the former one are closed as they come back. Another database is refused,
 // because what was read there says nothing here.
+//
+// PgBouncer in transaction mode may be in between. Before each connection it is seen whether a
+// server process of its own would answer. Only then the session has limits, and statements
+// that are prepared: what is kept in a session of a pooler is in somebody else's way.
 func OpenPool(ctx context.Context, url Address, name string, maxConns int32) (*pgxpool.Pool, error) {
 	return openPool(ctx, url, name, maxConns, sessionLimits)
 }
@@ -81,51 +83,22 @@ func OpenHandlersPool(ctx context.Context, url Address, name string, maxConns in
 	return openPool(ctx, url, name, maxConns, longer, sessionLimits, steadyPlans)
 }
 
-// OpenSessionlessPool makes a pool as [OpenPool] does, for who keeps nothing in a
-// session, so that PgBouncer in transaction mode may be in between: no settings but the
-// name, and prepared statements only where each connection is seen to have a server
-// process of its own. Every call needs a deadline of its own.
+// OpenSessionlessPool makes a pool as [OpenPool] does, whose sessions have no limits in any
+// case. Every call needs a deadline of its own.
 func OpenSessionlessPool(ctx context.Context, url Address, name string, maxConns int32) (*pgxpool.Pool, error) {
-	return openRereadPool(ctx, &rereader{url: url, configure: func(text config.Secret) (*pgxpool.Config, error) {
-		cfg, err := poolConfig(text, name, maxConns)
-		if err == nil {
-			cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-		}
-		return cfg, err
-	}, ready: func(ctx context.Context, conn *pgx.ConnConfig) {
-		if direct(ctx, conn) {
-			conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
-		}
-	}})
+	return openPool(ctx, url, name, maxConns)
 }
 
 func openPool(ctx context.Context, url Address, name string, maxConns int32, settings ...map[string]string) (*pgxpool.Pool, error) {
-	return openRereadPool(ctx, &rereader{url: url, configure: func(text config.Secret) (*pgxpool.Config, error) {
-		cfg, err := poolConfig(text, name, maxConns)
-		if err != nil {
-			return nil, err
-		}
-		for _, some := range settings {
-			for key, value := range some {
-				if cfg.ConnConfig.RuntimeParams[key] == "" {
-					cfg.ConnConfig.RuntimeParams[key] = value
-				}
-			}
-		}
-		return cfg, nil
-	}})
-}
-
-func openRereadPool(ctx context.Context, r *rereader) (*pgxpool.Pool, error) {
-	text, err := r.url()
+	text, err := url()
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := r.configure(text)
+	cfg, err := poolConfig(text, name, maxConns)
 	if err != nil {
 		return nil, err
 	}
-	r.database = cfg.ConnConfig.Database
+	r := &rereader{url: url, name: name, settings: settings, database: cfg.ConnConfig.Database}
 	r.changed(cfg.ConnConfig)
 	cfg.BeforeConnect = r.beforeConnect
 	pool, err := newPool(ctx, cfg)
@@ -135,10 +108,9 @@ func openRereadPool(ctx context.Context, r *rereader) (*pgxpool.Pool, error) {
 
 // rereader reads the address of a pool's database anew.
 type rereader struct {
-	url       Address
-	configure func(config.Secret) (*pgxpool.Config, error)
-	// ready may change the settings of a connection by what is seen of the server.
-	ready    func(context.Context, *pgx.ConnConfig)
+	url      Address
+	name     string
+	settings []map[string]string // of sessions, the first that has one holds
 	database string
 	pool     atomic.Pointer[pgxpool.Pool]
 
@@ -151,7 +123,7 @@ func (r *rereader) beforeConnect(ctx context.Context, conn *pgx.ConnConfig) erro
 	if err != nil {
 		return err
 	}
-	fresh, err := r.configure(text)
+	fresh, err := poolConfig(text, r.name, 1)
 	if err != nil {
 		return err
 	}
@@ -163,8 +135,20 @@ func (r *rereader) beforeConnect(ctx context.Context, conn *pgx.ConnConfig) erro
 		pool.Reset()
 	}
 	*conn = *fresh.ConnConfig
-	if r.ready != nil {
-		r.ready(ctx, conn)
+	own, err := direct(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if !own {
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		return nil
+	}
+	for _, some := range r.settings {
+		for key, value := range some {
+			if conn.RuntimeParams[key] == "" {
+				conn.RuntimeParams[key] = value
+			}
+		}
 	}
 	return nil
 }
@@ -184,15 +168,15 @@ func (r *rereader) changed(conn *pgx.ConnConfig) bool {
 
 // direct finds out, with a connection of its own, whether the server process that
 // answers is the one that the login named. A pooler names another.
-func direct(ctx context.Context, cfg *pgx.ConnConfig) bool {
+func direct(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
 	if err != nil {
-		return false // the connection that is wanted says it better
+		return false, err
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	var process uint32
 	err = conn.QueryRow(ctx, sagasql.Query("", "relay/backend.sql"), pgx.QueryExecModeExec).Scan(&process)
-	return err == nil && process == conn.PgConn().PID()
+	return process == conn.PgConn().PID(), err
 }
 
 func poolConfig(url config.Secret, name string, maxConns int32) (*pgxpool.Config, error) {

@@ -26,6 +26,19 @@ func Launch(t *testing.T, arrange func(Proxies)) (*Stack, Proxies) {
 	return s, p
 }
 
+// StartBehindPoolers starts the daemons with a pooler in transaction mode, over two sessions,
+// in front of each database; reservation is the address of one.
+func StartBehindPoolers(t *testing.T) (s *Stack, reservation string) {
+	t.Helper()
+	s, settings := prepare(t)
+	settings.Reservation = testenv.PgBouncer(t, s.Reservation)
+	settings.Hotel = testenv.PgBouncer(t, s.Hotel)
+	settings.Payment = testenv.PgBouncer(t, s.Payment)
+	s.launch(t, settings)
+	require.NoError(t, s.Ready(t.Context()))
+	return s, settings.Reservation
+}
+
 // StartToMove starts the daemons behind proxies, with addresses that stand in files. move
 // takes the proxies away and writes the servers' own addresses.
 func StartToMove(t *testing.T) (s *Stack, move func()) {
