@@ -2,17 +2,16 @@ package sagasql
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 
 	"go.example/saga/internal/address"
 )
@@ -31,17 +30,18 @@ var ErrAddress = address.ErrRefused
 
 // Up brings the lines of a database to their newest version. The empty schema is
 // public; another one is created where it is missing. Each migration commits by
-// itself together with its row in the table saga_migration.
+// itself together with its row in the table saga_migration. One whose objects are all
+// there, because somebody has run its file, is noted and not run.
 //
 // Several processes may call it at the same time for the same database: one works,
 // the others wait and find nothing left to do. A step waits at most a second for a
-// lock and is repeated up to 30 times. After an error the call may be repeated: what
-// has been applied stays and is not applied again.
+// table's lock and is repeated up to 30 times. After an error the call may be repeated: what
+// has been applied stays and is not applied again. Nothing is left behind in the session,
+// so a pooler in transaction mode may be in between.
 //
-// The url, or keywords in its place, must lead to PostgreSQL itself or to a pooler in
-// session mode. Beyond this machine it means sslmode=verify-full unless it says another.
-// One that can be read in two ways is [ErrAddress], before anything is connected; no
-// error quotes it.
+// The url, or keywords in its place, beyond this machine means sslmode=verify-full unless it
+// says another. One that can be read in two ways is [ErrAddress], before anything is
+// connected; no error quotes it.
 func Up(ctx context.Context, url, schema string, lines ...Line) error {
 	schema, err := checkSchema(schema)
 	if err != nil {
@@ -51,32 +51,22 @@ func Up(ctx context.Context, url, schema string, lines ...Line) error {
 	if err != nil {
 		return fmt.Errorf("migrate: database URL: %w", err)
 	}
-	db := stdlib.OpenDB(*config.ConnConfig, stdlib.OptionAfterConnect(prepareSession))
-	defer db.Close()
-	if err := upLines(ctx, db, schema, lines); err != nil {
+	if err := up(ctx, config.ConnConfig, schema, lines); err != nil {
 		return address.ScrubError(fmt.Errorf("migrate database %s, schema %s: %w", config.ConnConfig.Database, schema, err))
 	}
 	return nil
 }
 
-// upLines holds the lock in a session of its own, because goose looks at the
-// database, and makes its table, before it takes a lock. Should that session die, a
-// second migration can begin; the book's primary key then lets only one of them commit.
-func upLines(ctx context.Context, db *sql.DB, schema string, lines []Line) error {
-	conn, err := db.Conn(ctx)
+func up(ctx context.Context, config *pgx.ConnConfig, schema string, lines []Line) error {
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // prepares nothing
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	if err := lock(ctx, conn); err != nil {
-		return err
-	}
-	defer unlock(ctx, conn)
-	if err := ensureSchema(ctx, conn, schema); err != nil {
-		return err
-	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	m := migrator{conn, schema}
 	for _, line := range withCompanions(lines) {
-		if err := upLine(ctx, db, schema, line); err != nil {
+		if err := m.up(ctx, line); err != nil {
 			return fmt.Errorf("line %s: %w", line, err)
 		}
 	}
@@ -99,35 +89,135 @@ func withCompanions(lines []Line) []Line {
 	return all
 }
 
-// prepareSession empties search_path, so that a migration that forgets to name its
-// schema fails in every test, and bounds the wait for locks.
-func prepareSession(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, fmt.Sprintf("SET search_path = ''; SET lock_timeout = %d", lockTimeout.Milliseconds()))
+// migrator brings lines up to date in one schema, over one connection.
+type migrator struct {
+	conn   *pgx.Conn
+	schema string
+}
+
+// query is a statement about the book of migrations, the table saga_migration.
+func (m migrator) query(name string) string { return Query(m.schema, "migration/"+name+".sql") }
+
+// up applies what a line lacks. Where nothing is missing it reads the book and no more, so
+// that it needs no right but that.
+func (m migrator) up(ctx context.Context, line Line) error {
+	all, err := migrationsOf(line)
+	if err != nil {
+		return err
+	}
+	var applied []int64
+	err = m.transact(ctx, func(tx pgx.Tx) (err error) {
+		applied, err = m.applied(ctx, tx, line)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, file := range all {
+		if slices.Contains(applied, file.version) {
+			continue
+		}
+		if err := m.transact(ctx, func(tx pgx.Tx) error { return m.apply(ctx, tx, line, file) }); err != nil {
+			return fmt.Errorf("file %s: %w", file.name, err)
+		}
+	}
+	return nil
+}
+
+// transact does a step in a transaction whose settings do not depend on who runs it, again
+// and again while a lock is busy.
+func (m migrator) transact(ctx context.Context, step func(pgx.Tx) error) error {
+	return retryWhileBusy(ctx, func() error {
+		return pgx.BeginTxFunc(ctx, m.conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, m.query("settings"), strconv.FormatInt(lockTimeout.Milliseconds(), 10)); err != nil {
+				return fmt.Errorf("prepare the transaction: %w", err)
+			}
+			return step(tx)
+		})
+	})
+}
+
+// applied are the versions of a line that the book has.
+func (m migrator) applied(ctx context.Context, tx pgx.Tx, line Line) ([]int64, error) {
+	var exists bool
+	err := tx.QueryRow(ctx, m.query("exists")).Scan(&exists)
+	if err != nil || !exists {
+		return nil, err
+	}
+	rows, _ := tx.Query(ctx, m.query("list"), string(line))
+	versions, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("list migrations: %w", err)
+	}
+	return versions, nil
+}
+
+// apply runs one migration, unless another process has been here or its objects are there.
+func (m migrator) apply(ctx context.Context, tx pgx.Tx, line Line, file migration) error {
+	if _, err := tx.Exec(ctx, m.query("lock")); err != nil {
+		return fmt.Errorf("wait for another migration: %w", err)
+	}
+	applied, err := m.applied(ctx, tx, line)
+	if err != nil || slices.Contains(applied, file.version) {
+		return err
+	}
+	if err := m.prepare(ctx, tx); err != nil {
+		return err
+	}
+	there, err := m.isThere(ctx, tx, file)
+	if err != nil {
+		return err
+	}
+	if !there {
+		// As psql sends it: all statements in one text.
+		if _, err := tx.Conn().PgConn().Exec(ctx, withSchema(file.text, m.schema)).ReadAll(); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(ctx, m.query("insert"), string(line), file.version); err != nil {
+		return fmt.Errorf("note it in saga_migration: %w", err)
+	}
+	return nil
+}
+
+// prepare makes the schema and the book where they are missing.
+func (m migrator) prepare(ctx context.Context, tx pgx.Tx) error {
+	var schema, book bool
+	if err := tx.QueryRow(ctx, m.query("schema_exists"), m.schema).Scan(&schema); err != nil {
+		return fmt.Errorf("look for the schema: %w", err)
+	}
+	if !schema {
+		if _, err := tx.Exec(ctx, `CREATE SCHEMA "`+m.schema+`"`); err != nil {
+			return fmt.Errorf("create the schema: %w", err)
+		}
+	}
+	if err := tx.QueryRow(ctx, m.query("exists")).Scan(&book); err != nil || book {
+		return err
+	}
+	text, err := fs.ReadFile(files, "migration/create.sql")
+	if err != nil {
+		return err
+	}
+	_, err = tx.Conn().PgConn().Exec(ctx, withSchema(string(text), m.schema)).ReadAll()
 	return err
 }
 
-// upLine runs a line's migrations, again and again while a lock is busy: those that
-// were applied before are not repeated.
-func upLine(ctx context.Context, db *sql.DB, schema string, line Line) error {
-	folder, err := openLine(schema, line)
-	if err != nil {
-		return err
+// isThere says whether all that the migration makes is there. A part of it is an error: it may
+// be anybody's.
+func (m migrator) isThere(ctx context.Context, tx pgx.Tx, file migration) (bool, error) {
+	kinds, names := file.makes()
+	rows, _ := tx.Query(ctx, m.query("found"), kinds, names)
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(found) == 0 {
+		return false, err
 	}
-	provider, err := goose.NewProvider(goose.DialectCustom, db, folder,
-		goose.WithStore(book{schema, line}),
-		goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
+	for _, name := range names {
+		if !slices.Contains(found, name) {
+			return false, fmt.Errorf("%q already exists, but %q does not: drop or rename what stands in the way, or run the rest of the file",
+				found[0], name)
+		}
 	}
-	err = retryWhileBusy(ctx, func() error {
-		_, err := provider.Up(ctx)
-		return err
-	})
-	var partial *goose.PartialError
-	if errors.As(err, &partial) {
-		return fmt.Errorf("file %s: %w", partial.Failed.Source.Path, partial.Err)
-	}
-	return err
+	return true, nil
 }
 
 // retryWhileBusy repeats a step while another session holds its lock, or the two stood

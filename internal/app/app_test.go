@@ -18,6 +18,10 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
+func at(url string) Address {
+	return func() (config.Secret, error) { return config.Secret(url), nil }
+}
+
 func TestLoggerNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, good := range [][2]string{{"", ""}, {"debug", "console"}, {"error", "json"}} {
@@ -38,12 +42,12 @@ func TestPoolErrorsHideThePassword(t *testing.T) {
 		"postgres://svc:s3cretPW@127.0.0.1:5432/db?sslmode=nonsense",
 		"host=127.0.0.1 password=s3cretPW port=x",
 	} {
-		_, err := OpenPool(t.Context(), config.Secret(url), "test", 1)
+		_, err := OpenPool(t.Context(), at(url), "test", 1)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "s3cr")
 		require.NotContains(t, err.Error(), "tPW")
 	}
-	pool, err := OpenPool(t.Context(), "postgres://svc:s3cretPW@127.0.0.1:1/db?connect_timeout=1", "test", 1)
+	pool, err := OpenPool(t.Context(), at("postgres://svc:s3cretPW@127.0.0.1:1/db?connect_timeout=1"), "test", 1)
 	require.NoError(t, err, "the database need not be up")
 	defer pool.Close()
 	err = pool.Ping(t.Context())
@@ -54,7 +58,7 @@ func TestPoolErrorsHideThePassword(t *testing.T) {
 func TestPoolBoundsItsSessions(t *testing.T) {
 	t.Parallel()
 	url := testenv.Database(t).Config().ConnString()
-	pool, err := OpenPool(t.Context(), config.Secret(url), "some-daemon", 1)
+	pool, err := OpenPool(t.Context(), at(url), "some-daemon", 1)
 	require.NoError(t, err)
 	defer pool.Close()
 	for setting, want := range map[string]string{

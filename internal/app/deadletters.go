@@ -18,16 +18,13 @@ const (
 
 // DrainDeadLetters moves what the queues of the consumer's service have given up into its
 // quarantine, until ctx is done. All consumers of a service share the queue, and the rows.
-func DrainDeadLetters(consumer inbox.Config, url config.Secret, report func(error)) func(context.Context) error {
-	broker := rabbit.Config{
-		Name: consumer.Name + "-" + TaskDeadLetters,
-		URL:  func(context.Context) (string, error) { return url.Reveal(), nil },
-	}
+func DrainDeadLetters(consumer inbox.Config, broker config.Broker, report func(error)) func(context.Context) error {
+	cfg := Broker(broker, consumer.Name+"-"+TaskDeadLetters)
 	drain := inbox.Config{
 		Name: TaskDeadLetters, Service: consumer.Service, DB: consumer.DB, Schema: consumer.Schema,
 		Handle: inbox.SetAsideDeadLetters, Retention: consumer.Retention, Report: report, Log: consumer.Log,
 		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
-			source, err := rabbit.OpenDeadLetters(ctx, broker, owner, deadPrefetch)
+			source, err := rabbit.OpenDeadLetters(ctx, cfg, owner, deadPrefetch)
 			if err != nil {
 				return nil, err // and no nil pointer inside of the interface
 			}

@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 
-	"go.example/saga/internal/config"
 	sagasql "go.example/saga/sql"
 )
 
 // Migrate brings the lines of a database up to date, and names the service that its
 // schema belongs to. It may be repeated at any time, also by several at once. Where the
 // schema is another service's, the error Is [sagasql.ErrOtherService].
-func Migrate(ctx context.Context, url config.Secret, schema, service string, lines ...sagasql.Line) error {
-	if err := sagasql.Up(ctx, url.Reveal(), schema, lines...); err != nil {
+func Migrate(ctx context.Context, url Address, schema, service string, lines ...sagasql.Line) error {
+	text, err := url()
+	if err != nil {
+		return err
+	}
+	if err := sagasql.Up(ctx, text.Reveal(), schema, lines...); err != nil {
 		return err
 	}
 	pool, err := OpenPool(ctx, url, service+"-migrate", 1)

@@ -27,8 +27,6 @@ const (
 
 // sessionLimits hold where the URL does not say otherwise. They are sent at
 // connect, so that they cost no round trip and need no right to ALTER ROLE.
-// PgBouncer accepts them, and those of steadyPlans, when ignore_startup_parameters names
-// them.
 var sessionLimits = map[string]string{
 	"statement_timeout": "30s",
 	// A frozen process must not hold row locks for ever.
@@ -50,22 +48,34 @@ var steadyPlans = map[string]string{
 	"plan_cache_mode": "force_generic_plan",
 }
 
+// Address is that of a database, as it is now.
+type Address func() (config.Secret, error)
+
 // OpenPool makes a pool of at most maxConns connections, which name shows in
 // pg_stat_activity. It does not connect: the database need not be up yet. An address
 // that cannot be read is [address.ErrRefused]; its text is never part of an error.
-func OpenPool(ctx context.Context, url config.Secret, name string, maxConns int32) (*pgxpool.Pool, error) {
+//
+// The address is asked for again for each connection, and all that it says is used then: a
+// new user and password, another host, other certificates. Once it names another host, the
+// connections to the former one are closed as they come back. Another database is refused,
+// because what was read there says nothing here.
+//
+// PgBouncer in transaction mode may be in between. Before each connection it is seen whether a
+// server process of its own would answer. Only then the session has limits, and statements
+// that are prepared: what is kept in a session of a pooler is in somebody else's way.
+func OpenPool(ctx context.Context, url Address, name string, maxConns int32) (*pgxpool.Pool, error) {
 	return openPool(ctx, url, name, maxConns, sessionLimits)
 }
 
 // OpenSteadyPool makes a pool as [OpenPool] does, for statements that find their rows by
 // a key and are made again and again: each is planned once a connection.
-func OpenSteadyPool(ctx context.Context, url config.Secret, name string, maxConns int32) (*pgxpool.Pool, error) {
+func OpenSteadyPool(ctx context.Context, url Address, name string, maxConns int32) (*pgxpool.Pool, error) {
 	return openPool(ctx, url, name, maxConns, sessionLimits, steadyPlans)
 }
 
 // OpenHandlersPool makes a pool as [OpenSteadyPool] does, for handlers that have so long:
 // no statement is cut off before.
-func OpenHandlersPool(ctx context.Context, url config.Secret, name string, maxConns int32, limit time.Duration) (*pgxpool.Pool, error) {
+func OpenHandlersPool(ctx context.Context, url Address, name string, maxConns int32, limit time.Duration) (*pgxpool.Pool, error) {
 	longer := map[string]string{}
 	if usual, err := time.ParseDuration(sessionLimits["statement_timeout"]); err != nil || limit > usual {
 		longer["statement_timeout"] = strconv.FormatInt(limit.Milliseconds(), 10)
@@ -73,40 +83,22 @@ func OpenHandlersPool(ctx context.Context, url config.Secret, name string, maxCo
 	return openPool(ctx, url, name, maxConns, longer, sessionLimits, steadyPlans)
 }
 
-func openPool(ctx context.Context, url config.Secret, name string, maxConns int32, settings ...map[string]string) (*pgxpool.Pool, error) {
-	cfg, err := poolConfig(url, name, maxConns)
-	if err != nil {
-		return nil, err
-	}
-	for _, some := range settings {
-		for key, value := range some {
-			if cfg.ConnConfig.RuntimeParams[key] == "" {
-				cfg.ConnConfig.RuntimeParams[key] = value
-			}
-		}
-	}
-	return newPool(ctx, cfg)
+// OpenSessionlessPool makes a pool as [OpenPool] does, whose sessions have no limits in any
+// case. Every call needs a deadline of its own.
+func OpenSessionlessPool(ctx context.Context, url Address, name string, maxConns int32) (*pgxpool.Pool, error) {
+	return openPool(ctx, url, name, maxConns)
 }
 
-// OpenSessionlessPool makes a pool as [OpenPool] does, for who keeps nothing in a
-// session, so that PgBouncer in transaction mode may be in between: no settings but the
-// name, and prepared statements only where each connection is seen to have a server
-// process of its own. Every call needs a deadline of its own.
-//
-// url is asked again for each connection, and all that it says is used then: a new user
-// and password, another host. Once it says so, the connections to the former host are
-// closed as they come back. Another database is refused, because what was read there says
-// nothing here.
-func OpenSessionlessPool(ctx context.Context, url func() (config.Secret, error), name string, maxConns int32) (*pgxpool.Pool, error) {
+func openPool(ctx context.Context, url Address, name string, maxConns int32, settings ...map[string]string) (*pgxpool.Pool, error) {
 	text, err := url()
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := sessionlessConfig(text, name, maxConns)
+	cfg, err := poolConfig(text, name, maxConns)
 	if err != nil {
 		return nil, err
 	}
-	r := rereader{url: url, name: name, database: cfg.ConnConfig.Database}
+	r := &rereader{url: url, name: name, settings: settings, database: cfg.ConnConfig.Database}
 	r.changed(cfg.ConnConfig)
 	cfg.BeforeConnect = r.beforeConnect
 	pool, err := newPool(ctx, cfg)
@@ -114,19 +106,13 @@ func OpenSessionlessPool(ctx context.Context, url func() (config.Secret, error),
 	return pool, err
 }
 
-func sessionlessConfig(text config.Secret, name string, maxConns int32) (*pgxpool.Config, error) {
-	cfg, err := poolConfig(text, name, maxConns)
-	if err == nil {
-		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	}
-	return cfg, err
-}
-
 // rereader reads the address of a pool's database anew.
 type rereader struct {
-	url            func() (config.Secret, error)
-	name, database string
-	pool           atomic.Pointer[pgxpool.Pool]
+	url      Address
+	name     string
+	settings []map[string]string // of sessions, the first that has one holds
+	database string
+	pool     atomic.Pointer[pgxpool.Pool]
 
 	mu      sync.Mutex
 	servers string // where the last one led
@@ -137,20 +123,32 @@ func (r *rereader) beforeConnect(ctx context.Context, conn *pgx.ConnConfig) erro
 	if err != nil {
 		return err
 	}
-	fresh, err := sessionlessConfig(text, r.name, 1)
+	fresh, err := poolConfig(text, r.name, 1)
 	if err != nil {
 		return err
 	}
 	if fresh.ConnConfig.Database != r.database {
-		return fmt.Errorf("%w: it names database %s now, and named %s at the start: restart the program for another list",
+		return fmt.Errorf("%w: it names database %s now, and named %s at the start: restart the program for another database",
 			address.ErrRefused, fresh.ConnConfig.Database, r.database)
 	}
 	if pool := r.pool.Load(); r.changed(fresh.ConnConfig) && pool != nil {
 		pool.Reset()
 	}
 	*conn = *fresh.ConnConfig
-	if direct(ctx, conn) {
-		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	own, err := direct(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if !own {
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		return nil
+	}
+	for _, some := range r.settings {
+		for key, value := range some {
+			if conn.RuntimeParams[key] == "" {
+				conn.RuntimeParams[key] = value
+			}
+		}
 	}
 	return nil
 }
@@ -170,15 +168,15 @@ func (r *rereader) changed(conn *pgx.ConnConfig) bool {
 
 // direct finds out, with a connection of its own, whether the server process that
 // answers is the one that the login named. A pooler names another.
-func direct(ctx context.Context, cfg *pgx.ConnConfig) bool {
+func direct(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
 	if err != nil {
-		return false // the connection that is wanted says it better
+		return false, err
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	var process uint32
 	err = conn.QueryRow(ctx, sagasql.Query("", "relay/backend.sql"), pgx.QueryExecModeExec).Scan(&process)
-	return err == nil && process == conn.PgConn().PID()
+	return process == conn.PgConn().PID(), err
 }
 
 func poolConfig(url config.Secret, name string, maxConns int32) (*pgxpool.Config, error) {

@@ -12,9 +12,9 @@ import (
 // has set aside; 0 is for ever.
 type QuarantineSettings struct {
 	// KeepHandled is for what was retried or discarded.
-	KeepHandled time.Duration `yaml:"quarantine_keep_handled" env:"QUARANTINE_KEEP_HANDLED"`
+	KeepHandled time.Duration `env:"QUARANTINE_KEEP_HANDLED"`
 	// KeepDead is for what waits for somebody.
-	KeepDead time.Duration `yaml:"quarantine_keep_dead" env:"QUARANTINE_KEEP_DEAD"`
+	KeepDead time.Duration `env:"QUARANTINE_KEEP_DEAD"`
 }
 
 // DefaultQuarantineSettings are those of the library.

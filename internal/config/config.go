@@ -1,38 +1,61 @@
-// Package config fills a daemon's settings: defaults, then a YAML file, then
-// environment variables, each over the one before. Secrets come from files and
-// the environment, never from the command line, where every user of the machine
-// can read them.
+// Package config reads settings: those of a file, and over them those of the environment.
+//
+// A setting is a text, wherever it stands, and the same text means the same in both: numbers
+// are decimal, durations are written as 1m30s. White space at its end and a byte order mark
+// at its beginning are cut. An empty text says nothing, as if the setting were not there.
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/caarlos0/env/v11"
-	"github.com/goccy/go-yaml"
 )
 
-// Validator is what a settings struct implements to check itself. Its error
-// names the field and the bound.
+// Help is what the help of every program says of its settings.
+const Help = `Settings come from the environment, over those of the --config file, a list in YAML of the same
+names in lower case. White space at the end of one is cut, and a byte order mark; an empty one
+is as if it were not set. Numbers are decimal, and durations as 1m30s.
+DATABASE_URL_FILE and AMQP_URL_FILE name files that hold the address instead, and are read again
+for each connection, with what the address names. An address that can be read in two ways is
+refused: percent-encode special characters in passwords. AMQP_URL may list several brokers, or
+hosts in one, of which the first that answers is used. TLS: sslmode in the database's address,
+where verify-full is the default but on this machine; amqps in the broker's, with AMQP_CA_FILE,
+AMQP_CERT_FILE, AMQP_KEY_FILE where needed.`
+
+// Validator judges settings as a whole.
 type Validator interface{ Validate() error }
 
-// Load fills into, which holds the defaults, from the YAML file at path (none if
-// empty) and then from the environment, and validates it. Unknown keys in the
-// file are errors.
+// Load reads settings into a pointer to a struct that holds the defaults. The tag env of its
+// fields names the variable, in lower case also in the file of that path, which may be empty
+// for no file. A field without one stands in the file alone, as its tag yaml. An error
+// names the setting and where it stands, and holds no text of a [Secret].
 func Load(path string, into Validator) error {
+	settings := settingsOf(into)
 	if path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return fmt.Errorf("read the configuration: %w", err)
 		}
-		if err := yaml.UnmarshalWithOptions(text, into, yaml.Strict()); err != nil {
-			// The pretty form carries line and column, but also quotes the
-			// source, which may hold a password.
-			return fmt.Errorf("configuration %s: %s", path, yaml.FormatError(err, false, false))
+		if err := settings.readFile(path, text); err != nil {
+			return fmt.Errorf("configuration %s: %w", path, err)
 		}
 	}
-	if err := env.Parse(into); err != nil {
-		return fmt.Errorf("configuration from the environment: %w", err)
+	texts := map[string]string{}
+	for _, s := range settings {
+		if s.variable == "" {
+			continue
+		}
+		if text := clean(os.Getenv(s.variable)); text != "" {
+			s.text, s.place = text, "the environment"
+		}
+		if s.text != "" {
+			texts[s.variable] = s.text
+		}
+	}
+	if err := env.ParseWithOptions(into, env.Options{Environment: texts}); err != nil {
+		return fmt.Errorf("configuration: %w", settings.explain(err))
 	}
 	if err := into.Validate(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
@@ -40,29 +63,36 @@ func Load(path string, into Validator) error {
 	return nil
 }
 
-// Secret is a string that no log, error or dump shows.
-type Secret string
-
-const hidden = "***"
-
-// String implements fmt.Stringer; use [Secret.Reveal] for the value.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
+// explain names the settings as their users know them.
+func (all settings) explain(err error) error {
+	var several env.AggregateError
+	if !errors.As(err, &several) {
+		return err
 	}
-	return hidden
+	var errs []error
+	for _, one := range several.Errors {
+		var bad env.ParseError
+		if s := all.ofField(one, &bad); s != nil {
+			one = fmt.Errorf("%s is %q in %s, want %s", s.variable, s.text, s.place, wanted(bad.Type))
+		}
+		errs = append(errs, one)
+	}
+	return errors.Join(errs...)
 }
 
-// GoString keeps %#v from showing the value.
-func (s Secret) GoString() string { return s.String() }
+func (all settings) ofField(err error, bad *env.ParseError) *setting {
+	if !errors.As(err, bad) {
+		return nil
+	}
+	for _, s := range all {
+		if s.field == bad.Name {
+			return s
+		}
+	}
+	return nil
+}
 
-// MarshalText keeps encoders from showing the value.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// Reveal returns the value.
-func (s Secret) Reveal() string { return string(s) }
-
-// Required is the error for a setting that has no default.
+// Required is the error for a setting that is missing.
 func Required(field, variable, example string) error {
 	return fmt.Errorf("%s is not set: set %s, for example %s", field, variable, example)
 }

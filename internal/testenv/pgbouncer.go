@@ -21,7 +21,8 @@ import (
 )
 
 // PgBouncer is the URL of the pool's database behind a pgbouncer of this test alone.
-// It pools by transaction over at most four sessions, so that clients do share them.
+// It pools by transaction over at most two sessions, so that clients do share them, and
+// takes no other settings at connect than Debian's does.
 func PgBouncer(t testing.TB, pool *pgxpool.Pool) string {
 	t.Helper()
 	program, err := services.Pooler()
@@ -74,8 +75,9 @@ listen_port = %d
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
-default_pool_size = 4
-ignore_startup_parameters = statement_timeout, lock_timeout, idle_in_transaction_session_timeout, enable_seqscan, jit, max_parallel_workers_per_gather, plan_cache_mode
+default_pool_size = 2
+max_client_conn = 500
+ignore_startup_parameters = extra_float_digits
 `, target.Database, server, port)
 }
 

@@ -1,7 +1,6 @@
 -- Rooms and who has them when. That two stays in one room cannot overlap is the
 -- database's promise (an exclusion constraint), not the program's.
 
--- +goose Up
 -- For "=" of numbers inside a GiST index. Trusted: the owner of the database may.
 CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public;
 

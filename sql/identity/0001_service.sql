@@ -3,7 +3,6 @@
 -- the broker are called after the name and carry the id, which the broker compares each
 -- time that a queue is declared: two services of one name cannot share a queue unnoticed.
 
--- +goose Up
 CREATE TABLE public.saga_service (
     -- One row at most: what is in this schema belongs to one service.
     singleton boolean     NOT NULL DEFAULT true,

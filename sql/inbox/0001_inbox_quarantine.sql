@@ -6,7 +6,6 @@
 --    ▲  └─► dead: not by itself any more; somebody retries or discards it
 --    └───── it comes again, and fails again
 
--- +goose Up
 CREATE TABLE public.inbox_quarantine (
     id               bigint      GENERATED ALWAYS AS IDENTITY,
     consumer         text        NOT NULL,

@@ -8,7 +8,6 @@
 -- passed over. Nobody is trusted with it: the trigger stamps each row, whoever inserts
 -- it and in which way, and a CHECK refuses what the trigger has not seen.
 
--- +goose Up
 CREATE TABLE public.outbox (
     id             bigint      GENERATED ALWAYS AS IDENTITY,
     xact           xid8        NOT NULL DEFAULT '0',
@@ -60,7 +59,6 @@ COMMENT ON COLUMN public.outbox.created_at IS 'Start of the inserting transactio
 -- RabbitMQ's short strings end at 255 bytes, and a longer one closes the whole
 -- connection. To the broker CC and BCC are lists of routing keys, and text there makes
 -- it close the channel. The log stops at a row that it cannot publish, so none may get in.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_headers_fit(headers json) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
 $$
@@ -77,7 +75,6 @@ BEGIN
         END;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_headers_fit(json) IS
     'True for an object of strings, names and values of at most 255 bytes and of 64 KiB together, without CC and BCC: what an outbox row may carry as headers.';
 
@@ -93,7 +90,6 @@ $$ SELECT hashtextextended('outbox', 'public.outbox'::regclass::oid::bigint) $$;
 COMMENT ON FUNCTION public.outbox_service_lock() IS
     'Key of the advisory lock that the log enters service under, and that rows share while they keep numbers of their own.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_keeps_number(xact xid8) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp AS
@@ -114,7 +110,6 @@ BEGIN
     RETURN NOT in_service;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_keeps_number(xid8) IS
     'Whether a row may have another number than that of the inserting transaction: in a log that no relay has served in this database.';
 
@@ -127,7 +122,6 @@ COMMENT ON FUNCTION public.outbox_keeps_number(xid8) IS
 --
 -- What passes is stamped with the inserting transaction. A row that is changed keeps its
 -- number, and says so to the CHECK that is left.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_check() RETURNS trigger
     LANGUAGE plpgsql AS
 $$
@@ -189,7 +183,6 @@ BEGIN
     RETURN NEW;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_check() IS
     'Refuses a row of the outbox that could not be published: error 23514, with the name of what it violates. Sets xact to the inserting transaction.';
 
@@ -207,7 +200,6 @@ ALTER TABLE public.outbox ADD CONSTRAINT outbox_xact_is_stamped
 -- TRUNCATE asks no row trigger. It may not take messages that nobody has published, and not
 -- leave behind what is known of the others: their ids may be given again. The lock that it
 -- has by now keeps writers out; a snapshot of its own shows what they committed before.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_truncate() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -235,7 +227,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_truncate() IS
     'Refuses to empty the outbox while a message is neither published nor discarded: error 55000. Takes what outbox_parked knows of its rows along.';
 

@@ -1,9 +1,6 @@
 -- Writing to the outbox from any language: a function that checks a message as the Go
 -- package does and says which field is wrong.
 
--- +goose Up
-
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_objection(
     aggregate_type text, aggregate_id text, type text, exchange text, routing_key text,
     payload jsonb, headers jsonb, correlation_id text, reply_to text, content_type text,
@@ -107,11 +104,9 @@ BEGIN
     IF reason IS NULL THEN field := NULL; END IF;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_objection(text, text, text, text, text, jsonb, jsonb, text, text, text, bytea, timestamptz) IS
     'What is wrong with a message: the column and a reason, both null for a message that may be published.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_append(
     aggregate_type text, aggregate_id text, type text, exchange text, routing_key text,
     payload        jsonb       DEFAULT NULL,
@@ -156,6 +151,5 @@ BEGIN
     RETURN id;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_append(text, text, text, text, text, jsonb, jsonb, uuid, text, text, text, bytea, timestamptz) IS
     'Appends a message to the outbox within the running transaction and returns its event id, drawn where none is given. The body is payload where content_type is JSON, as it is by default, else payload_bytes. Refuses what could not be published: error 22023, with the field in the message and in the error''s column name. Call it by parameter names, so that the order does not matter.';

@@ -15,8 +15,6 @@
 -- partitions are those of nobody but a VACUUM, or a transaction that is just letting go
 -- of its locks: hence the 10 ms.
 
--- +goose Up
-
 CREATE VIEW public.outbox_partitions AS
 SELECT c.oid::regclass AS partition,
        b.bounds[1]::bigint AS first_id,
@@ -46,7 +44,6 @@ $$ SELECT max(o.id) FROM public.outbox AS o WHERE o.id <= 2000000000000000000 $$
 COMMENT ON FUNCTION public.outbox_highest_id() IS 'The highest id in the outbox, without those that the sequence never gets to; null where there is none.';
 
 -- VACUUM and ANALYZE take this lock too: waiting for them would be in vain.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_partitions_claim() RETURNS boolean
     LANGUAGE plpgsql AS
 $$
@@ -57,7 +54,6 @@ EXCEPTION WHEN lock_not_available THEN
     RETURN false;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partitions_claim() IS
     'Keeps other sessions from changing the partitions until the transaction ends; readers and writers go on. False where another one is at it.';
 
@@ -65,7 +61,6 @@ COMMENT ON FUNCTION public.outbox_partitions_claim() IS
 -- the sequence behind: it would draw their ids again, and each append would fail. Writers are
 -- not kept waiting: as long as it is behind, what they draw is below. As the owner, for
 -- whoever notices first.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_sequence_mend() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -82,13 +77,11 @@ BEGIN
     RETURN behind;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_sequence_mend() IS
     'Sets the sequence of ids behind the highest id, where rows were copied in under ids of their own. Returns by how much it was behind, 0 where it was not, or where another session changes the partitions.';
 
 -- The partition belongs to the owner of the outbox, whoever of its members made it. Who
 -- may read the outbox may read the partition: the relay measures a large window in each.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_partition_add(first_id bigint, width bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS
@@ -112,11 +105,9 @@ BEGIN
                    name, first_id, first_id + width);
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partition_add(bigint, bigint) IS
     'Makes the partition of the outbox that takes width ids from first_id on. Part of outbox_partitions_ahead.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_partitions_missing(ahead integer) RETURNS integer
     LANGUAGE sql VOLATILE AS
 $$
@@ -125,11 +116,9 @@ $$
               FROM public.outbox_partitions AS p) AS r
      WHERE NOT r.is_reserve AND r.first_id > public.outbox_last_id()
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partitions_missing(integer) IS
     'How many of so many partitions beyond the id drawn last are missing. Part of outbox_partitions_ahead.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_partitions_ahead(width bigint, ahead integer, patience interval DEFAULT '100 ms')
     RETURNS integer
     LANGUAGE plpgsql
@@ -194,11 +183,9 @@ BEGIN
     RETURN missing;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partitions_ahead(bigint, integer, interval) IS
     'Sees to it that so many partitions of width ids, or of more where many are kept, lie ahead of the id drawn last, and the reserve behind them. Returns how many it has made: 0 where enough are there or another session is at it. Nobody waits longer than patience for it; where somebody uses the outbox for longer it fails with 55P03 and can be called again at once or later. To be called by the owner of outbox.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_partition_settled(partition regclass) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -219,14 +206,12 @@ BEGIN
     RETURN NOT unsettled AND NOT public.outbox_is_foreign();
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partition_settled(regclass) IS
     'True where every row of a partition is published or parked. False for a log that was restored from a dump and waits for outbox_rebase.';
 
 -- A partition is the next one to go when all its ids are drawn, its newest row is old and
 -- all rows are settled. Rows that outbox_parked still needs are moved; a partition with
 -- many of them stays, because they are moved under lock.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_partition_expired(keep interval) RETURNS regclass
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -254,11 +239,9 @@ BEGIN
     RETURN NULL;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partition_expired(interval) IS
     'The first partition that is published and whose newest row is older than keep; null where none is. Looks only.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_partition_drop(keep interval, patience interval DEFAULT '100 ms') RETURNS text
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -301,12 +284,10 @@ BEGIN
     RETURN name;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_partition_drop(interval, interval) IS
     'Drops the first partition of outbox whose rows are all published and whose newest row is older than keep. Rows that outbox_parked still needs move to outbox_default, discarded ones leave outbox_parked. Returns the dropped partition''s name, or null: call it until it does. Nobody waits longer than patience for it; where somebody uses the outbox for longer it fails with 55P03 and can be called again at once or later. To be called by the owner of outbox.';
 
 -- Looks at the lowest ids only, so that it costs the same however much is kept.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_default_trim(keep interval, batch integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -334,7 +315,6 @@ BEGIN
     RETURN trimmed;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_default_trim(interval, integer) IS
     'Deletes published rows older than keep from outbox_default, those with the lowest ids and at most so many; parked ones stay. Returns their number: call it until it is 0, which it also is where another session changes the partitions. Blocks nobody.';
 

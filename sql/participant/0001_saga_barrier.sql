@@ -22,7 +22,6 @@
 -- Forgotten is a saga without a row that is not younger than the watermark of
 -- saga_barrier_watermark: what became of it is not known any more.
 
--- +goose Up
 CREATE TABLE public.saga_barrier (
     saga_id    uuid        NOT NULL,
     step       text        NOT NULL,
@@ -49,7 +48,6 @@ COMMENT ON COLUMN public.saga_barrier.ended_at IS 'When it was confirmed or comp
 -- expression of each CHECK, and the condition of each trigger, anew in every statement,
 -- and saga_barrier_enter is one or more for each command: batches took twice as long.
 -- plpgsql keeps what it has compiled. As with a CHECK, null violates nothing.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_check() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -76,7 +74,6 @@ BEGIN
         USING ERRCODE = 'check_violation', CONSTRAINT = violated, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_check() IS
     'Refuses a row that cannot be, and to change what an earlier transaction has decided for good: error 23514, with the name of what is violated.';
@@ -89,7 +86,6 @@ CREATE TRIGGER saga_barrier_checked BEFORE INSERT OR UPDATE ON public.saga_barri
 -- SET row_security = off, other statements by OFFSET saga_barrier_hidden(), which is known
 -- before the first row is looked for, whatever the planner makes of a policy. The rest of
 -- the transaction, which is the participant's own, is not concerned.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_hidden() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF pg_catalog.row_security_active('public.saga_barrier'::regclass)
@@ -101,7 +97,6 @@ BEGIN
     RETURN 0;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_hidden() IS
     '0 where no row security hides the barrier from the current role; else error 42501.';
@@ -127,7 +122,6 @@ COMMENT ON COLUMN public.saga_barrier_watermark.moved_at IS 'When it was moved l
 -- there, because its INSERT met none, and asks afterwards, sees the watermark: the question
 -- has a newer snapshot than the INSERT could have. Under REPEATABLE READ it has not; there the
 -- lock fails if the watermark has moved since.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_reached(inserted bigint) RETURNS uuid
 LANGUAGE plpgsql SET row_security = off AS $$
 DECLARE
@@ -140,24 +134,20 @@ BEGIN
     RETURN watermark;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_reached(bigint) IS
     'The watermark as it is now. The argument is how many rows were inserted before: what is asked for first is done first.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_forgotten(the_saga uuid) RETURNS boolean
 LANGUAGE plpgsql SET row_security = off AS $$
 BEGIN
     RETURN get_byte(uuid_send(the_saga), 6) >> 4 = 7 AND the_saga <= public.saga_barrier_reached(0);
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_forgotten(uuid) IS
     'Whether a saga of this id, where it has no row, may be one that is forgotten. Ask after the row was looked for or inserted, in a statement or function call of its own.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_enter(the_saga uuid, the_step text, the_op text)
 RETURNS TABLE (run boolean, answer text, body jsonb)
 LANGUAGE plpgsql SET row_security = off AS $$
@@ -231,12 +221,10 @@ BEGIN
     RETURN NEXT;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_enter(uuid, text, text) IS
     'Call it first, in the transaction of the work and before the savepoint that the work can be rolled back to. run: do the work, then call saga_barrier_leave. Not run: do nothing and reply with answer and body. A CONFIRM without its REQUEST is told to come again; after a CANCEL, and a CANCEL after CONFIRM, is failed. So are both for a saga that is forgotten; its REQUEST is told to come again.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_leave(the_saga uuid, the_step text, the_op text, the_outcome text, the_body jsonb DEFAULT '{}')
 RETURNS void
 LANGUAGE plpgsql SET row_security = off AS $$
@@ -267,7 +255,6 @@ BEGIN
     END IF;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_leave(uuid, text, text, text, jsonb) IS
     'What came of the work that saga_barrier_enter told to run, in the same transaction. REQUEST: succeeded with the output, or, after the work was rolled back to the savepoint, failed with the problem, which is kept for good. retry keeps nothing, like the refusal of a CONFIRM or CANCEL: the command can come again. For a success without output it need not be called.';

@@ -1,8 +1,6 @@
 -- Old rows of the barrier go: what a saga of months ago was answered nobody asks any more.
 -- Whoever does ask is refused, because the watermark says that there may have been a row.
 
--- +goose Up
--- +goose StatementBegin
 CREATE FUNCTION public.saga_barrier_forget(older_than timestamptz, after uuid, most integer)
 RETURNS TABLE (deleted bigint, last uuid)
 LANGUAGE plpgsql SET row_security = off
@@ -35,7 +33,6 @@ BEGIN
     RETURN NEXT;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_barrier_forget(timestamptz, uuid, integer) IS
     'Forgets at most so many steps, of sagas above an id that began and ended before a time, at least a day ago, and returns how many and the last saga, after which the next call goes on; null at the end. Each call is best a transaction. It may run at several places at once. Sagas whose ids are not of version 7 stay.';

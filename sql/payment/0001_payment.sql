@@ -1,7 +1,6 @@
 -- Money that moved: a ledger of charges and refunds. Rows are never changed or
 -- removed; what a saga paid in the end is the sum of its rows.
 
--- +goose Up
 CREATE TABLE public.ledger (
     id         uuid        NOT NULL DEFAULT gen_random_uuid(),
     saga_id    uuid        NOT NULL,
@@ -28,14 +27,12 @@ COMMENT ON COLUMN public.ledger.card_token IS 'Stand-in for the card. The card n
 COMMENT ON COLUMN public.ledger.card_last4 IS 'Last four digits of the card, for people.';
 COMMENT ON COLUMN public.ledger.created_at IS 'When the money moved.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the ledger is append-only: % is not allowed; insert a REFUND', TG_OP
         USING ERRCODE = 'restrict_violation';
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.ledger_is_append_only() IS 'Refuses every change of the ledger but INSERT.';
 
 CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.ledger

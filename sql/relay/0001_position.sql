@@ -2,8 +2,6 @@
 -- the same schema: the table of the line outbox, or a view over a table that somebody
 -- else made.
 
--- +goose Up
-
 -- The order of messages holds within an aggregate_id, so the log can be shared out by
 -- it among several holders.
 CREATE FUNCTION public.outbox_shard(aggregate_id text, shards integer) RETURNS integer
@@ -46,7 +44,6 @@ CREATE TABLE public.outbox_position (
 
 -- Whoever writes the row, the relay or a person. A row that came by a dump is not signed by
 -- that: it is known by a sign that does not fit.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_position_sign() RETURNS trigger
     LANGUAGE plpgsql AS
 $$
@@ -59,7 +56,6 @@ BEGIN
     RETURN NEW;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_position_sign() IS
     'Keeps outbox_position.written_by, see there. Only on updates: a restored dump inserts.';
 CREATE TRIGGER outbox_position_sign BEFORE UPDATE ON public.outbox_position
@@ -91,7 +87,6 @@ COMMENT ON COLUMN public.outbox_position.updated_at IS 'When the position or the
 -- places, all go on from the last one's, and what the others had published beyond it
 -- is published again. Shards of one position keep it, so that nothing is repeated
 -- when one becomes many.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_reshard(shards integer) RETURNS integer
     LANGUAGE plpgsql AS
 $$
@@ -131,7 +126,6 @@ BEGIN
     RETURN former;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_reshard(integer) IS
     'Sets the number of shards and returns the former one. May be called while relays run: they lose their leases and go on with the new shards. Messages that some shards had published ahead of the slowest are published again.';
 
@@ -139,7 +133,6 @@ COMMENT ON FUNCTION public.outbox_reshard(integer) IS
 -- cluster's number may not be asked for, -1: not known. What depends on it then goes by the
 -- rows' own marks alone. In plpgsql, because SQL asks for the right even where it does not
 -- come to the call. As the owner, so that everybody is told the same.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_database() RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp AS
@@ -150,14 +143,12 @@ BEGIN
               FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database());
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_database() IS
     'Identifies this database of this cluster; -1 where the owner of the outbox may not execute pg_control_system().';
 
 -- An outbox may stand in a schema that belongs to no service. In plpgsql, because SQL would
 -- look for the table before it is there. As the owner, so that the relay needs no right on
 -- the service's own tables.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_service() RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -168,7 +159,6 @@ BEGIN
     RETURN coalesce((SELECT s.name FROM public.saga_service AS s), '');
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_service() IS
     'The name of the service that the outbox belongs to, a part of its messages'' source; empty where there is none, or the owner of the outbox may not read it.';
 
@@ -216,7 +206,6 @@ COMMENT ON FUNCTION public.outbox_is_foreign() IS
 -- transactions soon have the numbers that the position counts as seen. Each statement that
 -- reads or writes by a position therefore says at which present it was loaded. The
 -- functions that tell it may be denied to a role; then the rest has to do, and the snapshot.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_timeline() RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp AS
@@ -229,11 +218,9 @@ BEGIN
     RETURN NULL;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_timeline() IS
     'The timeline of the server''s write-ahead log; null where the role may not ask for it.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_present() RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp AS
@@ -247,11 +234,9 @@ BEGIN
     RETURN coalesce(public.outbox_timeline()::text, 'unknown') || '/' || coalesce(started, 'unknown');
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_present() IS
     'Tells the server''s present from that before a failover or a restart: its timeline, and when it was started.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_expect(present text, seen pg_snapshot) RETURNS boolean
     LANGUAGE plpgsql VOLATILE AS
 $$
@@ -263,7 +248,6 @@ BEGIN
         USING ERRCODE = 'SG001', HINT = 'Load the position again.';
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_expect(text, pg_snapshot) IS
     'True, or error SG001 where the server was restarted or failed over since a position was loaded, or where the position lies in its future.';
 
@@ -306,7 +290,6 @@ COMMENT ON FUNCTION public.outbox_born() IS
 -- This is also how a new log enters service, which keeps no writer waiting but those who
 -- bring numbers along. As the owner, because the rewriting takes rights that nothing else in
 -- a relay needs.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_rebase() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -378,6 +361,5 @@ BEGIN
     RETURN pending;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_rebase() IS
     'Makes the log whole after it was restored from a dump: what the dump counts as published stays so, the rest is published. Puts a new log into service. The relay calls it by itself. Does nothing to a log that is whole and in service. Returns the number of rows to publish.';

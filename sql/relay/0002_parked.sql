@@ -3,8 +3,6 @@
 -- what keeps them from being lost; a row leaves it only when the broker has confirmed
 -- the message.
 
--- +goose Up
-
 CREATE TABLE public.outbox_parked (
     id           bigint      NOT NULL,
     event_id     uuid,
@@ -59,20 +57,17 @@ COMMENT ON COLUMN public.outbox_parked.note IS 'The operator''s words.';
 -- that it did not make. It writes its position before the parked messages, so a change
 -- by others begins with this, too: who has the position's rows meets no lock on a parked
 -- message in the wrong order, and finds the messages as the relay left them.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_parked_changed() RETURNS void
     LANGUAGE sql AS
 $$ UPDATE public.outbox_position AS p
       SET parked_version = p.parked_version + 1
      FROM (SELECT l.shard FROM public.outbox_position AS l ORDER BY l.shard FOR UPDATE) AS locked
     WHERE p.shard = locked.shard $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_parked_changed() IS
     'Tells running relays that somebody else changes outbox_parked, and keeps them from writing there until the transaction ends. Call it before the change.';
 
 -- Makes the first parked message of each of the aggregates one to be tried, if it only
 -- waits: the one before it has gone.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_parked_promote(aggregate_ids text[]) RETURNS void
     LANGUAGE sql AS
 $$
@@ -85,11 +80,9 @@ $$
             ORDER BY f.id LIMIT 1) AS first
      WHERE p.id = first.id AND p.state = 'waiting'
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_parked_promote(text[]) IS
     'Lets the first parked message of each aggregate be tried, where nothing is before it any more. The relay calls it.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_parked_retry(ids bigint[], note text DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql AS
 $$
@@ -107,11 +100,9 @@ BEGIN
     RETURN changed;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_parked_retry(bigint[], text) IS
     'Tries dead messages again, and those that are to be tried later at once. Messages that wait are not changed: the one before them has to go first. Returns the number of messages.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_parked_discard(ids bigint[], note text) RETURNS bigint
     LANGUAGE plpgsql AS
 $$
@@ -134,14 +125,12 @@ BEGIN
     RETURN changed;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_parked_discard(bigint[], text) IS
     'Gives parked messages up, with a reason: they are never published, the later ones of their aggregates go on. They stay here to be seen for as long as the outbox keeps them. Returns the number of messages.';
 
 -- A published row that is set here as scheduled goes out once more, under its own id.
 -- All of one call are due at the same moment, and so in the order of their ids. What
 -- was discarded begins anew.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_replay(ids bigint[], note text DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql AS
 $$
@@ -164,13 +153,11 @@ BEGIN
     RETURN changed;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_replay(bigint[], text) IS
     'Publishes messages once more that were published, or discarded, and are still kept; others are left alone. Returns the number of messages.';
 
 -- Each branch walks an index from its start and stops at the first that counts; published
 -- rows are not visited, but for those of transactions that ran when the position was taken.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_unpublished() RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -198,6 +185,5 @@ $$
           LIMIT 1)
     ) AS u
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_unpublished() IS
     'The id of a message that is neither published nor discarded; null where there is none.';

@@ -1,7 +1,5 @@
 -- The relays that are alive, so that they can share the shards out fairly.
 
--- +goose Up
-
 CREATE TABLE public.outbox_member (
     holder     text        NOT NULL,
     seen_until timestamptz NOT NULL,
@@ -18,7 +16,6 @@ COMMENT ON COLUMN public.outbox_member.lifetime IS 'How long that was from when 
 
 -- A definer, because who appends to an outbox needs no right to read how far the relay is.
 -- An end is a number in a text, which an infinite one has too, whatever the time zone.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_leases(OUT shard integer, OUT holder text, OUT stands text, OUT lasts float8) RETURNS SETOF record
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -29,6 +26,5 @@ SELECT p.shard, CASE WHEN p.lease_until > clock_timestamp() THEN p.holder ELSE '
   FROM public.outbox_position AS p
  ORDER BY p.shard
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_leases() IS
     'Who publishes each shard of the outbox, for everybody who appends to it: holder, empty or null where nobody does; how the lease stands there; and how many seconds it lasts from when it was written. One that has stood unchanged for longer is void, whatever the database''s clock says.';

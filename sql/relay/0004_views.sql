@@ -3,8 +3,6 @@
 -- adopted table may hold nulls. In a log that is not in service, the position says nothing
 -- of the rows that are there: all are pending, but those that an adoption has left out.
 
--- +goose Up
-
 CREATE VIEW public.outbox_overview AS
 SELECT o.id,
        date_trunc('second', o.created_at) AS created_at,

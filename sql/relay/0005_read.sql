@@ -10,15 +10,12 @@
 -- the server its position was loaded, see outbox_present. A null where the relay wants a text
 -- is the empty one: a view over somebody else's table may have it.
 
--- +goose Up
-
 -- The usual look at a log that is all but published: the end of a new window and its
 -- rows, in one go, unless there are more than max_rows of them. Then there are max_rows + 1
 -- rows, which are any of the window's, and outbox_window is the way to begin. A window
 -- without rows is one row of nulls but for its end. What belongs to the window is as in
 -- outbox_window; where no transaction that ran at S1 was old then, it is found by looking
 -- through all that is behind the oldest. The two queries differ in that alone.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_news(present text, s1 pg_snapshot, max_rows integer, of_shard integer, shards integer)
     RETURNS TABLE (window_end pg_snapshot, id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text,
                    exchange text, routing_key text, correlation_id text, reply_to text, content_type text, headers text,
@@ -79,7 +76,6 @@ BEGIN
     END IF;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_news(text, pg_snapshot, integer, integer, integer) IS
     'The end of a new window and its rows in the order of their ids, or more rows than asked for where outbox_window has to measure it first.';
 
@@ -92,7 +88,6 @@ COMMENT ON FUNCTION public.outbox_news(text, pg_snapshot, integer, integer, inte
 -- A window of few rows is sparse when each takes many ids: a transaction that ran for
 -- hours. One of more rows than are worth counting is bounded by its partitions, so that
 -- the first of ten million is published as soon as that of a million.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_window(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint,
                                      OUT window_end pg_snapshot, OUT first_id bigint, OUT last_id bigint, OUT sparse boolean)
     LANGUAGE plpgsql STABLE
@@ -131,7 +126,6 @@ BEGIN
     END IF;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_window(text, pg_snapshot, pg_snapshot, bigint) IS
     'What is left of a window behind an id: its end, which is now where s2 is null, its lowest id, an id that none of it is above, and whether its rows lie far apart. No ids: nothing is left.';
 
@@ -139,7 +133,6 @@ COMMENT ON FUNCTION public.outbox_window(text, pg_snapshot, pg_snapshot, bigint)
 -- last one's bound. So partitions are looked into one by one, which no plan for the whole
 -- table does. outbox_default, or a table that is not partitioned, is measured whole. The
 -- caller's statement has the outbox locked: no partition goes meanwhile.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_window_bounds(s1 pg_snapshot, s2 pg_snapshot, after_id bigint, OUT first_id bigint, OUT last_id bigint)
     LANGUAGE plpgsql STABLE
     SET row_security = off
@@ -189,13 +182,11 @@ BEGIN
     first_id := least(first_id, lowest);
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_window_bounds(pg_snapshot, pg_snapshot, bigint) IS
     'Part of outbox_window: the bounds of a window of many rows.';
 
 -- A page of a window whose rows lie close together, which is nearly always: one walk
 -- along the primary key, which costs the same for each page of a long backlog.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_page(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint, up_to_id bigint, max_rows integer,
                                    of_shard integer, shards integer)
     RETURNS TABLE (id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text, exchange text,
@@ -228,14 +219,12 @@ BEGIN
      LIMIT max_rows;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_page(text, pg_snapshot, pg_snapshot, bigint, bigint, integer, integer, integer) IS
     'The next rows of a window, by a walk along the primary key.';
 
 -- A page of a window with few rows that lie far apart: a transaction that ran for hours
 -- has committed and its rows are strewn among millions of published ones, which a walk
 -- along the primary key would all visit. The ids come from the index on xact.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_page_sparse(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint, up_to_id bigint, max_rows integer,
                                           of_shard integer, shards integer)
     RETURNS TABLE (id bigint, event_id uuid, aggregate_type text, aggregate_id text, type text, exchange text,
@@ -280,13 +269,11 @@ BEGIN
      ORDER BY o.id;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_page_sparse(text, pg_snapshot, pg_snapshot, bigint, bigint, integer, integer, integer) IS
     'The same rows as outbox_page gives, by the index on xact.';
 
 -- Where a row of a page cannot be read, the page fails as a whole. Its ids are read then,
 -- and each row by itself.
--- +goose StatementBegin
 CREATE FUNCTION public.outbox_page_ids(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint, up_to_id bigint, max_rows integer,
                                        of_shard integer, shards integer)
     RETURNS SETOF bigint
@@ -311,6 +298,5 @@ BEGIN
      LIMIT max_rows;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.outbox_page_ids(text, pg_snapshot, pg_snapshot, bigint, bigint, integer, integer, integer) IS
     'The ids of the rows that outbox_page gives.';

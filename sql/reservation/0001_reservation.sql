@@ -2,7 +2,6 @@
 -- same transaction as its saga and the first command, and learns the saga's end
 -- from an event, as any other service would.
 
--- +goose Up
 CREATE TABLE public.reservation (
     id                  uuid        NOT NULL,
     hotel_id            bigint      NOT NULL,

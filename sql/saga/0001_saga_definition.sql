@@ -1,8 +1,6 @@
 -- The plans that sagas follow. A running saga keeps its version until an operator moves it to another,
 -- so a version that changed under it would change its past: the table refuses.
 
--- +goose Up
-
 -- Row security leaves out rows without a word, and a saga that is left out looks like one
 -- that does not exist. So every statement of ours that reads sagas ends in OFFSET
 -- saga_hidden(): an OFFSET is known before the first row is looked for, and also where a
@@ -11,7 +9,6 @@
 -- write what was read before need not ask again. Functions have SET row_security = off
 -- instead, for the same. Nobody's session has to be set up, and what else is done in the
 -- caller's transaction is not concerned: other tables may well have row security.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_hidden() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF pg_catalog.row_security_active('public.saga'::regclass)
@@ -24,7 +21,6 @@ BEGIN
     RETURN 0;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.saga_hidden() IS
     '0 where no row security hides sagas, their history or definitions from the current role; else error 42501.';
 
@@ -49,7 +45,6 @@ COMMENT ON COLUMN public.saga_definition.spec IS 'The plan: {"mode", "deadline",
 COMMENT ON COLUMN public.saga_definition.hash IS 'SHA-256 of the plan as it was written, to tell another plan under the same version.';
 COMMENT ON COLUMN public.saga_definition.created_at IS 'When this version was stored.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.saga_definition_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'saga definition % version % is stored and stays as it is', OLD.name, OLD.version
@@ -57,21 +52,18 @@ BEGIN
               HINT = 'Store the changed plan under the next version.';
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_definition_refuse_change() IS 'Refuses every UPDATE and DELETE of a stored definition: sagas follow it, or have.';
 
 CREATE TRIGGER saga_definition_immutable BEFORE UPDATE OR DELETE ON public.saga_definition
     FOR EACH ROW EXECUTE FUNCTION public.saga_definition_refuse_change();
 
--- +goose StatementBegin
 CREATE FUNCTION public.saga_definition_refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'saga definitions are stored and stay: sagas follow them'
         USING ERRCODE = 'restrict_violation', CONSTRAINT = 'saga_definition_immutable';
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.saga_definition_refuse_truncate() IS 'Refuses to empty the table of definitions.';
 
 CREATE TRIGGER saga_definition_not_emptied BEFORE TRUNCATE ON public.saga_definition

@@ -1,6 +1,5 @@
 -- One row per saga: where it stands now. How it came there is in saga_history.
 
--- +goose Up
 CREATE TABLE public.saga (
     id                 uuid        NOT NULL,
     type               text        NOT NULL,
@@ -68,7 +67,6 @@ COMMENT ON INDEX public.saga_look IS 'Sagas that have not ended, by when to look
 -- outbox_check. What must be true of a row stands here as what violates it; as with a
 -- CHECK, null violates nothing. What looks into JSON comes last, and where the status
 -- decides whether it must, the status is asked first.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_check() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     violated CONSTANT text := CASE
@@ -147,7 +145,6 @@ BEGIN
         USING ERRCODE = 'check_violation', CONSTRAINT = violated, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_check() IS
     'Refuses a saga in a state that cannot be, error 23514 with the name of what it violates, and any change of status of one that has ended.';

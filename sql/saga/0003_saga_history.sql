@@ -1,7 +1,6 @@
 -- How each saga came to where it stands: one row per event, also for those that
 -- changed nothing. Written in the transaction that changes the saga.
 
--- +goose Up
 CREATE TABLE public.saga_history (
     saga_id       uuid        NOT NULL,
     seq           bigint      NOT NULL,
@@ -42,7 +41,6 @@ COMMENT ON COLUMN public.saga_history.message_id IS 'AMQP message_id of the repl
 
 -- The table's CHECK constraints, in all but form: why they are a trigger stands with
 -- outbox_check. As with a CHECK, null violates nothing.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_history_check() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     violated CONSTANT text := CASE
@@ -75,7 +73,6 @@ BEGIN
         USING ERRCODE = 'check_violation', CONSTRAINT = violated, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_history_check() IS
     'Refuses an event that cannot be: error 23514, with the name of what it violates.';
@@ -83,14 +80,12 @@ COMMENT ON FUNCTION public.saga_history_check() IS
 CREATE TRIGGER saga_history_checked BEFORE INSERT ON public.saga_history
     FOR EACH ROW EXECUTE FUNCTION public.saga_history_check();
 
--- +goose StatementBegin
 CREATE FUNCTION public.saga_history_refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'history row % of saga % never changes', OLD.seq, OLD.saga_id
         USING ERRCODE = 'restrict_violation', CONSTRAINT = 'saga_history_append_only';
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_history_refuse_update() IS 'Refuses every UPDATE of the history.';
 
@@ -102,7 +97,6 @@ CREATE TRIGGER saga_history_append_only BEFORE UPDATE ON public.saga_history
 -- its saga in the same transaction, over the version that he read. A trigger and not a
 -- part of what deletes: its snapshot is of after the deletion, so it sees what somebody
 -- wrote while the deletion waited for him.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_history_forget() RETURNS trigger LANGUAGE plpgsql SET row_security = off AS $$
 BEGIN
     -- An array, because the planner takes it to be short and walks the key for each.
@@ -110,7 +104,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
--- +goose StatementEnd
 
 COMMENT ON FUNCTION public.saga_history_forget() IS 'Deletes the history of the sagas that a statement has deleted.';
 

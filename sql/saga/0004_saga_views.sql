@@ -1,10 +1,7 @@
 -- The same tables for people: one line a saga, one sentence an event.
 
--- +goose Up
-
 -- The same words as saga.Problem.String has. Not more than an expression, so that the
 -- planner can put it in place of the call.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_problem(problem jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$
@@ -17,7 +14,6 @@ $$
         WHEN problem ->> 'type' NOT IN ('', 'about:blank') THEN problem ->> 'type'
     END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.saga_problem(jsonb) IS 'A problem {"type", "title", "detail"} in words: title (detail) (type). NULL where it says nothing.';
 
 CREATE VIEW public.saga_overview AS

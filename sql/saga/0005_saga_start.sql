@@ -2,14 +2,11 @@
 -- function, because this is what a caller's own transaction waits for: one statement that
 -- writes all three with WITH takes half as long again, most of it for setting itself up.
 
--- +goose Up
-
 -- Times are given as seconds from the start, which is now by the database's clock; the
 -- clock and not now(), because the caller's transaction may be old, and a deadline counts
 -- from the decision. A saga may have ended already: none of its steps was needed, or a
 -- condition failed. For look_at see saga/save.sql. For the messages, which are those of
 -- all sagas, and the announcement see outbox/append.sql.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_start(
     service text, definition text, definition_version integer, hash text, sagas jsonb,
     event_id text[], aggregate_type text[], aggregate_id text[], type text[], exchange text[], routing_key text[],
@@ -87,7 +84,6 @@ BEGIN
     RETURN true;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.saga_start(text, text, integer, text, jsonb, text[], text[], text[], text[], text[], text[], text[], text[],
     text[], text[], text[], text[], text[], text, boolean) IS
     'Stores new sagas of a service and of one definition with their first history rows and messages: true. Where exactly this definition is not stored, or a business key is taken, nothing stays written: an error, or false where one saga is not wanted in any case.';

@@ -2,12 +2,9 @@
 -- one that was not published. Their transaction says it, by the relay's position; behind a
 -- parked message of the saga the others wait.
 
--- +goose Up
-
 -- Definers, because who drives sagas needs no right to read how far the relay is. Where the
 -- owner may not, or the numbers are those of another database, nothing can be told: then
 -- the commands count as published, as they did when they were sent.
--- +goose StatementBegin
 CREATE FUNCTION public.saga_relay_state() RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -24,11 +21,9 @@ BEGIN
     RETURN 'unserved';
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.saga_relay_state() IS
     'served: a relay serves the outbox of this database, or did. unserved: none ever did. unknown: that cannot be told, for example after a dump was restored.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.saga_settled() RETURNS text[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -39,11 +34,9 @@ BEGIN
     RETURN ARRAY(SELECT p.settled::text FROM public.outbox_position AS p ORDER BY p.shard);
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.saga_settled() IS
     'outbox_position.settled of each shard, in order; empty where no relay serves the outbox or nothing can be told.';
 
--- +goose StatementBegin
 CREATE FUNCTION public.saga_sent(saga uuid, xact xid8, OUT shard integer, OUT held text, OUT since timestamptz, OUT dead boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -78,6 +71,5 @@ BEGIN
     END IF;
 END
 $$;
--- +goose StatementEnd
 COMMENT ON FUNCTION public.saga_sent(uuid, xid8) IS
     'Why the messages that a saga has sent last, in the transaction xact, are not published: held, null where they are or where nobody can tell; since is when the parked message was. shard is theirs. dead: the relay tries no more.';

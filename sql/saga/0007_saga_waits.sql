@@ -2,7 +2,6 @@
 -- saga_overview has the same in short, from the saga's row alone; this view asks the relay
 -- and the history, so that it also says what no timer has looked at yet.
 
--- +goose Up
 CREATE VIEW public.saga_waits AS
 SELECT s.id AS saga_id,
        thing.place,

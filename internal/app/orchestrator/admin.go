@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app/orchestrator/admin"
+	"go.example/saga/internal/config"
 	"go.example/saga/internal/httpapi"
 	engine "go.example/saga/pkg/saga/orchestrator"
 )
@@ -35,14 +34,11 @@ func serveAdmin(ctx context.Context, s Settings, e *engine.Engine, log *zap.Logg
 
 // adminToken reads the token as it is now; it is empty where none is configured.
 func (s *Settings) adminToken() (string, error) {
-	token := s.AdminToken.Reveal()
-	if s.AdminTokenFile != "" {
-		text, err := os.ReadFile(s.AdminTokenFile)
-		if err != nil {
-			return "", fmt.Errorf("ADMIN_TOKEN_FILE: %w", err)
-		}
-		token = strings.TrimSpace(string(text))
+	secret, err := config.ReadSecret("ADMIN_TOKEN", s.AdminToken, s.AdminTokenFile)
+	if err != nil {
+		return "", err
 	}
+	token := secret.Reveal()
 	if len(token) < minToken && (s.AdminToken != "" || s.AdminTokenFile != "") {
 		return "", fmt.Errorf("the token for operators has %d bytes, want at least %d: see ADMIN_TOKEN_FILE and ADMIN_TOKEN",
 			len(token), minToken)

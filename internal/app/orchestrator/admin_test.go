@@ -65,7 +65,7 @@ func TestAdminToken(t *testing.T) {
 	s := settings(func(s *Settings) { s.AdminTokenFile = file })
 	_, err := s.adminToken()
 	require.ErrorContains(t, err, "ADMIN_TOKEN_FILE")
-	for text, want := range map[string]string{secret: secret, secret + "\n": secret, "": "has 0 bytes", "  \n": "has 0 bytes", "short": "has 5 bytes"} {
+	for text, want := range map[string]string{secret: secret, secret + "\n": secret, "": "the file is empty", "  \n": "the file is empty", "short": "has 5 bytes"} {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		token, err := s.adminToken()
 		if err != nil {

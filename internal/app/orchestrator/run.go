@@ -13,7 +13,6 @@ import (
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/tasks"
-	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/outbox/outboxpg"
@@ -54,12 +53,12 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	log = log.Named(name)
-	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, poolSize)
+	pool, err := app.OpenSteadyPool(ctx, s.DatabaseAddress, name, poolSize)
 	if err != nil {
 		return err
 	}
 	// What operators ask for is planned for what they ask.
-	operators, err := app.OpenPool(ctx, s.DatabaseURL, name+"-admin", adminPoolSize)
+	operators, err := app.OpenPool(ctx, s.DatabaseAddress, name+"-admin", adminPoolSize)
 	if err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func Run(ctx context.Context, s Settings) error {
 	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics, app.TaskDeadLetters)
 	registry.MustRegister(all)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
-	lookout := &rabbit.Lookout{Config: rabbit.Config{Name: name + "-look", URL: reveal(s.AMQPURL)}}
+	lookout := &rabbit.Lookout{Config: app.Broker(s.Broker, name+"-look")}
 	defer func() { _ = lookout.Close() }()
 	e, err := engine.New(engine.Config{
 		DB: pool, Store: store, MaxBatch: s.BatchSize, Observe: m.observe, Report: all.Of(taskTimers), Queues: queues(lookout), Log: log,
@@ -100,7 +99,7 @@ func Run(ctx context.Context, s Settings) error {
 				return err
 			}
 			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) },
-				app.DrainDeadLetters(replies, s.AMQPURL, all.Of(app.TaskDeadLetters)))
+				app.DrainDeadLetters(replies, s.Broker, all.Of(app.TaskDeadLetters)))
 		},
 		m.run,
 		func(ctx context.Context) error {
@@ -157,7 +156,7 @@ func check(ctx context.Context, e *engine.Engine, s Settings, report func(error)
 }
 
 func open(s Settings) func(context.Context, sagasql.Service) (inbox.Source, error) {
-	cfg := rabbit.Config{Name: name, URL: reveal(s.AMQPURL)}
+	cfg := app.Broker(s.Broker, name)
 	// Two batches: one is worked on while the next one arrives.
 	prefetch := 2 * s.BatchSize
 	return func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
@@ -178,8 +177,4 @@ func queues(lookout *rabbit.Lookout) func(context.Context, []string) ([]engine.Q
 		}
 		return found, nil
 	}
-}
-
-func reveal(url config.Secret) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) { return url.Reveal(), nil }
 }

@@ -22,30 +22,30 @@ const minRetention = time.Hour
 
 // Settings are those of every command of the orchestrator.
 type Settings struct {
-	DatabaseURL config.Secret `yaml:"database_url" env:"DATABASE_URL"`
+	config.Database
 	// DatabaseSchema holds the tables; empty means public.
-	DatabaseSchema string `yaml:"database_schema" env:"DATABASE_SCHEMA"`
-	// AMQPURL is needed by run only.
-	AMQPURL config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
+	DatabaseSchema string `env:"DATABASE_SCHEMA"`
+	// Broker is needed by run only.
+	config.Broker
 	// Service is the name of the service that the sagas belong to. It is given to the tables
 	// when they are migrated, and run does not begin on those of another one. Where it is
 	// empty, the tables say it.
-	Service string `yaml:"service" env:"SERVICE"`
+	Service string `env:"SERVICE"`
 	// BatchSize bounds the replies, and the timers, of one transaction.
-	BatchSize int `yaml:"batch_size" env:"BATCH_SIZE"`
+	BatchSize int `env:"BATCH_SIZE"`
 	// Retention is how long a saga is kept after its end; 0 keeps it for ever.
-	Retention              time.Duration `yaml:"retention" env:"ORCHESTRATOR_RETENTION"`
-	app.QuarantineSettings `yaml:",inline"`
+	Retention time.Duration `env:"ORCHESTRATOR_RETENTION"`
+	app.QuarantineSettings
 	// HealthAddr serves /livez and /readyz; empty serves neither.
-	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
+	HealthAddr string `env:"HEALTH_ADDR"`
 	// AdminAddress serves the interface for operators; empty serves none. Beyond this
 	// machine it needs a token.
-	AdminAddress string        `yaml:"admin_address" env:"ADMIN_ADDRESS"`
-	AdminToken   config.Secret `yaml:"admin_token" env:"ADMIN_TOKEN"`
+	AdminAddress string        `env:"ADMIN_ADDRESS"`
+	AdminToken   config.Secret `env:"ADMIN_TOKEN"`
 	// AdminTokenFile holds it instead, and is read again for each request.
-	AdminTokenFile string `yaml:"admin_token_file" env:"ADMIN_TOKEN_FILE"`
-	LogLevel       string `yaml:"log_level" env:"LOG_LEVEL"`
-	LogFormat      string `yaml:"log_format" env:"LOG_FORMAT"`
+	AdminTokenFile string `env:"ADMIN_TOKEN_FILE"`
+	LogLevel       string `env:"LOG_LEVEL"`
+	LogFormat      string `env:"LOG_FORMAT"`
 }
 
 // DefaultSettings are what holds where nothing else is said.
@@ -55,14 +55,7 @@ func DefaultSettings() Settings {
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	var broker, service, batch, retention error
-	database := app.CheckDatabase("DATABASE_URL", s.DatabaseURL)
-	if s.DatabaseURL == "" {
-		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_reservation")
-	}
-	if s.AMQPURL != "" {
-		broker = app.CheckBroker("AMQP_URL", s.AMQPURL)
-	}
+	var service, batch, retention error
 	if s.Service != "" {
 		if err := sagasql.CheckServiceName(s.Service); err != nil {
 			service = fmt.Errorf("SERVICE: %w", err)
@@ -74,7 +67,7 @@ func (s *Settings) Validate() error {
 	if s.Retention != 0 && s.Retention < minRetention {
 		retention = fmt.Errorf("ORCHESTRATOR_RETENTION is %s, want at least %s, or 0 to keep finished sagas for ever", s.Retention, minRetention)
 	}
-	return errors.Join(database, broker, service, batch, retention, s.QuarantineSettings.Validate(), s.validateAdmin())
+	return errors.Join(s.CheckDatabase(), app.CheckSchema(s.DatabaseSchema), app.CheckBroker(s.Broker), service, batch, retention, s.QuarantineSettings.Validate(), s.validateAdmin())
 }
 
 // rights are what the daemon needs with these settings.
@@ -93,14 +86,6 @@ func (s *Settings) rights() []sagasql.Right {
 func (s *Settings) RequireService() error {
 	if s.Service == "" {
 		return config.Required("the name of the service that the sagas belong to", "SERVICE", "reservation")
-	}
-	return nil
-}
-
-// RequireBroker is nil if the broker's address is set.
-func (s *Settings) RequireBroker() error {
-	if s.AMQPURL == "" {
-		return config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
 	}
 	return nil
 }

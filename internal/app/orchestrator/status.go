@@ -120,7 +120,7 @@ func (s Status) OK() bool {
 
 // ReadStatus looks at the database and the broker.
 func ReadStatus(ctx context.Context, s Settings) (Status, error) {
-	pool, err := app.OpenPool(ctx, s.DatabaseURL, name+"-status", 2)
+	pool, err := app.OpenPool(ctx, s.DatabaseAddress, name+"-status", 2)
 	if err != nil {
 		return Status{}, err
 	}
@@ -234,7 +234,7 @@ func (s *Status) readOutbox(ctx context.Context, log *outboxpg.Log) {
 
 // readBroker looks at the queues. The replies have a consumer where an orchestrator runs.
 func (s *Status) readBroker(ctx context.Context, settings Settings, queues []string) {
-	found, err := rabbit.Inspect(ctx, rabbit.Config{Name: name + "-status", URL: reveal(settings.AMQPURL)}, unique(queues)...)
+	found, err := rabbit.Inspect(ctx, app.Broker(settings.Broker, name+"-status"), unique(queues)...)
 	if err != nil {
 		s.Broker = err.Error()
 		return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"go.example/saga/internal/address"
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/outbox/outboxpg"
@@ -29,8 +30,66 @@ type database struct {
 	log  *outboxpg.Log
 }
 
-// openDatabases makes a pool for each database, without connecting. The caller
-// closes them with the second value.
+// entry is one of the list of databases.
+type entry struct {
+	name string // the database's, with its server where another of the list is called so
+	url  string
+}
+
+// entries reads the list as it is now.
+func (s *Settings) entries() ([]entry, error) {
+	urls, err := s.databaseURLs()
+	if err != nil {
+		return nil, err
+	}
+	var all []entry
+	names := map[string]bool{}
+	for i, url := range urls {
+		cfg, err := address.ParseDatabase(url)
+		if err != nil {
+			return nil, fmt.Errorf("%w, entry %d: %w", ErrSettings, i+1, err)
+		}
+		server := cfg.ConnConfig
+		full := server.Database + "@" + net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))
+		if names[full] {
+			return nil, fmt.Errorf("%w, entry %d: database %s is listed twice", ErrSettings, i+1, full)
+		}
+		name := server.Database
+		if names[name] {
+			name = full
+		}
+		all = append(all, entry{name, url})
+		names[name], names[full] = true, true
+	}
+	return all, nil
+}
+
+// addressOf gives the address that the list has for a database, as it is at the time.
+func (s *Settings) addressOf(name string) app.Address {
+	return func() (config.Secret, error) {
+		all, err := s.entries()
+		if err != nil {
+			return "", fmt.Errorf("read the database's address: %w", err)
+		}
+		for _, e := range all {
+			if e.name == name {
+				return config.Secret(e.url), nil
+			}
+		}
+		return "", fmt.Errorf("%w: the list has no database %s any more", ErrSettings, name)
+	}
+}
+
+// openDatabase makes a pool for one, without connecting.
+func (s *Settings) openDatabase(ctx context.Context, e entry, application string) (database, error) {
+	pool, err := app.OpenSessionlessPool(ctx, s.addressOf(e.name), application, poolSize)
+	if err != nil {
+		return database{}, err
+	}
+	return database{e.name, e.url, pool, outboxpg.New(pool, s.DatabaseSchema)}, nil
+}
+
+// openDatabases makes a pool for each database. The caller closes them with the second value.
 func openDatabases(ctx context.Context, s Settings, application string) ([]database, func(), error) {
 	var databases []database
 	closeAll := func() {
@@ -40,43 +99,17 @@ func openDatabases(ctx context.Context, s Settings, application string) ([]datab
 		}
 		app.ClosePools(pools...)
 	}
-	names := map[string]bool{}
-	urls, err := s.databaseURLs()
+	all, err := s.entries()
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w_FILE: %w", ErrSettings, err)
+		return nil, nil, err
 	}
-	for i, url := range urls {
-		pool, err := app.OpenSessionlessPool(ctx, s.databaseURL(i), application, poolSize)
+	for _, e := range all {
+		d, err := s.openDatabase(ctx, e, application)
 		if err != nil {
 			closeAll()
-			return nil, nil, fmt.Errorf("%w, entry %d: %w", ErrSettings, i+1, err)
+			return nil, nil, err
 		}
-		server := pool.Config().ConnConfig
-		full := server.Database + "@" + net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))
-		name := server.Database
-		if names[name] {
-			name = full
-		}
-		databases = append(databases, database{name, url, pool, outboxpg.New(pool, s.DatabaseSchema)})
-		if names[full] {
-			closeAll()
-			return nil, nil, fmt.Errorf("%w, entry %d: database %s is listed twice", ErrSettings, i+1, full)
-		}
-		names[name], names[full] = true, true
+		databases = append(databases, d)
 	}
 	return databases, closeAll, nil
-}
-
-// databaseURL gives one of the list as it is at the time.
-func (s *Settings) databaseURL(i int) func() (config.Secret, error) {
-	return func() (config.Secret, error) {
-		urls, err := s.databaseURLs()
-		if err == nil && i >= len(urls) {
-			err = fmt.Errorf("the list of databases has lost its entry %d", i+1)
-		}
-		if err != nil {
-			return "", fmt.Errorf("read the database's URL: %w", err)
-		}
-		return config.Secret(urls[i]), nil
-	}
 }

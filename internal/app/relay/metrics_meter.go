@@ -49,7 +49,14 @@ func newMeter(d database, schema string, faults *engine.Faults) *meter {
 // register shows the metrics of a crew, and of its bell if it has one.
 func (m *meter) register(registry prometheus.Registerer, crew *engine.Crew, bell *outboxpg.Bell) error {
 	m.crew, m.bell = crew, bell
-	return prometheus.WrapRegistererWith(prometheus.Labels{"database": m.database.name}, registry).Register(m)
+	return m.labelled(registry).Register(m)
+}
+
+// unregister takes the metrics away.
+func (m *meter) unregister(registry prometheus.Registerer) { m.labelled(registry).Unregister(m) }
+
+func (m *meter) labelled(registry prometheus.Registerer) prometheus.Registerer {
+	return prometheus.WrapRegistererWith(prometheus.Labels{"database": m.database.name}, registry)
 }
 
 // confirmed is for [engine.Config]. It is called for every message.

@@ -35,58 +35,11 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer stopTracing()
-	databases, closeAll, err := openDatabases(ctx, s, name)
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	process := newHolder()
 	registry := app.NewRegistry(namespace, "")
-	var crews []*engine.Crew
-	var faults []databaseFaults
-	var tasks []func(context.Context) error
-	for i, d := range databases {
-		// Numbered, because a database that is listed under two addresses has two
-		// crews, and they have to share.
-		cfg := engine.Config{
-			Name: d.name, Log: d.log, Open: open(s), Holder: fmt.Sprintf("%s/%d", process, i+1),
-			Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Logger: log,
-		}
-		failing := engine.NewFaults(d.name, log)
-		faults = append(faults, databaseFaults{d.name, failing})
-		meter := newMeter(d, s.DatabaseSchema, failing)
-		cfg.Faults, cfg.Confirmed = failing, meter.confirmed
-		var bell *outboxpg.Bell
-		if !s.PollOnly {
-			bell = outboxpg.NewBell(d.pool, s.DatabaseSchema, log.With(zap.String("database", d.name)))
-			cfg.Rung = func() (<-chan struct{}, bool) {
-				if !bell.State().Listening {
-					return nil, false
-				}
-				return bell.Next(), bell.Often()
-			}
-			tasks = append(tasks, bell.Run, forever(func(ctx context.Context) { watchBell(ctx, bell, failing) }))
-		}
-		crew, err := engine.NewCrew(cfg)
-		if err != nil {
-			return err
-		}
-		crews = append(crews, crew)
-		if err := meter.register(registry, crew, bell); err != nil {
-			return fmt.Errorf("metrics of database %s: %w", d.name, err)
-		}
-		upkeep := &engine.Upkeep{
-			Log: d.log, Name: d.name, PartitionRows: s.PartitionRows, Retention: s.Retention, Logger: log, Faults: failing,
-		}
-		tasks = append(tasks, crew.Run, forever(meter.run), forever(upkeep.Run),
-			forever(func(ctx context.Context) { reshard(ctx, d, s.Shards, failing, log) }))
-	}
-	log.Info("relaying", zap.Int("databases", len(crews)), zap.String("holder", process))
-	tasks = append(tasks, func(ctx context.Context) error {
-		return app.ServeHealth(ctx, s.HealthAddr, func() error { return ready(crews, faults) }, log,
-			app.MetricsEndpoint(registry, log))
+	f := &fleet{settings: s, process: newHolder(), registry: registry, log: log}
+	return app.Run(ctx, f.run, func(ctx context.Context) error {
+		return app.ServeHealth(ctx, s.HealthAddr, f.ready, log, app.MetricsEndpoint(registry, log))
 	})
-	return app.Run(ctx, tasks...)
 }
 
 // forever is a task that cannot fail.
@@ -127,19 +80,13 @@ func newHolder() string {
 }
 
 func open(s Settings) func(context.Context) (engine.Publisher, error) {
-	cfg := broker(s)
+	cfg := app.Broker(s.Broker, name)
 	return func(ctx context.Context) (engine.Publisher, error) {
 		publisher, err := rabbit.OpenPublisher(ctx, cfg, s.Window)
 		if err != nil {
 			return nil, err // and no nil pointer inside of the interface
 		}
 		return publisher, nil
-	}
-}
-
-func broker(s Settings) rabbit.Config {
-	return rabbit.Config{
-		Name: name, URL: s.amqpURL, TLS: rabbit.TLSFiles(s.AMQPCAFile, s.AMQPCertFile, s.AMQPKeyFile),
 	}
 }
 
@@ -162,29 +109,3 @@ func watchBell(ctx context.Context, bell *outboxpg.Bell, faults *engine.Faults) 
 // bellPause is how often the bell is looked at; a connection that breaks has mostly been
 // replaced by then.
 const bellPause = 10 * time.Second
-
-// databaseFaults are what fails of one database's relay.
-type databaseFaults struct {
-	database string
-	*engine.Faults
-}
-
-// ready is nil when all crews do what they should, and a remark where other tasks fail:
-// messages flow without them. Else it names the crews that do not.
-func ready(crews []*engine.Crew, faults []databaseFaults) error {
-	var errs, remarks []error
-	for _, c := range crews {
-		if st := c.Status(); !st.State.Healthy() {
-			errs = append(errs, fmt.Errorf("%s, shard %d: %s %s", st.Name, st.Shard, st.State, st.LastError))
-		}
-	}
-	for _, d := range faults {
-		for _, f := range d.Failing() {
-			remarks = append(remarks, fmt.Errorf("%s: %s fails since %s: %w", d.database, f.Task, f.Since.UTC().Format(time.RFC3339), f.Err))
-		}
-	}
-	if errs == nil && remarks != nil {
-		return &app.Remark{Err: errors.Join(remarks...)}
-	}
-	return errors.Join(append(errs, remarks...)...)
-}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.example/saga/internal/address"
+	"go.example/saga/internal/app"
 	"go.example/saga/pkg/outbox/outboxpg"
 	"go.example/saga/pkg/rabbit"
 )
@@ -114,7 +115,7 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 	if s.RequireBroker() == nil {
 		looks.Go(func() {
 			status.Broker = BrokerReachable
-			if _, err := rabbit.Ping(ctx, broker(s)); err != nil {
+			if _, err := rabbit.Ping(ctx, app.Broker(s.Broker, name)); err != nil {
 				status.Broker = address.Scrub(err.Error())
 			}
 		})

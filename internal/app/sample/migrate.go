@@ -33,7 +33,7 @@ func migrate(ctx context.Context, s Settings, log *zap.Logger, lines ...sagasql.
 	pauses := backoff.NewExponentialBackOff()
 	pauses.MaxInterval = 5 * time.Second
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := app.Migrate(ctx, s.DatabaseURL, "", s.Service, lines...)
+		err := app.Migrate(ctx, s.DatabaseAddress, "", s.Service, lines...)
 		if err != nil && !unreachable(err) {
 			err = backoff.Permanent(withCure(err))
 		}

@@ -32,7 +32,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		return err
 	}
 	log = log.Named(name)
-	pool, err := app.OpenHandlersPool(ctx, s.DatabaseURL, name, int32(s.Workers+spare), s.Limit)
+	pool, err := app.OpenHandlersPool(ctx, s.DatabaseAddress, name, int32(s.Workers+spare), s.Limit)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	registry := app.NewRegistry("saga_"+name, s.Service)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
 	drain := app.DrainDeadLetters(inbox.Config{Name: name, Service: s.Service, DB: pool, Retention: s.Retention(), Log: log},
-		s.AMQPURL, all.Of(app.TaskDeadLetters))
+		s.Broker, all.Of(app.TaskDeadLetters))
 	service := app.WatchService(registry, outboxpg.New(pool, ""), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
@@ -75,11 +75,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 }
 
 func open(ctx context.Context, s Settings, topology rabbit.Topology, queue string) (inbox.Source, error) {
-	cfg := rabbit.Config{
-		Name: s.Service,
-		URL:  func(context.Context) (string, error) { return s.AMQPURL.Reveal(), nil },
-	}
-	consumer, err := rabbit.OpenConsumer(ctx, cfg, topology, queue, prefetch)
+	consumer, err := rabbit.OpenConsumer(ctx, app.Broker(s.Broker, s.Service), topology, queue, prefetch)
 	if err != nil {
 		return nil, err // and no nil pointer inside of the interface
 	}

@@ -40,7 +40,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		return err
 	}
 	log = log.Named(name)
-	pool, err := app.OpenSteadyPool(ctx, s.DatabaseURL, name, requestPoolSize)
+	pool, err := app.OpenSteadyPool(ctx, s.DatabaseAddress, name, requestPoolSize)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 			return app.Run(ctx,
 				func(ctx context.Context) error { return awaitDefinition(ctx, service, all.Of(taskStart), log) },
 				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
-				app.DrainDeadLetters(listener, s.AMQPURL, all.Of(app.TaskDeadLetters)),
+				app.DrainDeadLetters(listener, s.Broker, all.Of(app.TaskDeadLetters)),
 				held,
 				relayed.Run,
 				func(ctx context.Context) error {

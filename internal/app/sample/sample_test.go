@@ -46,7 +46,8 @@ func freeAddr(t *testing.T) string {
 func settings(t *testing.T, db *pgxpool.Pool, vhost string) sample.Settings {
 	t.Helper()
 	return sample.Settings{
-		Service: testenv.Service, DatabaseURL: config.Secret(db.Config().ConnString()), AMQPURL: config.Secret(vhost),
+		Service:  testenv.Service,
+		Database: config.Database{DatabaseURL: config.Secret(db.Config().ConnString())}, Broker: config.Broker{AMQPURL: config.Secret(vhost)},
 		HealthAddr: freeAddr(t), LogLevel: "error",
 	}
 }
@@ -101,7 +102,7 @@ func TestHandlerSettings(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 	for limit, want := range map[time.Duration]string{time.Second: "30s", 2 * time.Minute: "2min"} {
-		pool, err := app.OpenHandlersPool(t.Context(), s.DatabaseURL, "test", 1, limit)
+		pool, err := app.OpenHandlersPool(t.Context(), s.DatabaseAddress, "test", 1, limit)
 		require.NoError(t, err)
 		var value string
 		require.NoError(t, pool.QueryRow(t.Context(), `SHOW statement_timeout`).Scan(&value))
@@ -241,7 +242,7 @@ func TestDaemonWaitsForItsDatabase(t *testing.T) {
 		"no such database": config.Secret(withDatabase(t, testenv.Database(t), "saga_test_absent")),
 	} {
 		ctx, stop := context.WithCancel(context.Background())
-		s := sample.Settings{Service: "hotel", DatabaseURL: address, AMQPURL: "amqp://127.0.0.1:1/", LogLevel: "error", HealthAddr: freeAddr(t)}
+		s := sample.Settings{Service: "hotel", Database: config.Database{DatabaseURL: address}, Broker: config.Broker{AMQPURL: "amqp://127.0.0.1:1/"}, LogLevel: "error", HealthAddr: freeAddr(t)}
 		ended := make(chan error, 1)
 		go func() {
 			ended <- sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
@@ -309,7 +310,7 @@ func TestSettingsNameWhatIsMissing(t *testing.T) {
 	for _, bound := range []int{-1, 1_000_001} {
 		require.ErrorContains(t, (&sample.ReservationSettings{MaxRunning: bound}).Validate(), "RESERVATION_MAX_RUNNING")
 	}
-	require.NotContains(t, sample.Settings{DatabaseURL: "postgres://u:hush@h/d"}.DatabaseURL.String(), "hush")
+	require.NotContains(t, config.Database{DatabaseURL: "postgres://u:hush@h/d"}.DatabaseURL.String(), "hush")
 }
 
 // A role that is no owner serves where the tables are there, and else says what has to be

@@ -14,52 +14,36 @@ import (
 // Settings are those of every daemon of the sample.
 type Settings struct {
 	// Service is the name under which sagas know the service.
-	Service                string        `yaml:"service" env:"SERVICE"`
-	DatabaseURL            config.Secret `yaml:"database_url" env:"DATABASE_URL"`
-	AMQPURL                config.Secret `yaml:"amqp_url" env:"AMQP_URL"`
-	app.QuarantineSettings `yaml:",inline"`
+	Service string `env:"SERVICE"`
+	config.Database
+	config.Broker
+	app.QuarantineSettings
 	// HealthAddr serves /livez and /readyz; empty serves neither.
-	HealthAddr string `yaml:"health_addr" env:"HEALTH_ADDR"`
-	LogLevel   string `yaml:"log_level" env:"LOG_LEVEL"`
-	LogFormat  string `yaml:"log_format" env:"LOG_FORMAT"`
+	HealthAddr string `env:"HEALTH_ADDR"`
+	LogLevel   string `env:"LOG_LEVEL"`
+	LogFormat  string `env:"LOG_FORMAT"`
 }
 
 // Validate implements [config.Validator].
 func (s *Settings) Validate() error {
-	var broker error
-	if s.AMQPURL != "" {
-		broker = app.CheckBroker("AMQP_URL", s.AMQPURL)
-	}
-	database := app.CheckDatabase("DATABASE_URL", s.DatabaseURL)
-	if s.DatabaseURL == "" {
-		database = config.Required("the database", "DATABASE_URL", "postgres://user@127.0.0.1:5432/saga_hotel")
-	}
 	service := sagasql.CheckServiceName(s.Service)
 	if service != nil {
 		service = fmt.Errorf("SERVICE: %w", service)
 	}
-	return errors.Join(service, database, broker, s.QuarantineSettings.Validate())
-}
-
-// RequireBroker is nil if the broker's address is set.
-func (s *Settings) RequireBroker() error {
-	if s.AMQPURL == "" {
-		return config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
-	}
-	return nil
+	return errors.Join(service, s.CheckDatabase(), app.CheckBroker(s.Broker), s.QuarantineSettings.Validate())
 }
 
 // ParticipantSettings are those of a daemon that carries out commands.
 type ParticipantSettings struct {
-	Settings `yaml:",inline"`
+	Settings
 	// Workers is how many transactions run side by side.
-	Workers int `yaml:"handler_workers" env:"HANDLER_WORKERS"`
+	Workers int `env:"HANDLER_WORKERS"`
 	// Budget bounds the work of one transaction.
-	Budget time.Duration `yaml:"handler_budget" env:"HANDLER_BUDGET"`
+	Budget time.Duration `env:"HANDLER_BUDGET"`
 	// Remember is for how long a saga is remembered in the barrier; 0 is for ever.
-	Remember time.Duration `yaml:"barrier_remember" env:"BARRIER_REMEMBER"`
+	Remember time.Duration `env:"BARRIER_REMEMBER"`
 	// Limit bounds the handler for one command.
-	Limit time.Duration `yaml:"handler_limit" env:"HANDLER_LIMIT"`
+	Limit time.Duration `env:"HANDLER_LIMIT"`
 }
 
 // maxWorkers have a connection each; a database has a hundred.
@@ -97,14 +81,14 @@ func (s *ParticipantSettings) Validate() error {
 
 // ReservationSettings are those of the reservation service.
 type ReservationSettings struct {
-	Settings `yaml:",inline"`
+	Settings
 	// Patience is for how long an event fails alone before it is set aside.
-	Patience time.Duration `yaml:"event_patience" env:"EVENT_PATIENCE"`
+	Patience time.Duration `env:"EVENT_PATIENCE"`
 	// ListenAddr serves the HTTP interface.
-	ListenAddr string `yaml:"listen_addr" env:"LISTEN_ADDR"`
+	ListenAddr string `env:"LISTEN_ADDR"`
 	// MaxRunning is how many sagas may run before new reservations are refused; 0
 	// bounds nothing.
-	MaxRunning int `yaml:"max_running" env:"RESERVATION_MAX_RUNNING"`
+	MaxRunning int `env:"RESERVATION_MAX_RUNNING"`
 }
 
 // maxRunning is a bound that can be counted along an index several times a second.

@@ -22,17 +22,16 @@ import (
 
 const rootHelp = `Drive sagas, and show where they stand.
 
-Settings come from the environment, over those of the --config file:
 SERVICE, DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, BATCH_SIZE (100),
 ORCHESTRATOR_RETENTION (0: for ever), QUARANTINE_KEEP_HANDLED (168h),
 QUARANTINE_KEEP_DEAD (720h), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
 SERVICE names the service whose sagas these are. ` + "`migrate`" + ` writes it into the database,
 and participants answer to its queue. Only migrate needs it. Where run is given it,
 another service's database is refused, and health is served before the database is there.
-AMQP_URL may list several brokers. Percent-encode special characters in passwords.
-Beyond this machine DATABASE_URL means sslmode=verify-full unless it says otherwise.
 ADMIN_ADDRESS serves operators by HTTP, see /openapi.yaml there; beyond this machine
 only with ADMIN_TOKEN or ADMIN_TOKEN_FILE, which the callers have to send.
+
+` + config.Help + `
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 not found,
 4 refused (by a saga, or another plan is stored under that version).`
@@ -75,7 +74,7 @@ func (o *options) settings() (orchestrator.Settings, error) {
 // quarantine is that of the orchestrator's database.
 func (o *options) quarantine() (quarantinecmd.Target, error) {
 	settings, err := o.settings()
-	return quarantinecmd.Target{Database: settings.DatabaseURL, Schema: settings.DatabaseSchema, Broker: settings.AMQPURL}, err
+	return quarantinecmd.Target{Database: settings.Database, Schema: settings.DatabaseSchema, Broker: settings.Broker}, err
 }
 
 // withStore runs work with a connection to the database.
@@ -84,7 +83,7 @@ func (o *options) withStore(ctx context.Context, work func(*sagapg.Store, *pgxpo
 	if err != nil {
 		return err
 	}
-	pool, err := app.OpenPool(ctx, settings.DatabaseURL, "orchestrator-cli", 1)
+	pool, err := app.OpenPool(ctx, settings.DatabaseAddress, "orchestrator-cli", 1)
 	if err != nil {
 		return cli.Usagef("%w", err)
 	}
@@ -144,7 +143,7 @@ name is once, it stays, and tables have one service. It may be run again at any 
 				return cli.Usagef("%w", err)
 			}
 			lines := []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox}
-			if err := app.Migrate(cmd.Context(), settings.DatabaseURL, settings.DatabaseSchema, settings.Service, lines...); err != nil {
+			if err := app.Migrate(cmd.Context(), settings.DatabaseAddress, settings.DatabaseSchema, settings.Service, lines...); err != nil {
 				return misnamed(err)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "the tables of outbox, saga and inbox are up to date and belong to the service %s\n", settings.Service)

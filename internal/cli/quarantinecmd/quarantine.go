@@ -21,9 +21,9 @@ import (
 
 // Target is whose quarantine it is.
 type Target struct {
-	Database config.Secret
+	Database config.Database
 	Schema   string
-	Broker   config.Secret // needed by retry alone
+	Broker   config.Broker // needed by retry alone
 }
 
 const help = `See and settle the messages that a consumer could not process and has set aside. Each has
@@ -64,7 +64,7 @@ func (c *command) withStore(ctx context.Context, work func(*quarantine.Store, Ta
 	if err != nil {
 		return err
 	}
-	pool, err := app.OpenPool(ctx, target.Database, c.program+"-quarantine", 2)
+	pool, err := app.OpenPool(ctx, target.Database.DatabaseAddress, c.program+"-quarantine", 2)
 	if err != nil {
 		return cli.Usagef("%w", err)
 	}
@@ -74,13 +74,10 @@ func (c *command) withStore(ctx context.Context, work func(*quarantine.Store, Ta
 
 // broker opens the way back.
 func (c *command) broker(ctx context.Context, target Target) (*rabbit.Returner, error) {
-	if target.Broker == "" {
-		return nil, cli.Usagef("%w", config.Required("the broker", "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/"))
+	if err := target.Broker.RequireBroker(); err != nil {
+		return nil, cli.Usagef("%w", err)
 	}
-	return rabbit.OpenReturner(ctx, rabbit.Config{
-		Name: c.program + "-quarantine",
-		URL:  func(context.Context) (string, error) { return target.Broker.Reveal(), nil },
-	})
+	return rabbit.OpenReturner(ctx, app.Broker(target.Broker, c.program+"-quarantine"))
 }
 
 // choice are the flags that choose messages.

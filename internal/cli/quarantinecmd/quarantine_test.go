@@ -43,7 +43,9 @@ func setUp(t *testing.T) *bench {
 	testenv.Connections(t, 6)
 	b := &bench{T: t, db: testenv.Database(t, sagasql.Inbox)}
 	url := testenv.Vhost(t)
-	b.target = quarantinecmd.Target{Database: config.Secret(b.db.Config().ConnString()), Broker: config.Secret(url)}
+	b.target = quarantinecmd.Target{
+		Database: config.Database{DatabaseURL: config.Secret(b.db.Config().ConnString())}, Broker: config.Broker{AMQPURL: config.Secret(url)},
+	}
 	require.NoError(t, rabbit.Declare(t.Context(), b.broker(), rabbit.EventTopology(testenv.Owner, queue)))
 	_, err := b.db.Exec(t.Context(), `INSERT INTO inbox_quarantine
 		(state, retry_at, consumer, queue, message_id, code, reason, exchange, routing_key, properties, headers, body, message_sha256)
@@ -54,7 +56,7 @@ func setUp(t *testing.T) *bench {
 }
 
 func (b *bench) broker() rabbit.Config {
-	return rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return b.target.Broker.Reveal(), nil }}
+	return rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return b.target.Broker.AMQPURL.Reveal(), nil }}
 }
 
 func (b *bench) run(words ...string) (code int, out, errs string) {
@@ -183,7 +185,7 @@ func TestRetryTellsWhatIsRefused(t *testing.T) {
 func TestEveryProgramWithAnInboxHasIt(t *testing.T) {
 	b := setUp(t)
 	file := filepath.Join(t.TempDir(), "settings.yaml")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "database_url: %q\namqp_url: %q\n", b.target.Database.Reveal(), b.target.Broker.Reveal()), 0o600))
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "database_url: %q\namqp_url: %q\n", b.target.Database.DatabaseURL.Reveal(), b.target.Broker.AMQPURL.Reveal()), 0o600))
 	for left, program := range []*cobra.Command{hotelcmd.New(), paymentcmd.New(), reservationcmd.New(), orchestratorcmd.New()} {
 		code, out, errs := run(t, program, "quarantine", "retry", "--config", file, "--yes", "--id", fmt.Sprint(left+1))
 		require.Zero(t, code, out+errs)

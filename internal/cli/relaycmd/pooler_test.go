@@ -20,7 +20,7 @@ func TestRunBehindATransactionPooler(t *testing.T) {
 	broker := testenv.Vhost(t)
 	url := func(context.Context) (string, error) { return broker, nil }
 	require.NoError(t, rabbit.Declare(t.Context(), rabbit.Config{URL: url}, rabbit.EventTopology(testenv.Owner, "q")))
-	file := configFile(t, "database_urls: "+testenv.PgBouncer(t, pool)+"\namqp_url: "+broker+"\nlog_level: error\nlease: 2s\nshards: 3\n")
+	file := configFile(t, "database_urls: "+testenv.PgBouncer(t, pool)+"\namqp_url: "+broker+"\nlog_level: error\nrelay_lease: 2s\nrelay_shards: 3\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {

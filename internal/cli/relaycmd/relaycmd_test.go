@@ -44,7 +44,7 @@ func TestFromMigrateToDrained(t *testing.T) {
 	t.Parallel()
 	pool := testenv.Database(t)
 	broker := testenv.Vhost(t)
-	file := configFile(t, "database_urls: "+pool.Config().ConnString()+"\namqp_url: "+broker+"\nlog_level: error\nlease: 2s\n")
+	file := configFile(t, "database_urls: "+pool.Config().ConnString()+"\namqp_url: "+broker+"\nlog_level: error\nrelay_lease: 2s\n")
 	read := func() (status relay.Status, code int) {
 		code, out, _ := command(t, t.Context(), file, "status", "--json")
 		require.NoError(t, json.Unmarshal([]byte(out), &status))
@@ -103,10 +103,10 @@ func TestUnreachable(t *testing.T) {
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, want string }{
-		"none":       {"window: 10", "DATABASE_URLS"},
+		"none":       {"relay_window: 10", "DATABASE_URLS"},
 		"no broker":  {"database_urls: postgres://a@b/c", "AMQP_URL"},
-		"window":     {"database_urls: postgres://a@b/c\namqp_url: amqp://x\nwindow: 0", "RELAY_WINDOW"},
-		"lease":      {"database_urls: postgres://a@b/c\namqp_url: amqp://x\nlease: 1ms", "RELAY_LEASE"},
+		"window":     {"database_urls: postgres://a@b/c\namqp_url: amqp://x\nrelay_window: 0", "RELAY_WINDOW"},
+		"lease":      {"database_urls: postgres://a@b/c\namqp_url: amqp://x\nrelay_lease: 1ms", "RELAY_LEASE"},
 		"unknown":    {"windows: 1", "windows"},
 		"twice":      {"database_urls: postgres://a@b/c postgres://a@b/c\namqp_url: amqp://x", "listed twice"},
 		"unreadable": {"database_urls: 'postgres://a:s3cr%tPW@b/c'\namqp_url: amqp://x", "entry 1"},

@@ -15,20 +15,16 @@ import (
 
 const rootHelp = `Publish the committed messages of one or more outboxes to RabbitMQ.
 
-Settings come from the environment, over those of the --config file:
-DATABASE_URLS (separated by white space or commas), DATABASE_SCHEMA (public),
-AMQP_URL (of several, or several hosts in one, the first that answers), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
-RELAY_SHARDS (as it is), RELAY_POLL_ONLY (false), RELAY_LEASE (5s),
-RELAY_WINDOW (2048 messages that a crash may repeat), RELAY_PAGE (1024 rows a read),
-RELAY_RETRY_FOR (24h, then a refused message is dead),
+DATABASE_URLS (separated by white space or commas), DATABASE_SCHEMA (public), AMQP_URL,
+HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT, RELAY_SHARDS (as it is), RELAY_POLL_ONLY (false),
+RELAY_LEASE (5s), RELAY_WINDOW (2048 messages that a crash may repeat), RELAY_PAGE (1024 rows a
+read), RELAY_RETRY_FOR (24h, then a refused message is dead),
 RELAY_RETENTION (168h, then published rows are dropped by the partition),
 RELAY_PARTITION_ROWS (1000000).
 HEALTH_ADDR serves /livez, /readyz and /metrics; OTEL_EXPORTER_OTLP_ENDPOINT takes traces.
-Addresses may stand in files that are read again for each connection:
-DATABASE_URLS_FILE, AMQP_URL_FILE. Percent-encode special characters in passwords:
-an address that can be read in two ways is refused. TLS: sslmode in the database's
-URL, where verify-full is the default but on this machine; amqps in the broker's,
-with AMQP_CA_FILE, AMQP_CERT_FILE, AMQP_KEY_FILE where needed.
+DATABASE_URLS_FILE holds the list instead; run follows it when it changes.
+
+` + config.Help + `
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments or settings.`
 

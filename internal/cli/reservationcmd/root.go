@@ -16,13 +16,13 @@ import (
 
 const serveHelp = `Serve the HTTP interface and learn from events how the sagas end.
 
-Settings come from the environment, over those of the --config file:
 DATABASE_URL, AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
 SERVICE (reservation): whose sagas these are; the orchestrator's is the same.
-AMQP_URL may list several brokers. Percent-encode special characters in passwords.
 RESERVATION_MAX_RUNNING (10000): while more sagas run, new ones are answered 503.
 EVENT_PATIENCE (1m): for how long an event fails alone before it is set aside.
 QUARANTINE_KEEP_HANDLED (168h), QUARANTINE_KEEP_DEAD (720h): when what was set aside is deleted.
+
+` + config.Help + `
 
 It creates or updates its tables first. A role that may not do so needs none of that
 where ` + "`migrate`" + ` was run before, see docs/roles.md.`

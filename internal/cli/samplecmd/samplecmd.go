@@ -19,11 +19,11 @@ import (
 
 const settingsHelp = `
 
-Settings come from the environment, over those of the --config file:
-DATABASE_URL, AMQP_URL (one broker or several), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
+DATABASE_URL, AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
 SERVICE (the program's name): what sagas call it as the destination of their steps,
 QUARANTINE_KEEP_HANDLED (168h), QUARANTINE_KEEP_DEAD (720h; 0 keeps them for ever).
-Percent-encode special characters in passwords.
+
+` + config.Help + `
 
 It creates or updates its tables first. A role that may not do so needs none of that
 where ` + "`migrate`" + ` was run before, see docs/roles.md.`
@@ -78,7 +78,7 @@ func Quarantine(name string) *cobra.Command {
 		if err := config.Load(file, &settings); err != nil {
 			return quarantinecmd.Target{}, cli.Usagef("%w", err)
 		}
-		return quarantinecmd.Target{Database: settings.DatabaseURL, Broker: settings.AMQPURL}, nil
+		return quarantinecmd.Target{Database: settings.Database, Broker: settings.Broker}, nil
 	})
 	cmd.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings")
 	return cmd
@@ -97,7 +97,7 @@ func Migrate(name string, lines ...sagasql.Line) *cobra.Command {
 			if err := config.Load(file, &settings); err != nil {
 				return cli.Usagef("%w", err)
 			}
-			if err := app.Migrate(cmd.Context(), settings.DatabaseURL, "", settings.Service, lines...); err != nil {
+			if err := app.Migrate(cmd.Context(), settings.DatabaseAddress, "", settings.Service, lines...); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "the tables of %s are up to date\n", name)

@@ -26,6 +26,9 @@ type Settings struct {
 	// As gives the URL with which a program, or "owner" for the migrations, reaches a
 	// database; nil takes the database's own URL.
 	As func(program, url string) string
+	// AddressDir is where the daemons read addresses from, as files that Launch writes, so
+	// that they can change; empty gives the addresses themselves.
+	AddressDir string
 	// Listen is the address of the reservation service, host:port; empty takes a
 	// free port.
 	Listen string
@@ -72,6 +75,9 @@ func (s *Stack) launch(ctx context.Context) error {
 	if err := os.MkdirAll(s.settings.LogDir, 0o755); err != nil {
 		return fmt.Errorf("make the directory of the logs: %w", err)
 	}
+	if err := s.WriteAddresses(s.settings); err != nil {
+		return err
+	}
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
@@ -84,7 +90,8 @@ func (s *Stack) prepare(ctx context.Context) error {
 		cmd := exec.CommandContext(ctx, s.program("orchestrator"), args...)
 		cmd.Env = s.environment("orchestrator")
 		if args[0] == "migrate" {
-			cmd.Env = append(cmd.Env, "DATABASE_URL="+s.as("owner", s.settings.Reservation)) // the last one counts
+			// The last one counts.
+			cmd.Env = append(cmd.Env, "DATABASE_URL="+s.as("owner", s.settings.Reservation), "DATABASE_URL_FILE=")
 		}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("orchestrator %s: %w\n%s", strings.Join(args, " "), err, out)
@@ -188,26 +195,61 @@ func verb(name string) string {
 // environment is what a daemon is configured with, and nothing of the caller's
 // that could be taken for a setting.
 func (s *Stack) environment(name string) []string {
-	set := s.settings
-	env := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-		"AMQP_URL=" + set.AMQP, "LOG_FORMAT=" + set.LogFormat,
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LOG_FORMAT=" + s.settings.LogFormat}
+	for setting, text := range s.addresses(name, s.settings) {
+		if s.settings.AddressDir != "" {
+			setting, text = setting+"_FILE", s.addressFile(name, setting)
+		}
+		env = append(env, setting+"="+text)
 	}
+	if name == "orchestrator" || name == "reservation" {
+		env = append(env, "SERVICE=reservation")
+	}
+	return env
+}
+
+// addresses are a daemon's, by the setting.
+func (s *Stack) addresses(name string, set Settings) map[string]string {
+	all := map[string]string{"AMQP_URL": set.AMQP}
 	switch name {
 	case "relay":
 		var urls []string
 		for _, url := range []string{set.Reservation, set.Hotel, set.Payment} {
 			urls = append(urls, s.as(name, url))
 		}
-		env = append(env, "DATABASE_URLS="+strings.Join(urls, " "))
+		all["DATABASE_URLS"] = strings.Join(urls, " ")
 	case "hotel":
-		env = append(env, "DATABASE_URL="+s.as(name, set.Hotel))
+		all["DATABASE_URL"] = s.as(name, set.Hotel)
 	case "payment":
-		env = append(env, "DATABASE_URL="+s.as(name, set.Payment))
+		all["DATABASE_URL"] = s.as(name, set.Payment)
 	default:
-		env = append(env, "DATABASE_URL="+s.as(name, set.Reservation), "SERVICE=reservation")
+		all["DATABASE_URL"] = s.as(name, set.Reservation)
 	}
-	return env
+	return all
+}
+
+func (s *Stack) addressFile(name, setting string) string {
+	return filepath.Join(s.settings.AddressDir, name+"."+strings.ToLower(setting))
+}
+
+// WriteAddresses puts those of the settings into the files that the daemons read, each at
+// once, as an orchestrator of containers does. It does nothing where they read none.
+func (s *Stack) WriteAddresses(set Settings) error {
+	if s.settings.AddressDir == "" {
+		return nil
+	}
+	for _, name := range Daemons {
+		for setting, text := range s.addresses(name, set) {
+			file := s.addressFile(name, setting)
+			if err := os.WriteFile(file+".new", []byte(text+"\n"), 0o600); err != nil {
+				return fmt.Errorf("write an address: %w", err)
+			}
+			if err := os.Rename(file+".new", file); err != nil {
+				return fmt.Errorf("write an address: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Stack) as(program, url string) string {

@@ -1,3 +1,4 @@
--- Whether the book of migrations exists. to_regclass answers null, not an error,
--- for a table or a schema that is missing.
-SELECT to_regclass('public.saga_migration') IS NOT NULL;
+-- Whether the book of migrations exists. By the catalogue's rows: to_regclass may answer by
+-- what it knew before the wait for another migration.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                WHERE n.nspname = (parse_ident('public.x'))[1] AND c.relname = 'saga_migration');

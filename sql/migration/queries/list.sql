@@ -1,2 +1,2 @@
--- A line's applied migrations, newest first.
-SELECT version FROM public.saga_migration WHERE line = $1 ORDER BY version DESC;
+-- A line's applied migrations, in order.
+SELECT version FROM public.saga_migration WHERE line = $1 ORDER BY version;
