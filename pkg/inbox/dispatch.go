@@ -100,22 +100,29 @@ func (d *dispatcher) serve(ctx context.Context, source Source, f *feed) error {
 		if err != nil {
 			return cmp.Or(context.Cause(ctx), fmt.Errorf("receive from %w: %w", ErrBroker, err))
 		}
-		d.enter(f, batch, all(batch.Deliveries()))
+		d.enter(f, items(batch))
 	}
 }
 
-// enter puts the deliveries at the places of a batch into the row of those who wait.
-func (d *dispatcher) enter(f *feed, batch Batch, places []int) {
+// items are the deliveries of a batch.
+func items(batch Batch) []*item {
+	whole, deliveries := &received{batch}, batch.Deliveries()
+	all := make([]*item, len(deliveries))
+	for place, delivery := range deliveries {
+		all[place] = &item{Delivery: delivery, batch: whole, place: place}
+	}
+	return all
+}
+
+// enter puts what a session has delivered into the row of those who wait.
+func (d *dispatcher) enter(f *feed, arrived []*item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	whole := &received{batch}
-	for _, place := range places {
-		delivery := batch.Deliveries()[place]
+	for _, it := range arrived {
 		d.serial++
-		delivery.serial = d.serial
-		it := &item{Delivery: delivery, feed: f, batch: whole, place: place}
+		it.serial, it.feed = d.serial, f
 		if d.Key != nil {
-			it.key = d.Key(delivery)
+			it.key = d.Key(it.Delivery)
 		}
 		d.waiting = append(d.waiting, it)
 	}

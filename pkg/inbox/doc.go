@@ -96,9 +96,9 @@
 //
 // While it is open, deliveries are given back and nothing is acknowledged, but what cannot
 // be read, and what goes back to the row that it has in the quarantine. A session is opened for each probe, after 1 s, 2 s, … 10 s, and only if
-// the database answers. It tries one message, alone: one that has not failed yet, each
-// time from another place, because those in front may be the bad ones; else the one
-// whose failure is the longest ago. A commit closes the circuit. [Config].Report is told
+// the database answers. It waits until no more comes, and tries one message, alone: one that has
+// not failed yet, each time from another place, because those in front may be the bad ones; else
+// the one whose failure is the longest ago. A commit closes the circuit. [Config].Report is told
 // an error that Is [ErrCircuitOpen] and has the SQLSTATE of the last failure.
 //
 // Each time that a delivery is given back counts against the queue's x-delivery-limit. At
