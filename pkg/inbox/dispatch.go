@@ -22,6 +22,9 @@ type item struct {
 	batch *received
 	place int
 	taken bool
+	// work and since are what it asks for and when it arrived, see [Config.Work].
+	work  string
+	since time.Time
 }
 
 // received is a batch as it came. What implements Batch need not be comparable.
@@ -82,25 +85,43 @@ func (d *dispatcher) change() {
 }
 
 // serve takes deliveries from a session while there is a worker for them, until it ends.
-// What piles up meanwhile comes as one batch.
+// What piles up meanwhile comes as one batch. Where some may ask for work that waits already,
+// it looks for them once a budget also while there is none.
 func (d *dispatcher) serve(ctx context.Context, source Source, f *feed) error {
-	for {
-		d.mu.Lock()
-		hungry, changed := d.hungry, d.changed
-		d.mu.Unlock()
-		if !hungry {
-			select {
-			case <-changed:
-				continue
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
+	for received := time.Now(); ; received = time.Now() {
+		if err := d.room(ctx, received.Add(d.Budget)); err != nil {
+			return err
 		}
 		batch, err := source.Receive(ctx, d.MaxBatch)
 		if err != nil {
 			return cmp.Or(context.Cause(ctx), fmt.Errorf("receive from %w: %w", ErrBroker, err))
 		}
 		d.enter(f, items(batch))
+	}
+}
+
+// room waits for a worker, where [Config.Work] is set until the given time at most.
+func (d *dispatcher) room(ctx context.Context, until time.Time) error {
+	over := (<-chan time.Time)(nil)
+	if d.Work != nil {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		over = timer.C
+	}
+	for {
+		d.mu.Lock()
+		hungry, changed := d.hungry, d.changed
+		d.mu.Unlock()
+		if hungry {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }
 
@@ -118,9 +139,13 @@ func items(batch Batch) []*item {
 func (d *dispatcher) enter(f *feed, arrived []*item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	now := time.Now()
 	for _, it := range arrived {
 		d.serial++
-		it.serial, it.feed = d.serial, f
+		it.serial, it.feed, it.since = d.serial, f, now
+		if d.Work != nil {
+			it.work = d.Work(it.Delivery)
+		}
 		if d.Key != nil {
 			it.key = d.Key(it.Delivery)
 		}
@@ -179,17 +204,52 @@ func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed 
 		return nil, pause, d.changed
 	}
 	h = &hand{begun: now}
-	d.fill(h, slow < max(1, d.Workers-1))
+	if h.items, pause = d.repeated(now); len(h.items) == 0 {
+		d.fill(h, slow < max(1, d.Workers-1))
+	}
 	if len(h.items) == 0 {
 		if !d.hungry {
 			d.hungry = true
 			d.change()
 		}
-		return nil, 0, d.changed
+		return nil, pause, d.changed
 	}
 	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.taken })
 	d.hands[h] = true
 	return h, 0, nil
+}
+
+// repeated takes those that ask for work that waits, or is in hand, for longer than a budget.
+// They have no key: what they repeat has it. Where there is none it says when there will be, 0 for never.
+func (d *dispatcher) repeated(now time.Time) (again []*item, pause time.Duration) {
+	if d.Work == nil {
+		return nil, 0
+	}
+	first := map[string]*item{}
+	for h := range d.hands {
+		for _, it := range h.items {
+			if !it.Repeated {
+				first[it.work] = it
+			}
+		}
+	}
+	for _, it := range d.waiting {
+		before := first[it.work]
+		switch {
+		case it.work == "":
+		case before == nil:
+			first[it.work] = it
+		case before.MessageID == it.MessageID:
+		case now.Before(before.since.Add(d.Budget)):
+			if left := before.since.Add(d.Budget).Sub(now); pause == 0 || left < pause {
+				pause = left
+			}
+		case len(again) < d.MaxBatch:
+			it.Repeated, it.taken, it.key = true, true, ""
+			again = append(again, it)
+		}
+	}
+	return again, pause
 }
 
 func (d *dispatcher) fill(h *hand, slowToo bool) {

@@ -27,6 +27,10 @@
 // from those that are certain to, and takes the others on trial ([OnTrial]), so that fast ones
 // pass whatever number of slow ones wait. The session's prefetch bounds how many can wait.
 //
+// What asks again for work that has not had its turn, as the next attempt of a command, can be
+// told apart ([Config.Work]). It is handed out beside its key, marked as [Delivery].Repeated, so
+// that it is answered although the work waits.
+//
 // Acknowledgements go out in any order, each when its transaction has committed. Work goes on
 // when the session ends; its acknowledgement fails, and what is delivered again of the same key
 // waits for it.

@@ -155,6 +155,11 @@ func (b *batch) no(t *task, why error) error {
 	if errors.As(why, &no) {
 		return t.answer(protocol.Reply{Outcome: saga.OutcomeFailed, Problem: no.problem})
 	}
+	if errors.Is(why, errInLine) {
+		b.log.Warn("a command was sent again before it had its turn: commands wait and take longer here than their step's timeout",
+			zap.String("key", t.cmd.Key()), zap.Int("attempt", t.cmd.Attempt))
+		return t.answer(technical(why))
+	}
 	b.log.Warn("a command failed, the saga will ask again", zap.String("key", t.cmd.Key()), zap.Error(why))
 	return t.answer(technical(why))
 }
