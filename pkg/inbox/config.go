@@ -85,8 +85,8 @@ type Config struct {
 	Key func(Delivery) string
 	// Work, where set, names what a delivery asks for, if that may be asked for again under
 	// another id before it is done; the empty string names nothing. One that comes while the same
-	// work has waited or been in hand for longer than the Budget does not wait behind it, but is
-	// handed out as [Delivery].Repeated.
+	// work has waited, been in hand or been held for longer than the Budget does not wait behind
+	// it, but is handed out as [Delivery].Repeated, to one more worker.
 	Work func(Delivery) string
 	// Cost, where set, is how long the work on a delivery is expected to take, and whether
 	// that is certain, because this very delivery was seen to. All workers but one take what

@@ -56,6 +56,7 @@ type dispatcher struct {
 	waiting []*item // in the order of arrival
 	busy    map[string]bool
 	hands   map[*hand]bool
+	kept    map[*item]bool // they failed alone and are held
 	serial  uint64
 	// hungry: a worker has looked through what waits and found nothing for it.
 	hungry  bool
@@ -63,7 +64,7 @@ type dispatcher struct {
 }
 
 func newDispatcher(c *consumer) *dispatcher {
-	return &dispatcher{consumer: c, busy: map[string]bool{}, hands: map[*hand]bool{}, changed: make(chan struct{})}
+	return &dispatcher{consumer: c, busy: map[string]bool{}, hands: map[*hand]bool{}, kept: map[*item]bool{}, changed: make(chan struct{})}
 }
 
 // start begins the workers. They end with ctx, after what they have in hand, which ends
@@ -71,11 +72,20 @@ func newDispatcher(c *consumer) *dispatcher {
 func (d *dispatcher) start(ctx, work context.Context) {
 	for range d.Workers {
 		d.workers.Go(func() {
-			for h := d.take(ctx); h != nil; h = d.take(ctx) {
+			for h := d.take(ctx, d.pick); h != nil; h = d.take(ctx, d.pick) {
 				d.carryOut(work, h)
 			}
 		})
 	}
+	if d.Work == nil {
+		return
+	}
+	// What only has to be answered needs no worker, because all may hang.
+	d.workers.Go(func() {
+		for h := d.take(ctx, d.pickRepeated); h != nil; h = d.take(ctx, d.pickRepeated) {
+			d.carryOut(work, h)
+		}
+	})
 }
 
 // change tells everybody who waits to look again.
@@ -165,9 +175,9 @@ func (d *dispatcher) leave(f *feed) (progress bool) {
 }
 
 // take waits for work; nil at the end of ctx.
-func (d *dispatcher) take(ctx context.Context) *hand {
+func (d *dispatcher) take(ctx context.Context, pick func(time.Time) (*hand, time.Duration, <-chan struct{})) *hand {
 	for ctx.Err() == nil {
-		h, pause, changed := d.pick(time.Now())
+		h, pause, changed := pick(time.Now())
 		if h != nil {
 			return h
 		}
@@ -204,61 +214,76 @@ func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed 
 		return nil, pause, d.changed
 	}
 	h = &hand{begun: now}
-	if h.items, pause = d.repeated(now); len(h.items) == 0 {
-		d.fill(h, slow < max(1, d.Workers-1))
-	}
+	d.fill(h, slow < max(1, d.Workers-1))
 	if len(h.items) == 0 {
 		if !d.hungry {
 			d.hungry = true
 			d.change()
 		}
-		return nil, pause, d.changed
+		return nil, 0, d.changed
 	}
 	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.taken })
 	d.hands[h] = true
 	return h, 0, nil
 }
 
-// repeated takes those that ask for work that waits, or is in hand, for longer than a budget.
-// They have no key: what they repeat has it. Where there is none it says when there will be, 0 for never.
-func (d *dispatcher) repeated(now time.Time) (again []*item, pause time.Duration) {
-	if d.Work == nil {
-		return nil, 0
-	}
-	first := map[string]*item{}
-	for h := range d.hands {
-		for _, it := range h.items {
-			if !it.Repeated {
-				first[it.work] = it
-			}
-		}
-	}
+// pickRepeated takes those that ask for work that waits, is in hand or held, for longer than a
+// budget. They have no key: what they repeat has it.
+func (d *dispatcher) pickRepeated(now time.Time) (h *hand, pause time.Duration, changed <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	begun := d.underWay()
+	h = &hand{begun: now}
 	for _, it := range d.waiting {
-		before := first[it.work]
+		before := begun[it.work]
 		switch {
 		case it.work == "":
 		case before == nil:
-			first[it.work] = it
-		case before.MessageID == it.MessageID:
-		case now.Before(before.since.Add(d.Budget)):
+			begun[it.work] = it
+		case before.MessageID == it.MessageID: // it came again, and waits
+		case now.Before(before.since.Add(d.Budget)) && !d.kept[before]:
 			if left := before.since.Add(d.Budget).Sub(now); pause == 0 || left < pause {
 				pause = left
 			}
-		case len(again) < d.MaxBatch:
+		case len(h.items) < d.MaxBatch:
 			it.Repeated, it.taken, it.key = true, true, ""
-			again = append(again, it)
+			h.items = append(h.items, it)
 		}
 	}
-	return again, pause
+	if len(h.items) == 0 {
+		return nil, pause, d.changed
+	}
+	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.taken })
+	return h, 0, nil
+}
+
+// underWay is what is in hand or held, by the work that it asks for.
+func (d *dispatcher) underWay() map[string]*item {
+	begun := map[string]*item{}
+	for it := range d.kept {
+		if !it.Repeated {
+			begun[it.work] = it
+		}
+	}
+	for h := range d.hands {
+		for _, it := range h.items {
+			begun[it.work] = it
+		}
+	}
+	return begun
 }
 
 func (d *dispatcher) fill(h *hand, slowToo bool) {
 	passed, spent := map[string]bool{}, time.Duration(0)
+	held := map[string]bool{} // what asks for it again is only answered
+	for it := range d.kept {
+		held[it.work] = it.work != "" && !it.Repeated
+	}
 	for _, it := range d.waiting {
 		if len(h.items) == d.MaxBatch {
 			break
 		}
-		if it.key != "" && (d.busy[it.key] || passed[it.key]) {
+		if it.key != "" && (d.busy[it.key] || passed[it.key]) || held[it.work] {
 			continue
 		}
 		cost, certain := d.cost(it.Delivery)
@@ -329,7 +354,7 @@ func (d *dispatcher) carryOut(ctx context.Context, h *hand) {
 		}
 		it.feed.progress = true
 		if slices.Contains(keep, it) {
-			it.feed.keep(it)
+			d.keep(it.feed, it)
 		} else if later[it.serial] {
 			it.taken = false
 			d.waiting = append(d.waiting, it)

@@ -28,8 +28,8 @@
 // pass whatever number of slow ones wait. The session's prefetch bounds how many can wait.
 //
 // What asks again for work that has not had its turn, as the next attempt of a command, can be
-// told apart ([Config.Work]). It is handed out beside its key, marked as [Delivery].Repeated, so
-// that it is answered although the work waits.
+// told apart ([Config.Work]). It is handed out beside its key and by a worker of its own, marked
+// as [Delivery].Repeated, so that it is answered although the work waits, or is held.
 //
 // Acknowledgements go out in any order, each when its transaction has committed. Work goes on
 // when the session ends; its acknowledgement fails, and what is delivered again of the same key

@@ -35,12 +35,18 @@ type feed struct {
 
 // keep tries one message until it is done or set aside, or the session ends. The caller has
 // the dispatcher's lock.
-func (f *feed) keep(it *item) {
+func (d *dispatcher) keep(f *feed, it *item) {
 	if f.ended {
 		return // it comes again
 	}
+	d.kept[it] = true
 	f.keeping.Go(func() {
-		if err := f.try(it); err != nil {
+		err := f.try(it)
+		d.mu.Lock()
+		delete(d.kept, it)
+		d.change()
+		d.mu.Unlock()
+		if err != nil {
 			f.end(err)
 		}
 	})

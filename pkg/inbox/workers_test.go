@@ -257,3 +257,25 @@ func TestWhatIsAskedForAgainDoesNotWait(t *testing.T) {
 	defer mu.Unlock()
 	require.False(t, repeated["first"] || repeated["waits"])
 }
+
+// Nor does it wait, or fail as well, behind one that fails alone and is held.
+func TestWhatIsAskedForAgainWhileItIsHeld(t *testing.T) {
+	bad := message("first", "bad")
+	bad.Headers = map[string]string{"work": "a"}
+	b := setUp(t, bad, message("other", "1"))
+	b.work = func(d inbox.Delivery) string { return d.Headers["work"] }
+	again := message("again", "bad")
+	again.Headers = bad.Headers
+	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
+		for i := range ds {
+			if ds[i].Repeated {
+				ds[i].Body = []byte("2") // it is only answered
+			}
+		}
+		return store(ctx, tx, ds)
+	})
+	b.awaitAcked(1)
+	b.queue.put(again)
+	b.awaitAcked(2)
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM work`))
+}

@@ -40,7 +40,7 @@
 //
 // Commands wait in the process, up to the session's prefetch, where the orchestrator cannot see
 // them. An attempt that comes while an earlier one waits there, or is carried out, for longer
-// than the budget is answered at once, past the barrier, with retry and the problem
+// than the budget, or is held because it fails alone, is answered at once, past the barrier, with retry and the problem
 // urn:problem:saga:in-line. So it uses up no attempt, and a long line aborts no saga.
 //
 // # Other systems
