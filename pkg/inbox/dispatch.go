@@ -232,6 +232,12 @@ func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed 
 func (d *dispatcher) pickRepeated(now time.Time) (h *hand, pause time.Duration, changed <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if len(d.waiting) == 0 {
+		return nil, 0, d.changed
+	}
+	if young := d.oldest(now).Add(d.Budget).Sub(now); young > 0 && len(d.kept) == 0 {
+		return nil, young, d.changed // as always where handlers are fast
+	}
 	begun := d.underWay()
 	h = &hand{begun: now}
 	for _, it := range d.waiting {
@@ -255,6 +261,22 @@ func (d *dispatcher) pickRepeated(now time.Time) (h *hand, pause time.Duration, 
 	}
 	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.taken })
 	return h, 0, nil
+}
+
+// oldest is when the first of those arrived that wait or are in hand; now where there is none.
+func (d *dispatcher) oldest(now time.Time) time.Time {
+	first := now
+	for _, it := range d.waiting[:min(1, len(d.waiting))] {
+		first = it.since
+	}
+	for h := range d.hands {
+		for _, it := range h.items {
+			if it.since.Before(first) {
+				first = it.since
+			}
+		}
+	}
+	return first
 }
 
 // underWay is what is in hand or held, by the work that it asks for.
