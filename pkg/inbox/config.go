@@ -83,6 +83,11 @@ type Config struct {
 	// Key names what a delivery belongs to, as its saga or its aggregate. Deliveries of one
 	// key are handed out in the order of arrival, and never to two transactions at a time, but for one that failed alone.
 	Key func(Delivery) string
+	// Work, where set, names what a delivery asks for, if that may be asked for again under
+	// another id before it is done; the empty string names nothing. One that comes while the same
+	// work has waited, been in hand or been held for longer than the Budget does not wait behind
+	// it, but is handed out as [Delivery].Repeated, to one more worker.
+	Work func(Delivery) string
 	// Cost, where set, is how long the work on a delivery is expected to take, and whether
 	// that is certain, because this very delivery was seen to. All workers but one take what
 	// costs the Budget or more; the last one takes it where it is not certain, see [OnTrial].

@@ -25,6 +25,9 @@ type Delivery struct {
 	// protocol uses no others.
 	Headers map[string]string
 	Body    []byte
+	// Repeated says that another delivery that asks for the same work, see [Config.Work], waits
+	// in this consumer, is in hand or is held. This one is to be answered, and not to be worked on.
+	Repeated bool
 	// Original is the whole message, for when it is set aside. Nil where the source
 	// knows no more of it than stands above.
 	Original Original

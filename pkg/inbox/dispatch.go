@@ -22,6 +22,9 @@ type item struct {
 	batch *received
 	place int
 	taken bool
+	// work and since are what it asks for and when it arrived, see [Config.Work].
+	work  string
+	since time.Time
 }
 
 // received is a batch as it came. What implements Batch need not be comparable.
@@ -53,6 +56,7 @@ type dispatcher struct {
 	waiting []*item // in the order of arrival
 	busy    map[string]bool
 	hands   map[*hand]bool
+	kept    map[*item]bool // they failed alone and are held
 	serial  uint64
 	// hungry: a worker has looked through what waits and found nothing for it.
 	hungry  bool
@@ -60,7 +64,7 @@ type dispatcher struct {
 }
 
 func newDispatcher(c *consumer) *dispatcher {
-	return &dispatcher{consumer: c, busy: map[string]bool{}, hands: map[*hand]bool{}, changed: make(chan struct{})}
+	return &dispatcher{consumer: c, busy: map[string]bool{}, hands: map[*hand]bool{}, kept: map[*item]bool{}, changed: make(chan struct{})}
 }
 
 // start begins the workers. They end with ctx, after what they have in hand, which ends
@@ -68,11 +72,20 @@ func newDispatcher(c *consumer) *dispatcher {
 func (d *dispatcher) start(ctx, work context.Context) {
 	for range d.Workers {
 		d.workers.Go(func() {
-			for h := d.take(ctx); h != nil; h = d.take(ctx) {
+			for h := d.take(ctx, d.pick); h != nil; h = d.take(ctx, d.pick) {
 				d.carryOut(work, h)
 			}
 		})
 	}
+	if d.Work == nil {
+		return
+	}
+	// What only has to be answered needs no worker, because all may hang.
+	d.workers.Go(func() {
+		for h := d.take(ctx, d.pickRepeated); h != nil; h = d.take(ctx, d.pickRepeated) {
+			d.carryOut(work, h)
+		}
+	})
 }
 
 // change tells everybody who waits to look again.
@@ -82,40 +95,69 @@ func (d *dispatcher) change() {
 }
 
 // serve takes deliveries from a session while there is a worker for them, until it ends.
-// What piles up meanwhile comes as one batch.
+// What piles up meanwhile comes as one batch. Where some may ask for work that waits already,
+// it looks for them once a budget also while there is none.
 func (d *dispatcher) serve(ctx context.Context, source Source, f *feed) error {
-	for {
-		d.mu.Lock()
-		hungry, changed := d.hungry, d.changed
-		d.mu.Unlock()
-		if !hungry {
-			select {
-			case <-changed:
-				continue
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
+	for received := time.Now(); ; received = time.Now() {
+		if err := d.room(ctx, received.Add(d.Budget)); err != nil {
+			return err
 		}
 		batch, err := source.Receive(ctx, d.MaxBatch)
 		if err != nil {
 			return cmp.Or(context.Cause(ctx), fmt.Errorf("receive from %w: %w", ErrBroker, err))
 		}
-		d.enter(f, batch, all(batch.Deliveries()))
+		d.enter(f, items(batch))
 	}
 }
 
-// enter puts the deliveries at the places of a batch into the row of those who wait.
-func (d *dispatcher) enter(f *feed, batch Batch, places []int) {
+// room waits for a worker, where [Config.Work] is set until the given time at most.
+func (d *dispatcher) room(ctx context.Context, until time.Time) error {
+	over := (<-chan time.Time)(nil)
+	if d.Work != nil {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		over = timer.C
+	}
+	for {
+		d.mu.Lock()
+		hungry, changed := d.hungry, d.changed
+		d.mu.Unlock()
+		if hungry {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// items are the deliveries of a batch.
+func items(batch Batch) []*item {
+	whole, deliveries := &received{batch}, batch.Deliveries()
+	all := make([]*item, len(deliveries))
+	for place, delivery := range deliveries {
+		all[place] = &item{Delivery: delivery, batch: whole, place: place}
+	}
+	return all
+}
+
+// enter puts what a session has delivered into the row of those who wait.
+func (d *dispatcher) enter(f *feed, arrived []*item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	whole := &received{batch}
-	for _, place := range places {
-		delivery := batch.Deliveries()[place]
+	now := time.Now()
+	for _, it := range arrived {
 		d.serial++
-		delivery.serial = d.serial
-		it := &item{Delivery: delivery, feed: f, batch: whole, place: place}
+		it.serial, it.feed, it.since = d.serial, f, now
+		if d.Work != nil {
+			it.work = d.Work(it.Delivery)
+		}
 		if d.Key != nil {
-			it.key = d.Key(delivery)
+			it.key = d.Key(it.Delivery)
 		}
 		d.waiting = append(d.waiting, it)
 	}
@@ -133,9 +175,9 @@ func (d *dispatcher) leave(f *feed) (progress bool) {
 }
 
 // take waits for work; nil at the end of ctx.
-func (d *dispatcher) take(ctx context.Context) *hand {
+func (d *dispatcher) take(ctx context.Context, pick func(time.Time) (*hand, time.Duration, <-chan struct{})) *hand {
 	for ctx.Err() == nil {
-		h, pause, changed := d.pick(time.Now())
+		h, pause, changed := pick(time.Now())
 		if h != nil {
 			return h
 		}
@@ -185,13 +227,85 @@ func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed 
 	return h, 0, nil
 }
 
+// pickRepeated takes those that ask for work that waits, is in hand or held, for longer than a
+// budget. They have no key: what they repeat has it.
+func (d *dispatcher) pickRepeated(now time.Time) (h *hand, pause time.Duration, changed <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.waiting) == 0 {
+		return nil, 0, d.changed
+	}
+	if young := d.oldest(now).Add(d.Budget).Sub(now); young > 0 && len(d.kept) == 0 {
+		return nil, young, d.changed // as always where handlers are fast
+	}
+	begun := d.underWay()
+	h = &hand{begun: now}
+	for _, it := range d.waiting {
+		before := begun[it.work]
+		switch {
+		case it.work == "":
+		case before == nil:
+			begun[it.work] = it
+		case before.MessageID == it.MessageID: // it came again, and waits
+		case now.Before(before.since.Add(d.Budget)) && !d.kept[before]:
+			if left := before.since.Add(d.Budget).Sub(now); pause == 0 || left < pause {
+				pause = left
+			}
+		case len(h.items) < d.MaxBatch:
+			it.Repeated, it.taken, it.key = true, true, ""
+			h.items = append(h.items, it)
+		}
+	}
+	if len(h.items) == 0 {
+		return nil, pause, d.changed
+	}
+	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.taken })
+	return h, 0, nil
+}
+
+// oldest is when the first of those arrived that wait or are in hand; now where there is none.
+func (d *dispatcher) oldest(now time.Time) time.Time {
+	first := now
+	for _, it := range d.waiting[:min(1, len(d.waiting))] {
+		first = it.since
+	}
+	for h := range d.hands {
+		for _, it := range h.items {
+			if it.since.Before(first) {
+				first = it.since
+			}
+		}
+	}
+	return first
+}
+
+// underWay is what is in hand or held, by the work that it asks for.
+func (d *dispatcher) underWay() map[string]*item {
+	begun := map[string]*item{}
+	for it := range d.kept {
+		if !it.Repeated {
+			begun[it.work] = it
+		}
+	}
+	for h := range d.hands {
+		for _, it := range h.items {
+			begun[it.work] = it
+		}
+	}
+	return begun
+}
+
 func (d *dispatcher) fill(h *hand, slowToo bool) {
 	passed, spent := map[string]bool{}, time.Duration(0)
+	held := map[string]bool{} // what asks for it again is only answered
+	for it := range d.kept {
+		held[it.work] = it.work != "" && !it.Repeated
+	}
 	for _, it := range d.waiting {
 		if len(h.items) == d.MaxBatch {
 			break
 		}
-		if it.key != "" && (d.busy[it.key] || passed[it.key]) {
+		if it.key != "" && (d.busy[it.key] || passed[it.key]) || held[it.work] {
 			continue
 		}
 		cost, certain := d.cost(it.Delivery)
@@ -262,7 +376,7 @@ func (d *dispatcher) carryOut(ctx context.Context, h *hand) {
 		}
 		it.feed.progress = true
 		if slices.Contains(keep, it) {
-			it.feed.keep(it)
+			d.keep(it.feed, it)
 		} else if later[it.serial] {
 			it.taken = false
 			d.waiting = append(d.waiting, it)

@@ -27,6 +27,10 @@
 // from those that are certain to, and takes the others on trial ([OnTrial]), so that fast ones
 // pass whatever number of slow ones wait. The session's prefetch bounds how many can wait.
 //
+// What asks again for work that has not had its turn, as the next attempt of a command, can be
+// told apart ([Config.Work]). It is handed out beside its key and by a worker of its own, marked
+// as [Delivery].Repeated, so that it is answered although the work waits, or is held.
+//
 // Acknowledgements go out in any order, each when its transaction has committed. Work goes on
 // when the session ends; its acknowledgement fails, and what is delivered again of the same key
 // waits for it.
@@ -96,9 +100,9 @@
 //
 // While it is open, deliveries are given back and nothing is acknowledged, but what cannot
 // be read, and what goes back to the row that it has in the quarantine. A session is opened for each probe, after 1 s, 2 s, … 10 s, and only if
-// the database answers. It tries one message, alone: one that has not failed yet, each
-// time from another place, because those in front may be the bad ones; else the one
-// whose failure is the longest ago. A commit closes the circuit. [Config].Report is told
+// the database answers. It waits until no more comes, and tries one message, alone: one that has
+// not failed yet, each time from another place, because those in front may be the bad ones; else
+// the one whose failure is the longest ago. A commit closes the circuit. [Config].Report is told
 // an error that Is [ErrCircuitOpen] and has the SQLSTATE of the last failure.
 //
 // Each time that a delivery is given back counts against the queue's x-delivery-limit. At

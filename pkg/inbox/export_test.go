@@ -21,6 +21,7 @@ func RunFast(ctx context.Context, cfg Config, attempt time.Duration, times Times
 		attempt:    attempt,
 		grace:      20 * time.Second,
 		hold:       times.Hold,
+		gather:     20 * time.Millisecond,
 		rule:       r,
 		prove:      20 * time.Millisecond,
 		upkeep:     20 * time.Millisecond,

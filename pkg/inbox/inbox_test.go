@@ -33,6 +33,7 @@ type bench struct {
 	trouble atomic.Pointer[error] // what was reported last
 	workers int
 	cost    func(inbox.Delivery) (time.Duration, bool)
+	work    func(inbox.Delivery) string
 	keep    quarantine.Retention
 	stop    context.CancelFunc
 	ended   chan error
@@ -62,7 +63,7 @@ func (b *bench) startWith(handle inbox.Handler, attempt time.Duration, times inb
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop, b.ended = cancel, make(chan error, 1)
 	cfg := inbox.Config{
-		Workers: b.workers, Key: keyOf, Cost: b.cost,
+		Workers: b.workers, Key: keyOf, Cost: b.cost, Work: b.work,
 		Name: "test", Service: testenv.Service, DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50, Retention: b.keep,
 		Report: func(err error) { b.trouble.Store(&err) }, Log: zaptest.NewLogger(b.t),
 	}

@@ -35,12 +35,18 @@ type feed struct {
 
 // keep tries one message until it is done or set aside, or the session ends. The caller has
 // the dispatcher's lock.
-func (f *feed) keep(it *item) {
+func (d *dispatcher) keep(f *feed, it *item) {
 	if f.ended {
 		return // it comes again
 	}
+	d.kept[it] = true
 	f.keeping.Go(func() {
-		if err := f.try(it); err != nil {
+		err := f.try(it)
+		d.mu.Lock()
+		delete(d.kept, it)
+		d.change()
+		d.mu.Unlock()
+		if err != nil {
 			f.end(err)
 		}
 	})
@@ -105,30 +111,26 @@ func (f *feed) setAside(ctx context.Context, d Delivery, why error) (done bool, 
 }
 
 // probe begins a session while the circuit is open: one message after another is tried
-// alone, until one commits or fails. After a commit the rest of the batch is handed out.
+// alone, until one commits or fails. After a commit the rest is handed out.
 func (d *dispatcher) probe(ctx context.Context, source Source, f *feed) error {
 	if d.judge.suspended() == nil {
 		return nil
 	}
-	look, cancel := context.WithTimeout(ctx, d.rule.probe.max)
-	defer cancel()
-	batch, err := source.Receive(look, d.MaxBatch)
-	if err != nil && look.Err() != nil && ctx.Err() == nil {
+	waiting, err := d.gather(ctx, source)
+	if err != nil {
+		return err
+	}
+	if len(waiting) == 0 {
 		d.judge.tell((*blame).idle)
 		d.trouble.ofWork(nil)
 		d.Log.Info("the circuit is closed: no message waits")
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("receive from %w: %w", ErrBroker, err)
-	}
 	work, cancel := outlive(ctx, d.grace)
 	defer cancel()
-	ds := batch.Deliveries()
-	places := all(ds)
-	for d.judge.suspended() != nil && len(places) > 0 {
-		i := d.candidate(pick(ds, places))
-		ok, err := f.alone(work, ds[places[i]])
+	for d.judge.suspended() != nil && len(waiting) > 0 {
+		i := d.candidate(waiting)
+		ok, err := f.alone(work, waiting[i].Delivery)
 		if err != nil {
 			return err
 		}
@@ -136,22 +138,42 @@ func (d *dispatcher) probe(ctx context.Context, source Source, f *feed) error {
 			break
 		}
 		// It has committed, or was rejected, which says nothing of the others.
-		if err := batch.AckOnly(places[i]); err != nil {
+		if err := acknowledge(waiting[i : i+1]); err != nil {
 			return fmt.Errorf("acknowledge what is done to %w, it will be delivered again: %w", ErrBroker, err)
 		}
-		places = slices.Delete(places, i, i+1)
+		waiting = slices.Delete(waiting, i, i+1)
 	}
 	if d.judge.suspended() != nil {
 		return ErrCircuitOpen
 	}
-	d.enter(f, batch, places)
+	d.enter(f, waiting)
 	return nil
 }
 
-func (c *consumer) candidate(ds []Delivery) int {
-	keys := make([]key, len(ds))
-	for i, d := range ds {
-		keys[i] = keyOf(d)
+// gather receives what a probe may choose from: until nothing more comes. The first to come
+// is the one that was given back first, often the one that fails; alone it would be probed
+// with again and again, and keep the circuit open for all others.
+func (d *dispatcher) gather(ctx context.Context, source Source) (waiting []*item, err error) {
+	for patience := d.rule.probe.max; len(waiting) < d.MaxBatch; patience = d.timing.gather {
+		look, cancel := context.WithTimeout(ctx, patience)
+		batch, err := source.Receive(look, d.MaxBatch)
+		over := look.Err() != nil
+		cancel()
+		if err != nil && over && ctx.Err() == nil {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("receive from %w: %w", ErrBroker, err)
+		}
+		waiting = append(waiting, items(batch)...)
+	}
+	return waiting, nil
+}
+
+func (c *consumer) candidate(waiting []*item) int {
+	keys := make([]key, len(waiting))
+	for i, it := range waiting {
+		keys[i] = keyOf(it.Delivery)
 	}
 	c.judge.mu.Lock()
 	defer c.judge.mu.Unlock()

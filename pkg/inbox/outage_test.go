@@ -124,6 +124,21 @@ func TestAHeldMessageHoldsUpNobody(t *testing.T) {
 	require.Zero(t, b.count(`SELECT count(*) FROM inbox_quarantine`))
 }
 
+// What is given back is delivered again first, one by one: those that fail come before all
+// others. They are not all that a probe tries, and so keep the circuit open for nobody else.
+func TestThoseThatFailDoNotKeepTheCircuitOpenForOthers(t *testing.T) {
+	ds := numbers(23)
+	for i := range 3 {
+		ds[i].Body = []byte("bad")
+	}
+	b := setUp(t, ds...)
+	b.queue.single = true
+	b.start(store)
+	b.awaitAcked(20)
+	require.Equal(t, 20, b.count(`SELECT count(*) FROM work`))
+	require.Zero(t, b.count(`SELECT count(*) FROM inbox_quarantine`))
+}
+
 // The broker ends the channel of a delivery that is not acknowledged for half an hour, so
 // a message that is held for long is given back before.
 func TestAMessageIsNotHeldForEver(t *testing.T) {

@@ -20,6 +20,7 @@ type queue struct {
 	arrived  chan struct{}
 	openErr  error
 	lost     bool
+	single   bool    // each delivery comes by itself
 	ackErrs  []error // one for each Ack to come
 	sessions int
 	acked    []inbox.Delivery
@@ -154,6 +155,9 @@ func (s *session) take(max int) (inbox.Batch, error) {
 	if s.queue.lost {
 		s.queue.lost = false
 		return nil, errors.New("the connection is lost")
+	}
+	if s.queue.single {
+		max = 1
 	}
 	n := min(max, len(s.queue.ready))
 	if n == 0 {

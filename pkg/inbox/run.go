@@ -23,6 +23,7 @@ type timing struct {
 	hold                 time.Duration // how long a message is held without acknowledgement
 	upkeep               time.Duration // between two looks at what is due in the quarantine
 	forget               time.Duration // between two looks at what is old there
+	gather               time.Duration // for how long a probe waits for more messages to choose from
 	rule                 rule          // who is to blame
 }
 
@@ -35,6 +36,7 @@ var standard = timing{
 	hold:       15 * time.Minute,
 	upkeep:     5 * time.Second,
 	forget:     10 * time.Minute,
+	gather:     200 * time.Millisecond,
 	rule:       standardRule,
 }
 

@@ -209,3 +209,73 @@ func TestWorkOutlivesItsSession(t *testing.T) {
 	b.awaitAcked(3)
 	require.Equal(t, 3, b.count(`SELECT count(*) FROM work`))
 }
+
+// What asks again for work that has waited for a while, or is in hand, does not wait behind it.
+// The same delivery that comes again does.
+func TestWhatIsAskedForAgainDoesNotWait(t *testing.T) {
+	named := func(id, work string) inbox.Delivery {
+		d := message(id, id)
+		d.Headers = map[string]string{"key": work, "work": work}
+		return d
+	}
+	b := setUp(t, named("first", "a"), named("waits", "b"))
+	b.workers, b.work = 2, func(d inbox.Delivery) string { return d.Headers["work"] }
+	b.cost = func(d inbox.Delivery) (time.Duration, bool) { return time.Hour, true } // so one worker takes these
+	release := make(chan struct{})
+	var mu sync.Mutex
+	repeated := map[string]bool{}
+	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
+		for _, d := range ds {
+			mu.Lock()
+			repeated[d.MessageID] = d.Repeated
+			mu.Unlock()
+			if d.MessageID == "first" {
+				held(ctx, release)
+			}
+		}
+		return store(ctx, tx, ds)
+	})
+	seen := func(id string) func() bool {
+		return func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			_, yes := repeated[id]
+			return yes
+		}
+	}
+	require.Eventually(t, seen("first"), soon, often)
+	b.queue.put(named("again", "a"), named("waits again", "b"), named("waits", "b"))
+	require.Eventually(t, seen("again"), soon, often)
+	require.Eventually(t, seen("waits again"), soon, often)
+	mu.Lock()
+	require.True(t, repeated["again"] && repeated["waits again"])
+	require.NotContains(t, repeated, "waits")
+	mu.Unlock()
+	close(release)
+	require.Eventually(t, seen("waits"), soon, often)
+	mu.Lock()
+	defer mu.Unlock()
+	require.False(t, repeated["first"] || repeated["waits"])
+}
+
+// Nor does it wait, or fail as well, behind one that fails alone and is held.
+func TestWhatIsAskedForAgainWhileItIsHeld(t *testing.T) {
+	bad := message("first", "bad")
+	bad.Headers = map[string]string{"work": "a"}
+	b := setUp(t, bad, message("other", "1"))
+	b.work = func(d inbox.Delivery) string { return d.Headers["work"] }
+	again := message("again", "bad")
+	again.Headers = bad.Headers
+	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
+		for i := range ds {
+			if ds[i].Repeated {
+				ds[i].Body = []byte("2") // it is only answered
+			}
+		}
+		return store(ctx, tx, ds)
+	})
+	b.awaitAcked(1)
+	b.queue.put(again)
+	b.awaitAcked(2)
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM work`))
+}

@@ -30,8 +30,8 @@ type Config struct {
 	Steps map[string]Step
 	// MaxBatch bounds the commands of one transaction; 0 means 100.
 	MaxBatch int
-	// Workers is how many transactions run side by side, each with a connection of DB; 0
-	// means 4. One saga's commands never do. While commands are done within 50 ms, one
+	// Workers is how many transactions run side by side, each with a connection of DB, and one
+	// more that answers what comes again meanwhile; 0 means 4. One saga's commands never do. While commands are done within 50 ms, one
 	// transaction follows another: that is less work.
 	Workers int
 	// Budget is how much work a transaction takes up; 0 means 500 ms. What is not begun then

@@ -38,6 +38,11 @@
 // context cannot be ended: it is waited for, and if it ends well it is done. Where a command
 // comes again because its handler outlasts the step's timeout, the log has a warning.
 //
+// Commands wait in the process, up to the session's prefetch, where the orchestrator cannot see
+// them. An attempt that comes while an earlier one waits there, or is carried out, for longer
+// than the budget, or is held because it fails alone, is answered at once, past the barrier, with retry and the problem
+// urn:problem:saga:in-line. So it uses up no attempt, and a long line aborts no saga.
+//
 // # Other systems
 //
 // A handler may call another system, and its transaction is open meanwhile: it holds a

@@ -26,7 +26,9 @@ type note struct {
 	// attempt and took are those of the run that ended last.
 	attempt int
 	took    time.Duration
-	until   time.Time
+	// inLine: it came again before it had its turn, which was told.
+	inLine bool
+	until  time.Time
 }
 
 // noteTime is how long a note is kept: longer than a slow command takes to come again.

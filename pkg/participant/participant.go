@@ -49,7 +49,7 @@ func (p *Participant) Run(ctx context.Context) error {
 	upkeep.Go(func() { p.forgetOld(ctx) })
 	return inbox.Run(ctx, inbox.Config{
 		Name: p.cfg.Service, Service: p.cfg.Service, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle,
-		MaxBatch: p.cfg.MaxBatch, Workers: p.cfg.Workers, Key: sagaOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit,
+		MaxBatch: p.cfg.MaxBatch, Workers: p.cfg.Workers, Key: sagaOf, Work: keyOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit,
 		Retention: p.cfg.Retention, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
 	})
 }
@@ -86,6 +86,9 @@ func (p *Participant) handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.
 // sagaOf is what must not be worked on twice at the same time.
 func sagaOf(d inbox.Delivery) string { return d.Headers[protocol.HeaderSagaID] }
 
+// keyOf is what all attempts of a command have in common.
+func keyOf(d inbox.Delivery) string { return d.Headers[protocol.HeaderSagaKey] }
+
 // decode reads the commands and brings them into the order of their sagas, each
 // saga's in the order of arrival: two instances whose handlers meet at rows of a saga
 // come to them in the same order.
@@ -96,7 +99,7 @@ func (p *Participant) decode(deliveries []inbox.Delivery) (tasks []*task, reject
 			rejections = append(rejections, inbox.Rejection{Index: i, Code: inbox.Undecodable, Reason: err.Error()})
 			continue
 		}
-		tasks = append(tasks, &task{cmd: cmd, index: i})
+		tasks = append(tasks, &task{cmd: cmd, index: i, repeated: d.Repeated})
 	}
 	slices.SortStableFunc(tasks, func(a, b *task) int { return bytes.Compare(a.cmd.SagaID[:], b.cmd.SagaID[:]) })
 	return tasks, rejections

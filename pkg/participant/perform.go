@@ -155,8 +155,22 @@ func (b *batch) no(t *task, why error) error {
 	if errors.As(why, &no) {
 		return t.answer(protocol.Reply{Outcome: saga.OutcomeFailed, Problem: no.problem})
 	}
+	if errors.Is(why, errInLine) {
+		b.inLine(t)
+		return t.answer(technical(why))
+	}
 	b.log.Warn("a command failed, the saga will ask again", zap.String("key", t.cmd.Key()), zap.Error(why))
 	return t.answer(technical(why))
+}
+
+// inLine warns once of each command that comes again before it had its turn.
+func (b *batch) inLine(t *task) {
+	told := false
+	b.pace.remember(t.cmd, func(n *note) { told, n.inLine = n.inLine, true })
+	if !told {
+		b.log.Warn("a command was sent again before it had its turn: commands wait and take longer here than their step's timeout",
+			zap.String("key", t.cmd.Key()), zap.Int("attempt", t.cmd.Attempt))
+	}
 }
 
 // back takes back what was done since the savepoint.

@@ -29,6 +29,11 @@ func technical(err error) protocol.Reply {
 			Detail: "the limit is " + limit.limit.String(),
 		}}
 	}
+	if errors.Is(err, errInLine) {
+		return protocol.Reply{Outcome: saga.OutcomeRetry, Problem: saga.Problem{
+			Type: "urn:problem:saga:in-line", Title: "An earlier attempt waits for its turn, or is carried out now; this one changes nothing",
+		}}
+	}
 	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, errPanic):

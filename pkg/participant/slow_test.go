@@ -52,8 +52,8 @@ func (r *runs) of(id saga.ID) int {
 }
 
 // fillQueue puts REQUESTs for the step "work" into its queue on a real broker, and has the
-// bench's participant consume it.
-func (b *bench) fillQueue(ids []saga.ID, behaviour func(i int) string) {
+// bench's participant consume it. They are first attempts, unless others are said.
+func (b *bench) fillQueue(ids []saga.ID, behaviour func(i int) string, attempts ...int) {
 	b.t.Helper()
 	url := testenv.Vhost(b.t)
 	broker := rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return url, nil }}
@@ -70,8 +70,12 @@ func (b *bench) fillQueue(ids []saga.ID, behaviour func(i int) string) {
 	p, err := rabbit.OpenPublisher(b.t.Context(), broker, len(ids))
 	require.NoError(b.t, err)
 	for i, id := range ids {
+		attempt := 1
+		if i < len(attempts) {
+			attempt = attempts[i]
+		}
 		m, err := protocol.CommandMessage("trips", saga.State{ID: id, Type: "test"}, saga.SendCommand{
-			Step: "work", Operation: saga.Request, Attempt: 1, Destination: testenv.Service,
+			Step: "work", Operation: saga.Request, Attempt: attempt, Destination: testenv.Service,
 			Payload: jsonmap.JSONMap{"behaviour": behaviour(i)},
 		})
 		require.NoError(b.t, err)
@@ -249,6 +253,52 @@ func TestALimitIsAnswered(t *testing.T) {
 			}
 			require.Equal(t, "0", b.text(`SELECT count(*)::text FROM inbox_quarantine`))
 		})
+	}
+}
+
+// An attempt that comes while an earlier one waits in the process is answered that it should
+// come again: nothing is begun for it, nothing is written down, and the one that waits is done.
+func TestAnAttemptBehindAnotherIsAnswered(t *testing.T) {
+	b := setUp(t)
+	for _, op := range []saga.Operation{saga.Request, saga.Cancel} {
+		id := newSaga()
+		again := command(id, "work", op, 2, "")
+		again.Repeated = true
+		b.deliver([]inbox.Delivery{again, command(newSaga(), "work", op, 1, "")})
+		got := b.answers(id)
+		require.Len(t, got, 1)
+		require.Equal(t, saga.OutcomeRetry, got[0].Reply.Outcome)
+		require.Equal(t, "urn:problem:saga:in-line", got[0].Reply.Problem.Type)
+		require.Empty(t, b.state(id)+b.effects(id))
+		b.deliver([]inbox.Delivery{command(id, "work", op, 1, "")})
+		require.NotEmpty(t, b.state(id))
+	}
+}
+
+// More commands wait in the process, or hang in their handlers, than can be done before their
+// sagas ask again: each second attempt is answered meanwhile, each first one in the end.
+func TestALongLineIsAnswered(t *testing.T) {
+	b := setUp(t)
+	b.Workers, b.Budget = 2, 50*time.Millisecond
+	ids := sagas(3)
+	release := make(chan struct{})
+	b.fillQueue(append(ids, ids...), func(int) string { return "" }, 1, 1, 1, 2, 2, 2)
+	b.run(func(ctx context.Context, _ pgx.Tx, _ participant.Command) error {
+		select {
+		case <-release:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		return nil
+	})
+	b.awaitAnswers(3)
+	for _, id := range ids {
+		require.Equal(t, "urn:problem:saga:in-line", b.answers(id)[0].Reply.Problem.Type)
+	}
+	close(release)
+	b.awaitAnswers(6)
+	for _, id := range ids {
+		require.Equal(t, saga.OutcomeSucceeded, b.answers(id)[1].Reply.Outcome)
 	}
 }
 

@@ -20,6 +20,8 @@ type task struct {
 	run bool
 	// lost: its saga is forgotten, and the row that entering wrote is to be taken back.
 	lost bool
+	// repeated: an earlier attempt of it has not had its turn, or is carried out now.
+	repeated bool
 	// off: it is left to a later transaction.
 	off     bool
 	outcome saga.Outcome

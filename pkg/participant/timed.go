@@ -134,12 +134,17 @@ func (b *batch) putOff(tasks []*task) {
 	}
 }
 
-// sift answers the commands that have reached their limit, and puts off those that want a
+// errInLine answers a command whose earlier attempt has not had its turn.
+var errInLine = errors.New("an earlier attempt of the command waits for its turn, or is carried out now")
+
+// sift answers the commands that have reached their limit and those that wait already, and puts off those that want a
 // transaction of their own where others are there, with what comes behind them for the same saga.
 func (b *batch) sift(tasks []*task) (todo []*task, err error) {
 	for i, t := range tasks {
 		n := b.pace.note(t.cmd.Key())
 		switch {
+		case t.repeated:
+			err = errors.Join(err, b.no(t, errInLine))
 		case n.limited == t.cmd.MessageID.String():
 			err = errors.Join(err, b.no(t, &limitError{b.cfg.Limit}))
 		case i > 0 && tasks[i-1].off && tasks[i-1].cmd.SagaID == t.cmd.SagaID, n.alone && len(tasks) > 1:

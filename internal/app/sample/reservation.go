@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,6 +26,8 @@ const (
 	// the start; definitionNotice how often the log says what is waited for.
 	definitionPoll   = 500 * time.Millisecond
 	definitionNotice = 30 * time.Second
+	// catchUpPause is between two tries to catch up with those that are left.
+	catchUpPause = time.Minute
 	// The service's tasks, as its readiness names them.
 	taskStart  = "reservations"
 	taskEvents = "events"
@@ -48,11 +51,12 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	service := reservation.NewService(pool, s.Service)
 	service.Bound(s.MaxRunning, log)
 	all := tasks.New(name, taskStart, taskEvents, app.TaskDeadLetters)
+	catching := &catchingUp{service: service, log: log, left: make(chan struct{}, 1)}
 	listener := inbox.Config{
 		Name:      name,
 		Service:   s.Service,
 		DB:        pool,
-		Open:      listen(s.Settings, service),
+		Open:      listen(s.Settings, catching.once),
 		Handle:    reservation.Listen(log),
 		Patience:  s.Patience,
 		Retention: s.Retention(),
@@ -71,6 +75,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 			return app.Run(ctx,
 				func(ctx context.Context) error { return awaitDefinition(ctx, service, all.Of(taskStart), log) },
 				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
+				catching.run,
 				app.DrainDeadLetters(listener, s.Broker, all.Of(app.TaskDeadLetters)),
 				held,
 				relayed.Run,
@@ -89,18 +94,64 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 
 // listen opens sessions that hear every event from now on, and catches up with
 // those that came before the queue was there.
-func listen(s Settings, service *reservation.Service) func(context.Context, sagasql.Service) (inbox.Source, error) {
+func listen(s Settings, catchUp func(context.Context) error) func(context.Context, sagasql.Service) (inbox.Source, error) {
 	return func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
 		queue := protocol.EventQueue(owner.Name)
 		source, err := open(ctx, s, rabbit.EventTopology(owner, queue, reservation.EventKey(owner.Name)), queue)
 		if err != nil {
 			return nil, err
 		}
-		if err := service.CatchUp(ctx); err != nil {
+		if err := catchUp(ctx); err != nil {
 			_ = source.Close() // that it failed is said already
 			return nil, err
 		}
 		return source, nil
+	}
+}
+
+// catchingUp catches up, and does it again while the database refuses the ends of some
+// reservations: for these no event may come any more, and all others must not wait for them.
+type catchingUp struct {
+	service *reservation.Service
+	log     *zap.Logger
+	left    chan struct{} // has one while some are left
+}
+
+// once is an error where nobody could be caught up with.
+func (c *catchingUp) once(ctx context.Context) error {
+	err := c.service.CatchUp(ctx)
+	var left *reservation.LeftError
+	if !errors.As(err, &left) {
+		return err
+	}
+	c.log.Warn("reservations miss their end for now", zap.Error(err), zap.Duration("again_in", catchUpPause))
+	c.mark()
+	return nil
+}
+
+func (c *catchingUp) mark() {
+	select {
+	case c.left <- struct{}{}:
+	default:
+	}
+}
+
+func (c *catchingUp) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.left:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(catchUpPause):
+		}
+		if err := c.once(ctx); err != nil && ctx.Err() == nil {
+			c.log.Warn("reservations miss their end for now", zap.Error(err), zap.Duration("again_in", catchUpPause))
+			c.mark()
+		}
 	}
 }
 

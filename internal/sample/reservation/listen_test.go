@@ -202,3 +202,34 @@ func TestCardNumberHasNoRoomForTheNumber(t *testing.T) {
 		require.NotContains(t, err.Error(), number)
 	}
 }
+
+// What the database refuses for one reservation keeps no other from its end, wherever it
+// stands among them, and is left for the next time.
+func TestCatchUpLeavesOutWhatIsRefused(t *testing.T) {
+	db, service := setup(t)
+	ctx := t.Context()
+	var ids []uuid.UUID
+	for range 5 {
+		id, _ := placed(t, db, service)
+		ids = append(ids, id)
+	}
+	_, err := db.Exec(ctx, `UPDATE saga SET status = 'KILLED', version = version + 1, ended_at = now(), waiting = '{}', current_step = NULL, wake_at = NULL, look_at = NULL`)
+	require.NoError(t, err)
+	_, err = db.Exec(ctx, fmt.Sprintf(`ALTER TABLE reservation ADD CONSTRAINT broken CHECK (id <> '%s' OR status = 'PENDING')`, ids[1]))
+	require.NoError(t, err)
+
+	err = service.CatchUp(ctx)
+	var left *reservation.LeftError
+	require.ErrorAs(t, err, &left)
+	require.Equal(t, 1, left.Sagas)
+	require.ErrorContains(t, err, "23514")
+	var pending []uuid.UUID
+	require.NoError(t, db.QueryRow(ctx, `SELECT array_agg(id) FROM reservation WHERE status = 'PENDING'`).Scan(&pending))
+	require.Equal(t, ids[1:2], pending)
+
+	_, err = db.Exec(ctx, `ALTER TABLE reservation DROP CONSTRAINT broken`)
+	require.NoError(t, err)
+	require.NoError(t, service.CatchUp(ctx))
+	require.NoError(t, db.QueryRow(ctx, `SELECT array_agg(id) FROM reservation WHERE status = 'PENDING'`).Scan(&pending))
+	require.Empty(t, pending)
+}
