@@ -47,6 +47,14 @@ func In(schema string) Schema {
 	}
 }
 
+// Quiet is the same schema without the NOTIFY, which PostgreSQL takes in no transaction that is
+// to be prepared for two-phase commit. The relay finds the messages when it looks the next
+// time by itself, a fifth of a second later at most.
+func (s Schema) Quiet() Schema {
+	s.channel = ""
+	return s
+}
+
 // Append is the function [Append] for this schema.
 func (s Schema) Append(ctx context.Context, tx Tx, messages ...Message) error {
 	return s.append(ctx, tx, messages, func(insert string, args []any) error {

@@ -41,7 +41,7 @@ var ringers sync.Map // database and channel → *ringer
 
 // announce returns the channel if the transaction is to announce itself, or nothing.
 func (s Schema) announce(tx any) string {
-	if !ringerOf(tx, s.channel).Allow() {
+	if s.channel == "" || !ringerOf(tx, s.channel).Allow() {
 		return ""
 	}
 	return s.channel

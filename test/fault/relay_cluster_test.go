@@ -43,7 +43,7 @@ func clusterIn(t *testing.T) *cluster {
 	c := &cluster{data: filepath.Join(dir, "data"), port: freePort(t)}
 	c.server = server{T: t, log: filepath.Join(t.TempDir(), "postgres.log"), command: func() *exec.Cmd {
 		return asPostgres(t, exec.Command(postgresProgram("postgres"), "-D", c.data, "-p", c.port, "-c", "fsync=off",
-			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "wal_level=logical"))
+			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "wal_level=logical", "-c", "max_prepared_transactions=5"))
 	}}
 	return c
 }

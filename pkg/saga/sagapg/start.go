@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"go.example/saga/pkg/jsonmap"
-	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
 )
@@ -31,6 +30,9 @@ type StartRequest struct {
 	// part of it, and is kept in its row: no secrets. What is left of
 	// [protocol.MaxContent] is for the steps' outputs.
 	Payload jsonmap.JSONMap
+	// Quiet leaves the NOTIFY out, as [outbox.Schema.Quiet] does: for a transaction that is to
+	// be prepared for two-phase commit.
+	Quiet bool
 }
 
 // Start begins a saga in the caller's transaction: the saga, its first history row
@@ -42,7 +44,7 @@ type StartRequest struct {
 // [ErrDefinitionDiffers] if exactly this definition is not stored. After any error
 // the transaction has to be rolled back; the whole of it may be repeated.
 func (s *Store) Start(ctx context.Context, tx pgx.Tx, def saga.Definition, r StartRequest) (id saga.ID, started bool, err error) {
-	return s.start(ctx, pgxTx{s, tx}, def, r)
+	return s.start(ctx, pgxTx{tx}, def, r)
 }
 
 // Queue puts the start of any number of sagas into a batch, behind the statements of the
@@ -61,7 +63,7 @@ func (s *Store) Start(ctx context.Context, tx pgx.Tx, def saga.Definition, r Sta
 // 23503 of saga_definition_stored. Where the schema belongs to another service, it is
 // 23514 of saga_service_is_another, as it is of [Store.Start]. The ids are in the order of the requests.
 func (s *Store) Queue(ctx context.Context, batch *pgx.Batch, def saga.Definition, requests ...StartRequest) ([]saga.ID, error) {
-	ids, args, err := s.prepare(ctx, pgxTx{s, nil}, def, requests)
+	ids, args, err := s.prepare(ctx, pgxTx{}, def, requests)
 	if err != nil {
 		return nil, fmt.Errorf("start %d sagas %s: %w", len(requests), def.Name, err)
 	}
@@ -72,15 +74,15 @@ func (s *Store) Queue(ctx context.Context, batch *pgx.Batch, def saga.Definition
 // StartSQL is [Store.Start] for database/sql and any driver that uses PostgreSQL's
 // placeholders.
 func (s *Store) StartSQL(ctx context.Context, tx *sql.Tx, def saga.Definition, r StartRequest) (id saga.ID, started bool, err error) {
-	return s.start(ctx, sqlTx{s, tx}, def, r)
+	return s.start(ctx, sqlTx{tx}, def, r)
 }
 
 // callerTx is the caller's transaction, whatever it is made of.
 type callerTx interface {
 	// row runs a query and scans its row; found is false if there is none.
 	row(ctx context.Context, query string, args []any, into ...any) (found bool, err error)
-	// parameters are those of outbox/append.sql.
-	parameters(ctx context.Context, messages []outbox.Message) ([]any, error)
+	// driver is the transaction as the outbox knows it.
+	driver() any
 }
 
 func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r StartRequest) (saga.ID, bool, error) {
@@ -106,7 +108,9 @@ func (s *Store) start(ctx context.Context, tx callerTx, def saga.Definition, r S
 func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, requests []StartRequest) (ids []saga.ID, args []any, err error) {
 	ids, rows := make([]saga.ID, len(requests)), make([]startRow, len(requests))
 	changes := make([]Change, len(requests))
+	quiet := false
 	for i, r := range requests {
+		quiet = quiet || r.Quiet
 		first, err := decide(def, r)
 		if err != nil {
 			return nil, nil, err
@@ -125,7 +129,11 @@ func (s *Store) prepare(ctx context.Context, tx callerTx, def saga.Definition, r
 	if err != nil {
 		return nil, nil, err
 	}
-	appended, err := tx.parameters(ctx, messages)
+	to := s.outbox
+	if quiet {
+		to = to.Quiet()
+	}
+	appended, err := to.Parameters(ctx, tx.driver(), messages...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,15 +7,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"go.example/saga/pkg/outbox"
 )
 
 // pgxTx is a caller's transaction of pgx.
-type pgxTx struct {
-	store *Store
-	tx    pgx.Tx
-}
+type pgxTx struct{ tx pgx.Tx }
 
 func (t pgxTx) row(ctx context.Context, query string, args []any, into ...any) (bool, error) {
 	err := t.tx.QueryRow(ctx, query, args...).Scan(into...)
@@ -25,15 +20,10 @@ func (t pgxTx) row(ctx context.Context, query string, args []any, into ...any) (
 	return err == nil, err
 }
 
-func (t pgxTx) parameters(ctx context.Context, messages []outbox.Message) ([]any, error) {
-	return t.store.outbox.Parameters(ctx, t.tx, messages...)
-}
+func (t pgxTx) driver() any { return t.tx }
 
 // sqlTx is a caller's transaction of database/sql.
-type sqlTx struct {
-	store *Store
-	tx    *sql.Tx
-}
+type sqlTx struct{ tx *sql.Tx }
 
 func (t sqlTx) row(ctx context.Context, query string, args []any, into ...any) (bool, error) {
 	err := t.tx.QueryRowContext(ctx, query, args...).Scan(into...)
@@ -43,9 +33,7 @@ func (t sqlTx) row(ctx context.Context, query string, args []any, into ...any) (
 	return err == nil, err
 }
 
-func (t sqlTx) parameters(ctx context.Context, messages []outbox.Message) ([]any, error) {
-	return t.store.outbox.Parameters(ctx, t.tx, messages...)
-}
+func (t sqlTx) driver() any { return t.tx }
 
 // Begin begins a transaction of nothing but this package's statements. It does not depend
 // on the defaults of the role or the session: it is read committed and may write, and
