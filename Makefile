@@ -69,6 +69,7 @@ fault-matrix: services ## Break each table for 30 s with each of ten SQLSTATEs, 
 	FAULT_LENGTH=5m FAULT_TABLE=booking go test -count=1 -timeout=1h -v -run='^TestFaultsThatLookLikeAMessages$$' ./test/fault
 
 sim: modules ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
+	go run ./test/sim/run -inbox -seeds $$(( $(SEEDS) / 100 ))
 	go run ./test/sim/run -seeds $(SEEDS)
 
 model: ## Search every state of the protocol's model, and refute the wrong rules; needs spin

@@ -21,6 +21,7 @@ type item struct {
 	feed  *feed
 	batch *received
 	place int
+	due   time.Time // not to be taken before
 	taken bool
 }
 
@@ -100,25 +101,34 @@ func (d *dispatcher) serve(ctx context.Context, source Source, f *feed) error {
 		if err != nil {
 			return cmp.Or(context.Cause(ctx), fmt.Errorf("receive from %w: %w", ErrBroker, err))
 		}
-		d.enter(f, batch, all(batch.Deliveries()))
+		d.enter(f, items(batch))
 	}
 }
 
-// enter puts the deliveries at the places of a batch into the row of those who wait.
-func (d *dispatcher) enter(f *feed, batch Batch, places []int) {
+// items are the deliveries of a batch.
+func items(batch Batch) (all []*item) {
+	whole := &received{batch}
+	for place, delivery := range batch.Deliveries() {
+		all = append(all, &item{Delivery: delivery, batch: whole, place: place})
+	}
+	return all
+}
+
+// enter puts what has arrived into the row of those who wait.
+func (d *dispatcher) enter(f *feed, arrived []*item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	whole := &received{batch}
-	for _, place := range places {
-		delivery := batch.Deliveries()[place]
+	for _, it := range arrived {
 		d.serial++
-		delivery.serial = d.serial
-		it := &item{Delivery: delivery, feed: f, batch: whole, place: place}
+		it.serial, it.feed = d.serial, f
 		if d.Key != nil {
-			it.key = d.Key(delivery)
+			it.key = d.Key(it.Delivery)
 		}
-		d.waiting = append(d.waiting, it)
+		if it.Redelivered {
+			it.due = d.cameAgain(it.Delivery)
+		}
 	}
+	d.waiting = append(d.waiting, arrived...)
 	d.hungry = false
 	d.change()
 }
@@ -156,7 +166,8 @@ func (d *dispatcher) take(ctx context.Context) *hand {
 }
 
 // pick takes what one transaction is to do: in the order of arrival, at most MaxBatch, what
-// fits into the budget. What does not fit by itself is taken alone. One worker is kept for
+// fits into the budget. What does not fit by itself is taken alone, and so is what was delivered
+// before. One worker is kept for
 // the rest: it takes nothing that is certain to be slow, and the others on trial.
 func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed <-chan struct{}) {
 	d.mu.Lock()
@@ -172,20 +183,24 @@ func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed 
 		return nil, pause, d.changed
 	}
 	h = &hand{begun: now}
-	d.fill(h, slow < max(1, d.Workers-1))
+	next := d.fill(h, slow < max(1, d.Workers-1))
 	if len(h.items) == 0 {
 		if !d.hungry {
 			d.hungry = true
 			d.change()
 		}
-		return nil, 0, d.changed
+		if !next.IsZero() {
+			pause = max(next.Sub(now), time.Nanosecond)
+		}
+		return nil, pause, d.changed
 	}
 	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.taken })
 	d.hands[h] = true
 	return h, 0, nil
 }
 
-func (d *dispatcher) fill(h *hand, slowToo bool) {
+// fill says when the first of those is due that are not yet; zero: there are none.
+func (d *dispatcher) fill(h *hand, slowToo bool) (next time.Time) {
 	passed, spent := map[string]bool{}, time.Duration(0)
 	for _, it := range d.waiting {
 		if len(h.items) == d.MaxBatch {
@@ -194,9 +209,17 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 		if it.key != "" && (d.busy[it.key] || passed[it.key]) {
 			continue
 		}
+		if it.due.After(h.begun) {
+			passed[it.key] = true
+			if next.IsZero() || it.due.Before(next) {
+				next = it.due
+			}
+			continue
+		}
 		cost, certain := d.cost(it.Delivery)
-		alone := cost >= d.Budget
-		if alone && (len(h.items) > 0 || certain && !slowToo) {
+		slow := cost >= d.Budget
+		alone := slow || it.Redelivered
+		if alone && len(h.items) > 0 || slow && certain && !slowToo {
 			passed[it.key] = true
 			continue
 		}
@@ -206,8 +229,10 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 		spent += cost
 		it.taken = true
 		h.items = append(h.items, it)
-		if alone {
+		if slow {
 			h.slow, h.trial = slowToo, !slowToo
+		}
+		if alone {
 			break
 		}
 	}
@@ -216,6 +241,7 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 			d.busy[it.key] = true
 		}
 	}
+	return next
 }
 
 func (d *dispatcher) cost(delivery Delivery) (expected time.Duration, certain bool) {

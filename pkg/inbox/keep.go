@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/inbox/blame"
 )
 
 // errHeldLong ends a session before the broker does: RabbitMQ closes the channel of a
@@ -51,11 +53,11 @@ func (f *feed) try(it *item) error {
 		if time.Now().After(until) {
 			return errHeldLong
 		}
-		v, _ := f.judge.ask(nil, func(b *blame, _ time.Time) verdict { return b.arrived(keyOf(it.Delivery)) })
-		if v.do == giveBack {
+		v, _ := f.judge.ask(nil, func(b *blame.State, _ time.Time) blame.Verdict { return b.Arrived(keyOf(it.Delivery)) })
+		if v.Do == blame.GiveBack {
 			return ErrCircuitOpen
 		}
-		wait(f.ctx, time.Until(v.at))
+		wait(f.ctx, time.Until(v.At))
 		done, err := f.alone(f.ctx, it.Delivery)
 		if err != nil {
 			return err
@@ -85,7 +87,7 @@ func (f *feed) alone(ctx context.Context, d Delivery) (done bool, err error) {
 		return false, nil
 	}
 	v, err := f.judged(ctx, []Delivery{d}, failed)
-	if err != nil || v.do != setAside {
+	if err != nil || v.Do != blame.SetAside {
 		return false, err
 	}
 	return f.setAside(ctx, d, failed.err)
@@ -100,7 +102,7 @@ func (f *feed) setAside(ctx context.Context, d Delivery, why error) (done bool, 
 		f.trouble.ofWork(fmt.Errorf("set a message aside: %w", failed.err))
 		return false, nil
 	}
-	f.judge.tell(func(b *blame) { b.forget(keyOf(d)) })
+	f.judge.tell(func(b *blame.State) { b.Forget(keyOf(d)) })
 	return true, nil
 }
 
@@ -110,25 +112,21 @@ func (d *dispatcher) probe(ctx context.Context, source Source, f *feed) error {
 	if d.judge.suspended() == nil {
 		return nil
 	}
-	look, cancel := context.WithTimeout(ctx, d.rule.probe.max)
-	defer cancel()
-	batch, err := source.Receive(look, d.MaxBatch)
-	if err != nil && look.Err() != nil && ctx.Err() == nil {
-		d.judge.tell((*blame).idle)
+	arrived, err := d.gather(ctx, source)
+	if err != nil {
+		return fmt.Errorf("receive from %w: %w", ErrBroker, err)
+	}
+	if len(arrived) == 0 {
+		d.judge.tell((*blame.State).Idle)
 		d.trouble.ofWork(nil)
 		d.Log.Info("the circuit is closed: no message waits")
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("receive from %w: %w", ErrBroker, err)
-	}
 	work, cancel := outlive(ctx, d.grace)
 	defer cancel()
-	ds := batch.Deliveries()
-	places := all(ds)
-	for d.judge.suspended() != nil && len(places) > 0 {
-		i := d.candidate(pick(ds, places))
-		ok, err := f.alone(work, ds[places[i]])
+	for d.judge.suspended() != nil && len(arrived) > 0 {
+		i := d.candidate(arrived)
+		ok, err := f.alone(work, arrived[i].Delivery)
 		if err != nil {
 			return err
 		}
@@ -136,26 +134,47 @@ func (d *dispatcher) probe(ctx context.Context, source Source, f *feed) error {
 			break
 		}
 		// It has committed, or was rejected, which says nothing of the others.
-		if err := batch.AckOnly(places[i]); err != nil {
+		if err := acknowledge(arrived[i : i+1]); err != nil {
 			return fmt.Errorf("acknowledge what is done to %w, it will be delivered again: %w", ErrBroker, err)
 		}
-		places = slices.Delete(places, i, i+1)
+		arrived = slices.Delete(arrived, i, i+1)
 	}
 	if d.judge.suspended() != nil {
 		return ErrCircuitOpen
 	}
-	d.enter(f, batch, places)
+	d.enter(f, arrived)
 	return nil
 }
 
-func (c *consumer) candidate(ds []Delivery) int {
-	keys := make([]key, len(ds))
-	for i, d := range ds {
-		keys[i] = keyOf(d)
+// gather waits for a message to probe with, and a moment for others: the broker delivers the
+// same one first each time, and it may be a bad one.
+func (d *dispatcher) gather(ctx context.Context, source Source) (arrived []*item, err error) {
+	receive := func(most time.Duration) (bool, error) {
+		look, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		batch, err := source.Receive(look, d.MaxBatch)
+		if err == nil {
+			arrived = append(arrived, items(batch)...)
+		} else if look.Err() != nil && ctx.Err() == nil {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	more, err := receive(d.rule.Probe.Max)
+	for until := time.Now().Add(d.rule.Probe.First / 10); more && err == nil; {
+		more, err = receive(time.Until(until))
+	}
+	return arrived, err
+}
+
+func (c *consumer) candidate(arrived []*item) int {
+	keys := make([]blame.Key, len(arrived))
+	for i, it := range arrived {
+		keys[i] = keyOf(it.Delivery)
 	}
 	c.judge.mu.Lock()
 	defer c.judge.mu.Unlock()
-	return c.judge.blame.candidate(keys)
+	return c.judge.blame.Candidate(keys)
 }
 
 func all(ds []Delivery) []int {
