@@ -106,6 +106,7 @@ func TestForgettingWaitsForNobody(t *testing.T) {
 	require.NoError(t, err)
 	tx, err := db.Begin(t.Context())
 	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
 	_, err = tx.Exec(t.Context(), `SELECT FROM inbox_quarantine WHERE message_id = 'm2' FOR UPDATE`)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
