@@ -17,7 +17,7 @@ KILLS ?= 100
 SEEDS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help modules build services demo run test lint fmt fuzz soak hold fault-matrix sim model bench-relay bench-saga down drop clean
+.PHONY: help modules build services demo run test lint fmt fuzz soak hold fault-matrix poison sim model bench-relay bench-saga down drop clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,7 +68,11 @@ fault-matrix: services ## Break each table for 30 s with each of ten SQLSTATEs, 
 	FAULT_LENGTH=30s go test -count=1 -timeout=3h -v -run='^TestFaults' ./test/fault
 	FAULT_LENGTH=5m FAULT_TABLE=booking go test -count=1 -timeout=1h -v -run='^TestFaultsThatLookLikeAMessages$$' ./test/fault
 
+poison: services ## Send bad messages of 49 kinds among a thousand good ones and in outages
+	POISON=1000 go test -count=1 -timeout=30m -v -run='^TestBadMessagesAloneAreSetAside$$' ./test/fault
+
 sim: modules ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
+	go run ./test/sim/run -inbox -seeds $$(( $(SEEDS) / 100 ))
 	go run ./test/sim/run -seeds $(SEEDS)
 
 model: ## Search every state of the protocol's model, and refute the wrong rules; needs spin

@@ -95,6 +95,7 @@ func ours(t *testing.T, check func(path string, p listed), folders ...string) {
 var cores = map[string][]string{
 	"pkg/saga":        {"pkg/jsonmap", "pkg/condition"},
 	"pkg/outbox/desk": nil,
+	"pkg/inbox/blame": nil,
 }
 
 func TestCoresReachOnlyValues(t *testing.T) {
@@ -172,6 +173,7 @@ var rank = []struct {
 	{"pkg/saga/sagayaml", 3},
 	{"pkg/participant", 5},
 	{"pkg/rabbit", 4},
+	{"pkg/inbox/blame", 0},
 	{"pkg/inbox", 3},
 	{"pkg/protocol", 3},
 	{"pkg/outbox", 2},

@@ -21,6 +21,7 @@ type item struct {
 	feed  *feed
 	batch *received
 	place int
+	due   time.Time // not to be taken before
 	taken bool
 	// work and since are what it asks for and when it arrived, see [Config.Work].
 	work  string
@@ -159,8 +160,11 @@ func (d *dispatcher) enter(f *feed, arrived []*item) {
 		if d.Key != nil {
 			it.key = d.Key(it.Delivery)
 		}
-		d.waiting = append(d.waiting, it)
+		if it.Redelivered {
+			it.due = d.cameAgain(it.Delivery)
+		}
 	}
+	d.waiting = append(d.waiting, arrived...)
 	d.hungry = false
 	d.change()
 }
@@ -198,7 +202,8 @@ func (d *dispatcher) take(ctx context.Context, pick func(time.Time) (*hand, time
 }
 
 // pick takes what one transaction is to do: in the order of arrival, at most MaxBatch, what
-// fits into the budget. What does not fit by itself is taken alone. One worker is kept for
+// fits into the budget. What does not fit by itself is taken alone, and so is what was delivered
+// before. One worker is kept for
 // the rest: it takes nothing that is certain to be slow, and the others on trial.
 func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed <-chan struct{}) {
 	d.mu.Lock()
@@ -214,13 +219,16 @@ func (d *dispatcher) pick(now time.Time) (h *hand, pause time.Duration, changed 
 		return nil, pause, d.changed
 	}
 	h = &hand{begun: now}
-	d.fill(h, slow < max(1, d.Workers-1))
+	next := d.fill(h, slow < max(1, d.Workers-1))
 	if len(h.items) == 0 {
 		if !d.hungry {
 			d.hungry = true
 			d.change()
 		}
-		return nil, 0, d.changed
+		if !next.IsZero() {
+			pause = max(next.Sub(now), time.Nanosecond)
+		}
+		return nil, pause, d.changed
 	}
 	d.waiting = slices.DeleteFunc(d.waiting, func(it *item) bool { return it.taken })
 	d.hands[h] = true
@@ -295,7 +303,8 @@ func (d *dispatcher) underWay() map[string]*item {
 	return begun
 }
 
-func (d *dispatcher) fill(h *hand, slowToo bool) {
+// fill says when the first of those is due that are not yet; zero: there are none.
+func (d *dispatcher) fill(h *hand, slowToo bool) (next time.Time) {
 	passed, spent := map[string]bool{}, time.Duration(0)
 	held := map[string]bool{} // what asks for it again is only answered
 	for it := range d.kept {
@@ -308,9 +317,17 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 		if it.key != "" && (d.busy[it.key] || passed[it.key]) || held[it.work] {
 			continue
 		}
+		if it.due.After(h.begun) {
+			passed[it.key] = true
+			if next.IsZero() || it.due.Before(next) {
+				next = it.due
+			}
+			continue
+		}
 		cost, certain := d.cost(it.Delivery)
-		alone := cost >= d.Budget
-		if alone && (len(h.items) > 0 || certain && !slowToo) {
+		slow := cost >= d.Budget
+		alone := slow || it.Redelivered
+		if alone && len(h.items) > 0 || slow && certain && !slowToo {
 			passed[it.key] = true
 			continue
 		}
@@ -320,8 +337,10 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 		spent += cost
 		it.taken = true
 		h.items = append(h.items, it)
-		if alone {
+		if slow {
 			h.slow, h.trial = slowToo, !slowToo
+		}
+		if alone {
 			break
 		}
 	}
@@ -330,6 +349,7 @@ func (d *dispatcher) fill(h *hand, slowToo bool) {
 			d.busy[it.key] = true
 		}
 	}
+	return next
 }
 
 func (d *dispatcher) cost(delivery Delivery) (expected time.Duration, certain bool) {

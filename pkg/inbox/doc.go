@@ -35,6 +35,10 @@
 // when the session ends; its acknowledgement fails, and what is delivered again of the same key
 // waits for it.
 //
+// What was delivered before, here or to another instance, is handed out alone, at a moment
+// within 200 ms that differs from process to process: one of them may have ended the process
+// that had it in hand. The order of a key is kept.
+//
 // # Order
 //
 // What fails alone is overtaken by what came after it of its key: at once while it is held,
@@ -64,29 +68,7 @@
 // quarantine at once. It also is when it fails alone, again and again, while others
 // commit. All else is an outage. No SQLSTATE and no panic decides by itself, because a
 // missing partition, an exhausted sequence or a bad deployment fails for every message.
-// The rule is a pure function of what happened and when; this is its table.
-//
-//	what happened                                    what is done
-//	a batch of several fails                         its halves are tried, until what fails is alone
-//	a message fails alone                            it is held: tried alone after 100 ms, 200 ms, … 10 s
-//	… for a minute in which others committed         it is set aside
-//	… for ten minutes, the circuit is not open       it is set aside: nothing else waits
-//	one that was set aside before fails alone        it goes back there, circuit or not
-//	three different fail alone, nobody commits       the circuit opens
-//	no transaction can be begun, three times         the circuit opens
-//	a probe fails, or what was under way             the circuit stays open
-//	a probe commits, or what was under way           the circuit closes
-//	a probe is due and no message waits              the circuit closes
-//
-// A message's time is counted between its own failures, and only those spans in which
-// somebody else has committed count for the minute. A span counts 20 s at most. So a
-// message that fails in an outage of less than a minute is never set aside, nor is one
-// that fails in a longer one in which nobody commits.
-//
-// Messages that failed at least twice more while others committed are bad by themselves:
-// they open no circuit. Where as many of them as fit into a batch are held, others may
-// find no room in the broker's window; then all time counts for their minute, also
-// while the circuit is open.
+// The rule is a pure function of what happened and when; package blame has its table.
 //
 // A verdict may be wrong, so it is reversible: what was set aside is tried again by itself,
 // see package quarantine. The consumer does that, where its sessions are [Returning].
@@ -99,18 +81,15 @@
 // # The circuit
 //
 // While it is open, deliveries are given back and nothing is acknowledged, but what cannot
-// be read, and what goes back to the row that it has in the quarantine. A session is opened for each probe, after 1 s, 2 s, … 10 s, and only if
-// the database answers. It waits until no more comes, and tries one message, alone: one that has
-// not failed yet, each time from another place, because those in front may be the bad ones; else
-// the one whose failure is the longest ago. A commit closes the circuit. [Config].Report is told
+// be read, and what goes back to the row that it has in the quarantine. A session is opened
+// for each probe, after 1 s, 2 s, … 10 s, and only if the database answers. It waits until
+// no more comes and tries one, alone: one that has not failed yet, each time
+// from another place, because those in front may be the bad ones; else the one whose failure
+// is the longest ago. A commit closes the circuit. [Config].Report is told
 // an error that Is [ErrCircuitOpen] and has the SQLSTATE of the last failure.
 //
 // Each time that a delivery is given back counts against the queue's x-delivery-limit. At
 // the 100,000 of this project's queues an outage may last eleven days.
-//
-// What is known of messages is in the memory of the process, for 2,000 of them, by id and
-// body. After a restart a minute begins anew, which is safe. A message that ends the
-// process is not found by this rule, only by the delivery limit.
 //
 // A transaction may take 30 s more than [Config.Limit]: nothing here cuts off work within its
 // limit.

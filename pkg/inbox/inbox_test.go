@@ -211,8 +211,13 @@ func TestRedeliveryAfterCommit(t *testing.T) {
 	b := setUp(t, numbers(10)...)
 	b.queue.ackErrs = []error{errors.New("the connection is gone"), nil}
 	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
-		_, err := store(ctx, tx, slices.Concat(ds[:3], ds[4:]))
-		return []inbox.Rejection{{Index: 3, Reason: "three"}}, err
+		third := func(d inbox.Delivery) bool { return d.MessageID == "m003" }
+		_, err := store(ctx, tx, slices.DeleteFunc(slices.Clone(ds), third))
+		var rejections []inbox.Rejection
+		if i := slices.IndexFunc(ds, third); i >= 0 {
+			rejections = []inbox.Rejection{{Index: i, Reason: "three"}}
+		}
+		return rejections, err
 	})
 	b.awaitAcked(10)
 	sessions, _ := b.queue.counts()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/pkg/inbox/blame"
 )
 
 // errHeldLong ends a session before the broker does: RabbitMQ closes the channel of a
@@ -57,11 +59,11 @@ func (f *feed) try(it *item) error {
 		if time.Now().After(until) {
 			return errHeldLong
 		}
-		v, _ := f.judge.ask(nil, func(b *blame, _ time.Time) verdict { return b.arrived(keyOf(it.Delivery)) })
-		if v.do == giveBack {
+		v, _ := f.judge.ask(nil, func(b *blame.State, _ time.Time) blame.Verdict { return b.Arrived(keyOf(it.Delivery)) })
+		if v.Do == blame.GiveBack {
 			return ErrCircuitOpen
 		}
-		wait(f.ctx, time.Until(v.at))
+		wait(f.ctx, time.Until(v.At))
 		done, err := f.alone(f.ctx, it.Delivery)
 		if err != nil {
 			return err
@@ -91,7 +93,7 @@ func (f *feed) alone(ctx context.Context, d Delivery) (done bool, err error) {
 		return false, nil
 	}
 	v, err := f.judged(ctx, []Delivery{d}, failed)
-	if err != nil || v.do != setAside {
+	if err != nil || v.Do != blame.SetAside {
 		return false, err
 	}
 	return f.setAside(ctx, d, failed.err)
@@ -106,7 +108,7 @@ func (f *feed) setAside(ctx context.Context, d Delivery, why error) (done bool, 
 		f.trouble.ofWork(fmt.Errorf("set a message aside: %w", failed.err))
 		return false, nil
 	}
-	f.judge.tell(func(b *blame) { b.forget(keyOf(d)) })
+	f.judge.tell(func(b *blame.State) { b.Forget(keyOf(d)) })
 	return true, nil
 }
 
@@ -116,21 +118,21 @@ func (d *dispatcher) probe(ctx context.Context, source Source, f *feed) error {
 	if d.judge.suspended() == nil {
 		return nil
 	}
-	waiting, err := d.gather(ctx, source)
+	arrived, err := d.gather(ctx, source)
 	if err != nil {
-		return err
+		return fmt.Errorf("receive from %w: %w", ErrBroker, err)
 	}
-	if len(waiting) == 0 {
-		d.judge.tell((*blame).idle)
+	if len(arrived) == 0 {
+		d.judge.tell((*blame.State).Idle)
 		d.trouble.ofWork(nil)
 		d.Log.Info("the circuit is closed: no message waits")
 		return nil
 	}
 	work, cancel := outlive(ctx, d.grace)
 	defer cancel()
-	for d.judge.suspended() != nil && len(waiting) > 0 {
-		i := d.candidate(waiting)
-		ok, err := f.alone(work, waiting[i].Delivery)
+	for d.judge.suspended() != nil && len(arrived) > 0 {
+		i := d.candidate(arrived)
+		ok, err := f.alone(work, arrived[i].Delivery)
 		if err != nil {
 			return err
 		}
@@ -138,23 +140,23 @@ func (d *dispatcher) probe(ctx context.Context, source Source, f *feed) error {
 			break
 		}
 		// It has committed, or was rejected, which says nothing of the others.
-		if err := acknowledge(waiting[i : i+1]); err != nil {
+		if err := acknowledge(arrived[i : i+1]); err != nil {
 			return fmt.Errorf("acknowledge what is done to %w, it will be delivered again: %w", ErrBroker, err)
 		}
-		waiting = slices.Delete(waiting, i, i+1)
+		arrived = slices.Delete(arrived, i, i+1)
 	}
 	if d.judge.suspended() != nil {
 		return ErrCircuitOpen
 	}
-	d.enter(f, waiting)
+	d.enter(f, arrived)
 	return nil
 }
 
 // gather receives what a probe may choose from: until nothing more comes. The first to come
 // is the one that was given back first, often the one that fails; alone it would be probed
 // with again and again, and keep the circuit open for all others.
-func (d *dispatcher) gather(ctx context.Context, source Source) (waiting []*item, err error) {
-	for patience := d.rule.probe.max; len(waiting) < d.MaxBatch; patience = d.timing.gather {
+func (d *dispatcher) gather(ctx context.Context, source Source) (arrived []*item, err error) {
+	for patience := d.rule.Probe.Max; len(arrived) < d.MaxBatch; patience = d.timing.gather {
 		look, cancel := context.WithTimeout(ctx, patience)
 		batch, err := source.Receive(look, d.MaxBatch)
 		over := look.Err() != nil
@@ -163,21 +165,21 @@ func (d *dispatcher) gather(ctx context.Context, source Source) (waiting []*item
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("receive from %w: %w", ErrBroker, err)
+			return nil, err
 		}
-		waiting = append(waiting, items(batch)...)
+		arrived = append(arrived, items(batch)...)
 	}
-	return waiting, nil
+	return arrived, nil
 }
 
-func (c *consumer) candidate(waiting []*item) int {
-	keys := make([]key, len(waiting))
-	for i, it := range waiting {
+func (c *consumer) candidate(arrived []*item) int {
+	keys := make([]blame.Key, len(arrived))
+	for i, it := range arrived {
 		keys[i] = keyOf(it.Delivery)
 	}
 	c.judge.mu.Lock()
 	defer c.judge.mu.Unlock()
-	return c.judge.blame.candidate(keys)
+	return c.judge.blame.Candidate(keys)
 }
 
 func all(ds []Delivery) []int {

@@ -3,6 +3,7 @@ package inbox_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -99,6 +100,48 @@ func TestABadMessageInsideOfAnOutage(t *testing.T) {
 	require.Equal(t, 29, b.count(`SELECT count(*) FROM work`))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM inbox_quarantine WHERE message_id = 'm000'`))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM inbox_quarantine`))
+}
+
+// The broker delivers the same message first in each session, and others after it. Where that
+// one is bad, the circuit closes all the same.
+func TestABadMessageInFrontKeepsNoCircuitOpen(t *testing.T) {
+	ds := numbers(10)
+	ds[0].Body = []byte("bad")
+	b := setUp(t, ds...)
+	b.queue.trickle = true
+	mend := b.broken("work", "HV00N")
+	b.start(store)
+	b.troubled("the circuit is open")
+	mend()
+	b.awaitAcked(9)
+	require.Equal(t, 9, b.count(`SELECT count(*) FROM work`))
+}
+
+// One of those that are delivered again may have ended the process. It takes no others with it.
+func TestWhatIsDeliveredAgainIsTriedAlone(t *testing.T) {
+	ds := numbers(25)
+	for i := range ds[:20] {
+		ds[i].Redelivered = true
+	}
+	b := setUp(t, ds...)
+	var together atomic.Int64
+	b.start(func(ctx context.Context, tx pgx.Tx, ds []inbox.Delivery) ([]inbox.Rejection, error) {
+		if len(ds) > 1 && slices.ContainsFunc(ds, func(d inbox.Delivery) bool { return d.Redelivered }) {
+			together.Add(1)
+		}
+		return store(ctx, tx, ds)
+	})
+	b.awaitAcked(25)
+	require.Zero(t, together.Load())
+	order := make([]string, 0, 25)
+	b.queue.mu.Lock()
+	for _, d := range b.queue.acked {
+		if d.Redelivered {
+			order = append(order, d.MessageID)
+		}
+	}
+	b.queue.mu.Unlock()
+	require.False(t, slices.IsSorted(order), "in another order, so that what ends the process is not always the first")
 }
 
 // A message that fails is held, and what comes after it is acknowledged meanwhile.

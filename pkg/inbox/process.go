@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
+
+	"go.example/saga/pkg/inbox/blame"
 )
 
 // failure is an attempt that did not commit.
@@ -45,9 +47,9 @@ func (c *consumer) divide(ctx context.Context, ds []Delivery, places []int) (hel
 		switch {
 		case err != nil:
 			return nil, err
-		case v.do == again:
-			wait(ctx, time.Until(v.at))
-		case v.do == split:
+		case v.Do == blame.Again:
+			wait(ctx, time.Until(v.At))
+		case v.Do == blame.Split:
 			half := len(places) / 2
 			first, err := c.divide(ctx, ds, places[:half])
 			if err != nil {
@@ -100,6 +102,8 @@ func (c *consumer) attempt(ctx context.Context, ds []Delivery, handle Handler) *
 	c.report(ds, rejections)
 	if done := c.later.done(ds); len(rejections) < len(done) {
 		c.worked(done)
+	} else {
+		c.judge.tell(func(b *blame.State) { b.Forget(keysOf(done)...) })
 	}
 	c.trouble.ofWork(c.judge.suspended())
 	return nil

@@ -23,6 +23,7 @@ type queue struct {
 	single   bool    // each delivery comes by itself
 	ackErrs  []error // one for each Ack to come
 	sessions int
+	trickle  bool // one delivery comes after another
 	acked    []inbox.Delivery
 	// refused is what the broker says of each message that is put back, if it says something;
 	// back is told of one that it has taken, before that is marked.
@@ -162,6 +163,9 @@ func (s *session) take(max int) (inbox.Batch, error) {
 	n := min(max, len(s.queue.ready))
 	if n == 0 {
 		return nil, nil
+	}
+	if s.queue.trickle {
+		n = 1
 	}
 	taken := s.queue.ready[:n:n]
 	s.queue.ready = s.queue.ready[n:]

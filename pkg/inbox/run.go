@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
+	"go.example/saga/pkg/inbox/blame"
 	sagasql "go.example/saga/sql"
 )
 
@@ -24,7 +26,7 @@ type timing struct {
 	upkeep               time.Duration // between two looks at what is due in the quarantine
 	forget               time.Duration // between two looks at what is old there
 	gather               time.Duration // for how long a probe waits for more messages to choose from
-	rule                 rule          // who is to blame
+	rule                 blame.Rule    // who is to blame
 }
 
 var standard = timing{
@@ -37,7 +39,7 @@ var standard = timing{
 	upkeep:     5 * time.Second,
 	forget:     10 * time.Minute,
 	gather:     200 * time.Millisecond,
-	rule:       standardRule,
+	rule:       blame.Standard,
 }
 
 // consumer is one Run.
@@ -64,16 +66,16 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	}
 	// Nothing may cut off work that is within its limit.
 	t.attempt += cfg.Limit
-	t.rule.crowd = cfg.MaxBatch
+	t.rule.Crowd = cfg.MaxBatch
 	if cfg.Patience > 0 {
-		t.rule.alone, t.rule.quiet = cfg.Patience, 10*cfg.Patience
+		t.rule.Alone, t.rule.Quiet = cfg.Patience, 10*cfg.Patience
 	}
 	later := &postponed{serials: map[uint64]bool{}}
 	cfg.Handle = later.around(cfg.Handle)
 	c := &consumer{
 		Config: cfg, timing: t, later: later,
 		quarantineSQL: sagasql.Query(cfg.Schema, "inbox/quarantine.sql"), knownSQL: sagasql.Query(cfg.Schema, "inbox/known.sql"),
-		trouble: &trouble{report: cfg.Report}, judge: &judge{blame: newBlame(t.rule)},
+		trouble: &trouble{report: cfg.Report}, judge: &judge{blame: blame.New(t.rule, rand.Uint64())}, //nolint:gosec // it only has to differ from process to process
 	}
 	defer c.trouble.ofWork(errStopped)
 	ctx, end := context.WithCancel(ctx)

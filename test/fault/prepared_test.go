@@ -10,8 +10,8 @@ import (
 
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/outbox"
-	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
+	"go.example/saga/pkg/saga/sagayaml"
 	sagasql "go.example/saga/sql"
 )
 
@@ -28,7 +28,8 @@ func TestQuietTransactionsCanBePrepared(t *testing.T) {
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	_, err = sagasql.NameService(t.Context(), conn, "", "shop")
 	require.NoError(t, err)
-	def := saga.Definition{Name: "order", Version: 1, Steps: []saga.Step{{Name: "stock", Destination: "stock"}}}
+	def, err := sagayaml.Parse([]byte("name: order\nversion: 1\nsteps: [{name: stock}]"))
+	require.NoError(t, err)
 	store := sagapg.New("", "shop")
 	_, err = store.ApplyDefinition(t.Context(), conn, def)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"go.example/saga/pkg/saga"
 )
@@ -13,14 +14,17 @@ type account struct {
 	relays [maxServices]bool // which of them are told of step by step
 }
 
-// tell adds a line, where somebody listens.
-func (w *world) tell(format string, args ...any) {
-	if w.told != nil {
-		fmt.Fprintf(&w.told.text, "+%-5v ", w.now)
-		fmt.Fprintf(&w.told.text, format, args...)
-		w.told.text.WriteByte('\n')
+// add adds a line, where somebody listens.
+func (a *account) add(now time.Duration, format string, args ...any) {
+	if a != nil {
+		fmt.Fprintf(&a.text, "+%-5v ", now)
+		fmt.Fprintf(&a.text, format, args...)
+		a.text.WriteByte('\n')
 	}
 }
+
+// tell adds a line, where somebody listens.
+func (w *world) tell(format string, args ...any) { w.told.add(w.now, format, args...) }
 
 // tellRelay adds a line about a relay, where somebody listens to it.
 func (w *world) tellRelay(s int, format string, args ...any) {

@@ -12,4 +12,7 @@
 // overtaken, processes die between any two writes, transactions work on stale reads,
 // participants refuse and fail, and an operator meddles. Then everything heals, and
 // every saga that was not killed has to end.
+//
+// A second simulator plays a queue, its consumers and the real [blame.State]: the files are
+// named inbox.
 package sim

@@ -19,7 +19,66 @@ const (
 	store       = "test/sim/store.go"
 	log         = "test/sim/outbox.go"
 	relay       = "test/sim/relay.go"
+
+	blameRules   = "pkg/inbox/blame/blame.go"
+	blamePlan    = "pkg/inbox/blame/plan.go"
+	inboxAttempt = "test/sim/inbox_attempt.go"
+	inboxProcess = "test/sim/inbox_process.go"
 )
+
+// inboxMutants are the mistakes about who is to blame, and in how a consumer does what the
+// rule says.
+var inboxMutants = []mutant{
+	{
+		"a message is blamed at once", blameRules,
+		"return Verdict{Do: Hold, At: s.next, Outage: outage}", "return Verdict{Do: SetAside, At: s.next, Outage: outage}",
+	},
+	{
+		"a message is acknowledged while the circuit is open", blameRules,
+		"case due && (!open || s.proven() && b.crowded(now)):", "case due:",
+	},
+	{
+		"there is no minute", blameRules,
+		"due := s.among >= b.Alone ||", "due := s.among > 0 ||",
+	},
+	{
+		"time counts in which nobody commits", blameRules,
+		"case b.commits > s.commits:", "case b.commits >= s.commits:",
+	},
+	{
+		"what was under way when an outage began proves", blameRules,
+		"{ return s.gaps > 1 }", "{ return s.gaps > 0 }",
+	},
+	{
+		"an open circuit is never probed", blameRules,
+		"b.next = now.Add(b.Probe.after(b.probes))", "b.next = now.Add(1000 * time.Hour)",
+	},
+	{
+		"the circuit never opens", blameRules,
+		"open := b.Open() || len(b.streak) >= b.Distinct", "open := b.Open()",
+	},
+	{
+		"a new process tries the same one first", blameRules,
+		"% uint64(b.Scatter)", "% 1",
+	},
+	{
+		"what is set aside is never tried again", blamePlan,
+		"return NextTry{Pause: min(pause, left)}", "return NextTry{Dead: true}",
+	},
+	{
+		"what is set aside is tried for ever", blamePlan,
+		"if left <= 0 {\n\t\treturn NextTry{Dead: true}\n\t}", "left = max(left, LongestPause)",
+	},
+	{
+		"a row is marked before the broker has the message", inboxAttempt,
+		"w.publish(l)\n\t\t\tif w.strikes(w.swarm.crash, faultDiesBetween) {",
+		"if w.strikes(w.swarm.crash, faultDiesBetween) {\n\t\t\t\tr.state = rowRetried",
+	},
+	{
+		"a dead letter is lost", inboxProcess,
+		"w.setAside(c.letter, deadLetterRow)", "_ = deadLetterRow",
+	},
+}
 
 // mutants are the mistakes. They are made in the core, in the relay's rules and, where
 // these cannot make up for them, in what they rely on.

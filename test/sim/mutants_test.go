@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,11 +22,19 @@ type mutant struct {
 	old, new string
 }
 
-// mutantSeeds are how many schedules a mistake has to be found in.
-const mutantSeeds = "200000"
+// mutantSeeds are how many schedules a mistake has to be found in, and inboxSeeds how many of
+// a queue, which are longer.
+const (
+	mutantSeeds = "200000"
+	inboxSeeds  = "3000"
+)
 
-// readable is how long a shrunk conversation may be, in lines.
-const readable = 240
+// readable is how long a shrunk conversation may be, in lines, and readableInbox one of a
+// queue, in which a message that fails does so every few seconds.
+const (
+	readable      = 240
+	readableInbox = 2000
+)
 
 // TestMutants builds the simulator once with each mistake, and holds that schedules
 // find it. A test that cannot fail shows nothing. Without a mistake they find nothing.
@@ -35,15 +44,22 @@ func TestMutants(t *testing.T) {
 		t.Parallel()
 		program := filepath.Join(t.TempDir(), "simulator")
 		build(t, program)
-		const seeds = "50000"
-		out, err := exec.CommandContext(t.Context(), program, "-seeds", seeds).CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		require.True(t, strings.HasPrefix(string(out), seeds+" schedules"), "%s", out)
+		for _, args := range [][]string{{"-seeds", "50000"}, {"-inbox", "-seeds", "1500"}} {
+			out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			require.True(t, strings.HasPrefix(string(out), args[len(args)-1]+" schedules"), "%s", out)
+		}
 	})
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			t.Log(m.run(t, m.build(t)))
+			t.Log(m.run(t, readable, m.build(t), "-seeds", mutantSeeds))
+		})
+	}
+	for _, m := range inboxMutants {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			t.Log(m.run(t, readableInbox, m.build(t), "-inbox", "-seeds", inboxSeeds))
 		})
 	}
 }
@@ -78,10 +94,10 @@ func build(t *testing.T, program string, flags ...string) {
 }
 
 // run plays schedules until the mistake is found, and returns which invariant broke.
-func (m mutant) run(t *testing.T, program string) string {
+func (m mutant) run(t *testing.T, most int, program string, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
-	command := exec.CommandContext(t.Context(), program, "-seeds", mutantSeeds)
+	command := exec.CommandContext(t.Context(), program, args...)
 	command.Stdout = &out
 	err := command.Run()
 	var exit *exec.ExitError
@@ -89,6 +105,6 @@ func (m mutant) run(t *testing.T, program string) string {
 	lines := strings.Split(out.String(), "\n")
 	require.Greater(t, len(lines), 2, "the mistake was not found in %s", lines[0])
 	require.Equal(t, 1, exit.ExitCode(), "the program failed otherwise: %s", out.String())
-	require.Less(t, len(lines), readable, "the conversation was not shrunk:\n%s", out.String())
-	return lines[1]
+	require.Less(t, len(lines), most, "the conversation was not shrunk:\n%s", out.String())
+	return fmt.Sprintf("%s: %s in %d lines", lines[1], strings.Fields(lines[0])[0], len(lines))
 }

@@ -1,21 +1,18 @@
 package sim
 
-// maxShrinks bounds the schedules that are tried to simplify one.
-const maxShrinks = 20_000
-
 // shrinker looks for the simplest decisions that still break the invariant.
 type shrinker struct {
-	world     *world
+	player    player
 	invariant Invariant
 	best      []byte
-	tried     int
+	left      int // schedules that may be tried
 }
 
 // breaks plays the script and keeps it when it breaks the same invariant.
 func (s *shrinker) breaks(script []byte) bool {
-	s.tried++
-	s.world.scripted(script)
-	v := s.world.play()
+	s.left--
+	s.player.draws().scripted(script)
+	v := s.player.play()
 	if v == nil || v.Invariant != s.invariant {
 		return false
 	}
@@ -23,9 +20,12 @@ func (s *shrinker) breaks(script []byte) bool {
 	return true
 }
 
+func (s *shrinker) goesOn() bool { return s.left > 0 }
+
 // shrink leaves decisions out and makes them smaller, as long as either helps.
 func (s *shrinker) shrink() {
-	for before := -1; before != weight(s.best) && s.tried < maxShrinks; {
+	s.left = s.player.worth()
+	for before := -1; before != weight(s.best) && s.goesOn(); {
 		before = weight(s.best)
 		for size := len(s.best); size > 0; size /= 2 {
 			s.leaveOut(size)
@@ -44,7 +44,7 @@ func weight(script []byte) (sum int) {
 }
 
 func (s *shrinker) leaveOut(size int) {
-	for at := len(s.best) - size; at >= 0 && s.tried < maxShrinks; at -= size {
+	for at := len(s.best) - size; at >= 0 && s.goesOn(); at -= size {
 		if at+size > len(s.best) {
 			continue
 		}
@@ -53,7 +53,7 @@ func (s *shrinker) leaveOut(size int) {
 }
 
 func (s *shrinker) clearAll(size int) {
-	for at := 0; at+size <= len(s.best) && s.tried < maxShrinks; at += size {
+	for at := 0; at+size <= len(s.best) && s.goesOn(); at += size {
 		script := append([]byte(nil), s.best...)
 		clear(script[at : at+size])
 		if weight(script) < weight(s.best) {
@@ -65,7 +65,7 @@ func (s *shrinker) clearAll(size int) {
 func (s *shrinker) lower() {
 	for at := range s.best {
 		for _, less := range []byte{s.best[at] / 2, s.best[at] - 1} {
-			if at >= len(s.best) || s.best[at] == 0 || less >= s.best[at] || s.tried > maxShrinks {
+			if at >= len(s.best) || s.best[at] == 0 || less >= s.best[at] || !s.goesOn() {
 				continue
 			}
 			script := append([]byte(nil), s.best...)

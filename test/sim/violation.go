@@ -37,6 +37,12 @@ const (
 	invRepeated    Invariant = "a message is repeated after a crash only, and at most a window"
 	invUncommitted Invariant = "what is not committed is not published"
 	invEarly       Invariant = "a message for later is not published before its time"
+	invBlame       Invariant = "a message is set aside when it alone fails, over a minute, while others commit"
+	invGivenBack   Invariant = "while the circuit is open nothing is acknowledged"
+	invSomewhere   Invariant = "a message is in its queue, in a row that tries it again, or counted as dead"
+	invInnocent    Invariant = "no good message ends dead"
+	invStarved     Invariant = "bad messages do not hold up good ones"
+	invPoison      Invariant = "what fails by itself is set aside, and comes back when its cause is mended"
 	invDefinition  Invariant = "a legal definition can be started"
 )
 

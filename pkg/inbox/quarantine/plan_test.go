@@ -5,18 +5,20 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"go.example/saga/pkg/inbox/blame"
 )
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	in := func(pause time.Duration) Verdict { return Verdict{Pause: pause} }
-	dead := Verdict{Dead: true}
+	in := func(pause time.Duration) blame.NextTry { return blame.NextTry{Pause: pause} }
+	dead := blame.NextTry{Dead: true}
 	for name, c := range map[string]struct {
 		code  Code
 		named bool
 		tries int
 		age   time.Duration
-		want  Verdict
+		want  blame.NextTry
 	}{
 		"failing":                         {Failing, true, 0, 0, in(time.Minute)},
 		"unexpected":                      {Unexpected, true, 0, 0, in(time.Minute)},
@@ -33,23 +35,5 @@ func TestJudge(t *testing.T) {
 		"it became undecodable meanwhile": {Undecodable, true, 3, time.Hour, dead},
 	} {
 		require.Equal(t, c.want, Judge(c.code, c.named, c.tries, c.age), name)
-	}
-}
-
-// The tries of a message that always fails end, whatever the clock says, after a day of
-// pauses.
-func TestTriesEnd(t *testing.T) {
-	t.Parallel()
-	for _, clock := range []float64{1, 0, -1} {
-		var waited time.Duration
-		tries := 0
-		for v := Judge(Failing, true, 0, 0); !v.Dead; v = Judge(Failing, true, tries, time.Duration(clock*float64(waited))) {
-			require.Positive(t, v.Pause)
-			require.LessOrEqual(t, v.Pause, LongestPause)
-			waited += v.Pause
-			tries++
-		}
-		require.Equal(t, Lifetime, waited)
-		require.Equal(t, 29, tries)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"go.example/saga/pkg/inbox/blame"
 	sagasql "go.example/saga/sql"
 )
 
@@ -61,7 +62,7 @@ func (s *Store) PutBackDue(ctx context.Context, consumer string, open func(conte
 // due says whether anything is, so that there is no session for nothing.
 func (s *Store) due(ctx context.Context, consumer string) (due bool, err error) {
 	err = s.change(ctx, func(tx pgx.Tx) error {
-		ids, err := s.choose(ctx, tx, "due", consumer, LongestPause.Seconds(), 1)
+		ids, err := s.choose(ctx, tx, "due", consumer, blame.LongestPause.Seconds(), 1)
 		due = len(ids) > 0
 		return err
 	})
@@ -77,7 +78,7 @@ func (s *Store) putBackSome(ctx context.Context, consumer string, broker Broker,
 	var refused []Refusal
 	var trouble error
 	err := s.change(ctx, func(tx pgx.Tx) error {
-		taken, err := s.take(ctx, tx, "due", consumer, LongestPause.Seconds(), retrySlice)
+		taken, err := s.take(ctx, tx, "due", consumer, blame.LongestPause.Seconds(), retrySlice)
 		if err != nil {
 			return err
 		}
@@ -112,7 +113,7 @@ func (s *Store) holdRefused(ctx context.Context, tx pgx.Tx, taken []Original, re
 
 // Hold queues the statement that gives a message, which this transaction has locked, its
 // next try, or makes it dead.
-func Hold(batch *pgx.Batch, schema string, id int64, tries int, v Verdict) {
+func Hold(batch *pgx.Batch, schema string, id int64, tries int, v blame.NextTry) {
 	var pause *float64
 	if !v.Dead {
 		in := v.Pause.Seconds()

@@ -1,6 +1,7 @@
 package sagapg_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -117,7 +118,11 @@ func TestExpirePassesOverTheLocked(t *testing.T) {
 	require.NoError(t, b.tx(func(tx pgx.Tx) error {
 		_, _, err := b.store.Load(b.ctx, tx, []saga.ID{locked})
 		require.NoError(t, err)
-		require.Equal(t, 1, b.expire(saga.ID{}, 10).Deleted)
+		ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+		defer cancel()
+		expired, err := b.store.Expire(ctx, b.db, keep, saga.ID{}, 10)
+		require.NoError(t, err, "it waits")
+		require.Equal(t, 1, expired.Deleted)
 		return nil
 	}))
 	require.Equal(t, "locked", b.keys())

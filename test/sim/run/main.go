@@ -19,21 +19,26 @@ import (
 func main() {
 	from := flag.Uint64("from", 1, "the first seed")
 	seeds := flag.Uint64("seeds", 100_000, "how many seeds")
+	inbox := flag.Bool("inbox", false, "play a queue and its consumers, not sagas")
 	tell := flag.Uint64("tell", 0, "tell this one seed word for word, and run nothing else")
 	profile := flag.String("cpuprofile", "", "write a profile to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	run := func() int { return play(ctx, *from, *seeds, *profile) }
+	work := func() int { return play(ctx, *inbox, *from, *seeds, *profile) }
 	if *tell != 0 {
-		run = func() int { return story(*tell) }
+		work = func() int { return story(*inbox, *tell) }
 	}
-	code := run()
+	code := work()
 	stop()
 	os.Exit(code)
 }
 
-func story(seed uint64) int {
-	text, v := sim.Tell(seed)
+func story(inbox bool, seed uint64) int {
+	tell := sim.Tell
+	if inbox {
+		tell = sim.TellInbox
+	}
+	text, v := tell(seed)
 	fmt.Fprint(os.Stdout, text)
 	if v != nil {
 		return 1
@@ -45,7 +50,7 @@ func story(seed uint64) int {
 // nothing of a schedule outlives it.
 const garbage = 1600
 
-func play(ctx context.Context, from, seeds uint64, profile string) int {
+func play(ctx context.Context, inbox bool, from, seeds uint64, profile string) int {
 	debug.SetGCPercent(garbage)
 	if profile != "" {
 		file, err := os.Create(profile)
@@ -62,16 +67,26 @@ func play(ctx context.Context, from, seeds uint64, profile string) int {
 	}
 	begun := time.Now()
 	rate := func(n uint64) float64 { return float64(n) / time.Since(begun).Seconds() }
-	tally, violation := sim.Run(ctx, sim.Options{
+	options := sim.Options{
 		From: from, Seeds: seeds, Workers: runtime.GOMAXPROCS(0),
 		Done: func(n uint64) {
 			fmt.Fprintf(os.Stderr, "%d schedules, %.0f/s\n", n, rate(n))
 		},
-	})
-	fmt.Fprintf(os.Stdout, "%d schedules, %.0f/s: %s\n", tally.Schedules, rate(uint64(tally.Schedules)), &tally)
+	}
+	schedules, counts, violation := run(ctx, inbox, options)
+	fmt.Fprintf(os.Stdout, "%d schedules, %.0f/s: %s\n", schedules, rate(uint64(schedules)), counts)
 	if violation != nil {
 		fmt.Fprintln(os.Stdout, violation)
 		return 1
 	}
 	return 0
+}
+
+func run(ctx context.Context, inbox bool, options sim.Options) (schedules int, counts fmt.Stringer, violation *sim.Violation) {
+	if inbox {
+		tally, violation := sim.RunInbox(ctx, options)
+		return tally.Schedules, &tally, violation
+	}
+	tally, violation := sim.Run(ctx, options)
+	return tally.Schedules, &tally, violation
 }
