@@ -272,9 +272,9 @@ func TestDaemonMigratesAgainAfterALostConnection(t *testing.T) {
 	s := settings(t, db, testenv.Vhost(t))
 	s.DatabaseURL = config.Secret(proxy.URL)
 	ctx := context.Background()
-	other, err := db.Acquire(ctx) // another migration, at work
+	other, err := db.Begin(ctx) // another migration, at work
 	require.NoError(t, err)
-	defer other.Release()
+	defer func() { _ = other.Rollback(ctx) }()
 	_, err = other.Exec(ctx, sagasql.Query("", "migration/lock.sql"))
 	require.NoError(t, err)
 	daemon(t, func(ctx context.Context) error {
@@ -287,8 +287,7 @@ func TestDaemonMigratesAgainAfterALostConnection(t *testing.T) {
 		return err == nil && waiting
 	})
 	require.Positive(t, proxy.Cut())
-	_, err = other.Exec(ctx, sagasql.Query("", "migration/unlock.sql"))
-	require.NoError(t, err)
+	require.NoError(t, other.Rollback(ctx))
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
 }
 
