@@ -135,3 +135,32 @@ func TestFunctionsNameTheirSchema(t *testing.T) {
 		return err
 	}))
 }
+
+// What a function calls must not depend on the session's search_path. A path of its own costs
+// each call a microsecond and keeps a function from being put in place of its call, so those that
+// are called for each row or statement, and short ones in SQL, name pg_catalog in front of what they call.
+func TestFunctionsCallWhatTheyMean(t *testing.T) {
+	t.Parallel()
+	conn := migrated(t)
+	calls := regexp.MustCompile(`(?:^|[^\w.])([a-z_][a-z_0-9]*)\(`)
+	builtin := map[string]bool{}
+	for _, name := range names(t, conn, `SELECT DISTINCT proname::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace`) {
+		builtin[name] = true
+	}
+	for _, keyword := range []string{"coalesce", "nullif", "least", "greatest", "exists"} {
+		delete(builtin, keyword)
+	}
+	const without = `FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace
+		AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')
+		AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c (setting) WHERE c.setting ~ '^search_path=') ORDER BY p.proname`
+	functions := names(t, conn, `SELECT p.proname::text `+without)
+	require.Equal(t, []string{
+		"outbox_check", "outbox_headers_fit", "outbox_highest_id", "outbox_is_foreign", "outbox_last_id", "outbox_number", "outbox_parked_changed",
+		"outbox_parked_promote", "outbox_partitions_missing", "outbox_shard", "saga_barrier_check", "saga_barrier_hidden", "saga_check", "saga_hidden", "saga_history_check", "saga_problem",
+	}, functions)
+	for i, text := range names(t, conn, `SELECT regexp_replace(p.prosrc, '--[^\n]*|''[^'']*''', '', 'g') `+without) {
+		for _, call := range calls.FindAllStringSubmatch(text, -1) {
+			require.False(t, builtin[call[1]], "%s calls %s without its schema", functions[i], call[1])
+		}
+	}
+}

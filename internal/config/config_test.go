@@ -91,18 +91,18 @@ func TestFileThatSaysNothing(t *testing.T) {
 
 func TestErrorsNameTheSettingAndItsPlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"word: a\nwrod: b":               `line 2, column 1: there is no setting "wrod"`,
-		"word: a\nnumber: ten":           `NUMBER is "ten" in `,
-		"number: ten":                    `settings.yaml, line 1, want a decimal number`,
-		"pause: 5":                       `PAUSE is "5"`,
-		"yes: maybe":                     `want true or false`,
-		"word: [a, b]":                   `word is a list or a table, want one text`,
-		"mapping: {tabel: x}":            `mapping: `,
-		"- word":                         `it is no list of settings`,
-		"word: a\n---\nword: b":          `2 documents`,
-		"word: a\nword: b":               `word`,
-		"address: s3cret\nnumber: [1":    `settings.yaml`,
-		"address: {s3cret: s3cret}":      `address is a list or a table`,
+		"word: a\nwrod: b":              `line 2, column 1: there is no setting "wrod"`,
+		"word: a\nnumber: ten":          `NUMBER is "ten" in `,
+		"number: ten":                   `settings.yaml, line 1, want a decimal number`,
+		"pause: 5":                      `PAUSE is "5"`,
+		"yes: maybe":                    `want true or false`,
+		"word: [a, b]":                  `word is a list or a table, want one text`,
+		"mapping: {tabel: x}":           `mapping: `,
+		"- word":                        `it is no list of settings`,
+		"word: a\n---\nword: b":         `2 documents`,
+		"word: a\nword: b":              `word`,
+		"address: s3cret\nnumber: [1":   `settings.yaml`,
+		"address: {s3cret: s3cret}":     `address is a list or a table`,
 		"address: \"s3cret\nnumber: 10": `settings.yaml`,
 	} {
 		s := defaults

@@ -64,12 +64,12 @@ CREATE FUNCTION public.outbox_headers_fit(headers json) RETURNS boolean
 $$
 BEGIN
     RETURN CASE
-        WHEN json_typeof(headers) <> 'object' THEN false
+        WHEN pg_catalog.json_typeof(headers) <> 'object' THEN false
         ELSE (
-            SELECT coalesce(sum(octet_length(h.key) + octet_length(h.value #>> '{}')) <= 65536
-                            AND bool_and(json_typeof(h.value) = 'string'
-                                         AND octet_length(h.value #>> '{}') <= 255
-                                         AND octet_length(h.key) BETWEEN 1 AND 255
+            SELECT coalesce(pg_catalog.sum(pg_catalog.octet_length(h.key) + pg_catalog.octet_length(h.value #>> '{}')) <= 65536
+                            AND pg_catalog.bool_and(pg_catalog.json_typeof(h.value) = 'string'
+                                         AND pg_catalog.octet_length(h.value #>> '{}') <= 255
+                                         AND pg_catalog.octet_length(h.key) BETWEEN 1 AND 255
                                          AND h.key NOT IN ('CC', 'BCC')), true)
             FROM pg_catalog.json_each(headers) AS h)
         END;
@@ -128,19 +128,19 @@ $$
 DECLARE
     violated CONSTANT text := CASE
         WHEN NEW.id NOT BETWEEN 1 AND 4000000000000000000           THEN 'outbox_id_counts'
-        WHEN octet_length(NEW.aggregate_type) NOT BETWEEN 1 AND 255 THEN 'outbox_aggregate_type_fits'
-        WHEN octet_length(NEW.aggregate_id)   NOT BETWEEN 1 AND 255 THEN 'outbox_aggregate_id_fits'
-        WHEN octet_length(NEW.type)           NOT BETWEEN 1 AND 255 THEN 'outbox_type_fits'
-        WHEN octet_length(NEW.exchange)    > 255                    THEN 'outbox_exchange_fits'
-        WHEN octet_length(NEW.routing_key) > 255                    THEN 'outbox_routing_key_fits'
+        WHEN pg_catalog.octet_length(NEW.aggregate_type) NOT BETWEEN 1 AND 255 THEN 'outbox_aggregate_type_fits'
+        WHEN pg_catalog.octet_length(NEW.aggregate_id)   NOT BETWEEN 1 AND 255 THEN 'outbox_aggregate_id_fits'
+        WHEN pg_catalog.octet_length(NEW.type)           NOT BETWEEN 1 AND 255 THEN 'outbox_type_fits'
+        WHEN pg_catalog.octet_length(NEW.exchange)    > 255                    THEN 'outbox_exchange_fits'
+        WHEN pg_catalog.octet_length(NEW.routing_key) > 255                    THEN 'outbox_routing_key_fits'
         -- On the default exchange the routing key is the queue's name.
         WHEN NEW.exchange = '' AND NEW.routing_key = ''             THEN 'outbox_destination_named'
-        WHEN octet_length(NEW.correlation_id) NOT BETWEEN 1 AND 255 THEN 'outbox_correlation_id_fits'
-        WHEN octet_length(NEW.reply_to)       NOT BETWEEN 1 AND 255 THEN 'outbox_reply_to_fits'
+        WHEN pg_catalog.octet_length(NEW.correlation_id) NOT BETWEEN 1 AND 255 THEN 'outbox_correlation_id_fits'
+        WHEN pg_catalog.octet_length(NEW.reply_to)       NOT BETWEEN 1 AND 255 THEN 'outbox_reply_to_fits'
         -- A direct reply-to would make the broker close the relay's channel on every
         -- attempt: it needs a consumer on the publishing channel.
         WHEN NEW.reply_to = 'amq.rabbitmq.reply-to'                 THEN 'outbox_reply_to_is_a_queue'
-        WHEN octet_length(NEW.content_type)   NOT BETWEEN 1 AND 255 THEN 'outbox_content_type_fits'
+        WHEN pg_catalog.octet_length(NEW.content_type)   NOT BETWEEN 1 AND 255 THEN 'outbox_content_type_fits'
         WHEN (NEW.payload IS NULL) = (NEW.payload_bytes IS NULL)    THEN 'outbox_one_payload'
         -- Bytes without their content type would go out as JSON. For application/json no
         -- regular expression is run; the one that is stands in outbox_objection and in
@@ -148,8 +148,8 @@ DECLARE
         WHEN (NEW.payload IS NOT NULL) <> (NEW.content_type = 'application/json'
                 OR NEW.content_type COLLATE "C" ~ '^[^;]*[/+][Jj][Ss][Oo][Nn] *(;|$)') THEN 'outbox_payload_as_typed'
         -- A small value is not printed to be measured; compressed, it is not small by much.
-        WHEN octet_length(NEW.payload_bytes) > 1048576
-          OR pg_column_size(NEW.payload) > 8192 AND octet_length(NEW.payload::text) > 1048576
+        WHEN pg_catalog.octet_length(NEW.payload_bytes) > 1048576
+          OR pg_catalog.pg_column_size(NEW.payload) > 8192 AND pg_catalog.octet_length(NEW.payload::text) > 1048576
                                                                     THEN 'outbox_payload_fits'
         -- Infinity is no time that the relay can wait for, or count from.
         WHEN NEW.deliver_at < '2000-01-01 00:00+00'
@@ -161,9 +161,9 @@ DECLARE
         -- 256 bytes in fewer than 384 would fill the bytes 129 to 256.
         WHEN NEW.headers::text <> '{}'
          AND NOT (NEW.headers::text COLLATE "C" ~ '^[{]("[] !#-[^-~]+": ?"[] !#-[^-~]*"(, ?)?)+[}]$'
-                  AND strpos(NEW.headers::text, 'CC"') = 0
-                  AND (octet_length(NEW.headers::text) < 256
-                       OR octet_length(NEW.headers::text) < 384 AND strpos(substr(NEW.headers::text, 129, 128), '"') > 0))
+                  AND pg_catalog.strpos(NEW.headers::text, 'CC"') = 0
+                  AND (pg_catalog.octet_length(NEW.headers::text) < 256
+                       OR pg_catalog.octet_length(NEW.headers::text) < 384 AND pg_catalog.strpos(pg_catalog.substr(NEW.headers::text, 129, 128), '"') > 0))
          AND NOT public.outbox_headers_fit(NEW.headers)             THEN 'outbox_headers_fit'
         END;
 BEGIN
@@ -172,13 +172,13 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = violated, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
     END IF;
     IF NEW.xact = '0' THEN
-        NEW.xact := pg_current_xact_id();
+        NEW.xact := pg_catalog.pg_current_xact_id();
     ELSIF TG_OP = 'INSERT' THEN
         IF NOT public.outbox_keeps_number(NEW.xact) THEN
-            NEW.xact := pg_current_xact_id();
+            NEW.xact := pg_catalog.pg_current_xact_id();
         END IF;
-    ELSIF NEW.xact = OLD.xact AND current_setting('outbox.kept_number', true) IS DISTINCT FROM 'any' THEN
-        PERFORM set_config('outbox.kept_number', NEW.xact::text, true);
+    ELSIF NEW.xact = OLD.xact AND pg_catalog.current_setting('outbox.kept_number', true) IS DISTINCT FROM 'any' THEN
+        PERFORM pg_catalog.set_config('outbox.kept_number', NEW.xact::text, true);
     END IF;
     RETURN NEW;
 END

@@ -40,12 +40,13 @@ COMMENT ON FUNCTION public.outbox_last_id() IS 'The id of the outbox that was dr
 CREATE FUNCTION public.outbox_highest_id() RETURNS bigint
     LANGUAGE sql STABLE
     SET row_security = off AS
-$$ SELECT max(o.id) FROM public.outbox AS o WHERE o.id <= 2000000000000000000 $$;
+$$ SELECT pg_catalog.max(o.id) FROM public.outbox AS o WHERE o.id <= 2000000000000000000 $$;
 COMMENT ON FUNCTION public.outbox_highest_id() IS 'The highest id in the outbox, without those that the sequence never gets to; null where there is none.';
 
 -- VACUUM and ANALYZE take this lock too: waiting for them would be in vain.
 CREATE FUNCTION public.outbox_partitions_claim() RETURNS boolean
-    LANGUAGE plpgsql AS
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS
 $$
 BEGIN
     LOCK TABLE ONLY public.outbox IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
@@ -111,8 +112,8 @@ COMMENT ON FUNCTION public.outbox_partition_add(bigint, bigint) IS
 CREATE FUNCTION public.outbox_partitions_missing(ahead integer) RETURNS integer
     LANGUAGE sql VOLATILE AS
 $$
-    SELECT ahead - count(*)::integer
-      FROM (SELECT p.first_id, p.first_id = max(p.first_id) OVER () AS is_reserve
+    SELECT ahead - pg_catalog.count(*)::integer
+      FROM (SELECT p.first_id, p.first_id = pg_catalog.max(p.first_id) OVER () AS is_reserve
               FROM public.outbox_partitions AS p) AS r
      WHERE NOT r.is_reserve AND r.first_id > public.outbox_last_id()
 $$;

@@ -54,7 +54,7 @@ DECLARE
     violated CONSTANT text := CASE
         -- Within the transaction that decides, a refusal or an error may still take it
         -- back: the row is as old as the transaction. OLD is null where the row is new.
-        WHEN NEW.state <> OLD.state AND coalesce(OLD.ended_at, OLD.entered_at) <> now()
+        WHEN NEW.state <> OLD.state AND coalesce(OLD.ended_at, OLD.entered_at) <> pg_catalog.now()
          AND NOT (OLD.state = 'succeeded' AND NEW.state IN ('confirmed', 'compensated'))
             THEN 'saga_barrier_decided_for_good'
         WHEN NEW.step = '' THEN 'saga_barrier_step_given'
@@ -62,7 +62,7 @@ DECLARE
             THEN 'saga_barrier_state_known'
         WHEN (NEW.ended_at IS NOT NULL) <> (NEW.state IN ('confirmed', 'compensated'))
             THEN 'saga_barrier_ended_by_its_end'
-        WHEN jsonb_typeof(NEW.reply) <> 'object' THEN 'saga_barrier_reply_is_object'
+        WHEN pg_catalog.jsonb_typeof(NEW.reply) <> 'object' THEN 'saga_barrier_reply_is_object'
         END;
 BEGIN
     IF violated IS NULL THEN RETURN NEW; END IF;
@@ -92,7 +92,7 @@ BEGIN
     OR pg_catalog.row_security_active('public.saga_barrier_watermark'::regclass) THEN
         RAISE EXCEPTION 'row security hides rows of saga_barrier or saga_barrier_watermark from the role %', current_user
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = format('ALTER ROLE %I BYPASSRLS, or disable row security on the tables.', current_user);
+                  HINT = pg_catalog.format('ALTER ROLE %I BYPASSRLS, or disable row security on the tables.', current_user);
     END IF;
     RETURN 0;
 END
@@ -123,7 +123,8 @@ COMMENT ON COLUMN public.saga_barrier_watermark.moved_at IS 'When it was moved l
 -- has a newer snapshot than the INSERT could have. Under REPEATABLE READ it has not; there the
 -- lock fails if the watermark has moved since.
 CREATE FUNCTION public.saga_barrier_reached(inserted bigint) RETURNS uuid
-LANGUAGE plpgsql SET row_security = off AS $$
+LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     watermark uuid;
 BEGIN
@@ -139,7 +140,8 @@ COMMENT ON FUNCTION public.saga_barrier_reached(bigint) IS
     'The watermark as it is now. The argument is how many rows were inserted before: what is asked for first is done first.';
 
 CREATE FUNCTION public.saga_barrier_forgotten(the_saga uuid) RETURNS boolean
-LANGUAGE plpgsql SET row_security = off AS $$
+LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 BEGIN
     RETURN get_byte(uuid_send(the_saga), 6) >> 4 = 7 AND the_saga <= public.saga_barrier_reached(0);
 END
@@ -150,7 +152,8 @@ COMMENT ON FUNCTION public.saga_barrier_forgotten(uuid) IS
 
 CREATE FUNCTION public.saga_barrier_enter(the_saga uuid, the_step text, the_op text)
 RETURNS TABLE (run boolean, answer text, body jsonb)
-LANGUAGE plpgsql SET row_security = off AS $$
+LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     found_state text;
     found_reply jsonb;
@@ -227,7 +230,8 @@ COMMENT ON FUNCTION public.saga_barrier_enter(uuid, text, text) IS
 
 CREATE FUNCTION public.saga_barrier_leave(the_saga uuid, the_step text, the_op text, the_outcome text, the_body jsonb DEFAULT '{}')
 RETURNS void
-LANGUAGE plpgsql SET row_security = off AS $$
+LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 BEGIN
     -- Only a row of this transaction: what is committed stands.
     CASE the_op || ' ' || the_outcome

@@ -3,7 +3,8 @@
 
 CREATE FUNCTION public.saga_barrier_forget(older_than timestamptz, after uuid, most integer)
 RETURNS TABLE (deleted bigint, last uuid)
-LANGUAGE plpgsql SET row_security = off
+LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp SET row_security = off
 -- A walk along the primary key and nothing else: without statistics, and after many rows have
 -- come at once, PostgreSQL reads and sorts all that is old for each call, 20 s of 5,000,000 rows.
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$

@@ -27,7 +27,8 @@ COMMENT ON COLUMN public.ledger.card_token IS 'Stand-in for the card. The card n
 COMMENT ON COLUMN public.ledger.card_last4 IS 'Last four digits of the card, for people.';
 COMMENT ON COLUMN public.ledger.created_at IS 'When the money moved.';
 
-CREATE FUNCTION public.ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'the ledger is append-only: % is not allowed; insert a REFUND', TG_OP
         USING ERRCODE = 'restrict_violation';

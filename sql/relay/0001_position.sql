@@ -7,7 +7,7 @@
 CREATE FUNCTION public.outbox_shard(aggregate_id text, shards integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT CASE WHEN shards = 1 THEN 0
-               ELSE ((hashtextextended(aggregate_id, 0) & 9223372036854775807) % shards)::integer END $$;
+               ELSE ((pg_catalog.hashtextextended(aggregate_id, 0) & 9223372036854775807) % shards)::integer END $$;
 COMMENT ON FUNCTION public.outbox_shard(text, integer) IS
     'The shard, from 0, that an aggregate_id belongs to.';
 
@@ -45,7 +45,8 @@ CREATE TABLE public.outbox_position (
 -- Whoever writes the row, the relay or a person. A row that came by a dump is not signed by
 -- that: it is known by a sign that does not fit.
 CREATE FUNCTION public.outbox_position_sign() RETURNS trigger
-    LANGUAGE plpgsql AS
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS
 $$
 BEGIN
     IF NEW.written_in = public.outbox_database() AND NEW.written_in <> -1
@@ -88,7 +89,8 @@ COMMENT ON COLUMN public.outbox_position.updated_at IS 'When the position or the
 -- is published again. Shards of one position keep it, so that nothing is repeated
 -- when one becomes many.
 CREATE FUNCTION public.outbox_reshard(shards integer) RETURNS integer
-    LANGUAGE plpgsql AS
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS
 $$
 DECLARE
     place  record;
@@ -196,7 +198,7 @@ CREATE FUNCTION public.outbox_is_foreign() RETURNS boolean
     SET row_security = off AS
 $$
     SELECT public.outbox_position_is_foreign()
-        OR EXISTS (SELECT FROM public.outbox AS o WHERE o.xact >= pg_snapshot_xmax(pg_current_snapshot()))
+        OR EXISTS (SELECT FROM public.outbox AS o WHERE o.xact >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))
 $$;
 COMMENT ON FUNCTION public.outbox_is_foreign() IS
     'True where the outbox was restored from a dump, so that the numbers of transactions in it mean nothing here. outbox_rebase is the cure.';
@@ -238,7 +240,8 @@ COMMENT ON FUNCTION public.outbox_present() IS
     'Tells the server''s present from that before a failover or a restart: its timeline, and when it was started.';
 
 CREATE FUNCTION public.outbox_expect(present text, seen pg_snapshot) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE AS
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp AS
 $$
 BEGIN
     IF present = public.outbox_present() AND pg_snapshot_xmax(seen) <= pg_snapshot_xmax(pg_current_snapshot()) THEN
@@ -255,7 +258,7 @@ COMMENT ON FUNCTION public.outbox_expect(text, pg_snapshot) IS
 -- old to be placed counts as young.
 CREATE FUNCTION public.outbox_number(writer xid) RETURNS bigint
     LANGUAGE sql STABLE AS
-$$ SELECT pg_current_xact_id()::text::bigint - age(writer) $$;
+$$ SELECT pg_catalog.pg_current_xact_id()::text::bigint - pg_catalog.age(writer) $$;
 COMMENT ON FUNCTION public.outbox_number(xid) IS
     'The number of a transaction of this cluster, as pg_current_xact_id gives it, from the xmin of what it wrote.';
 

@@ -72,8 +72,8 @@ CREATE FUNCTION public.outbox_parked_promote(aggregate_ids text[]) RETURNS void
     LANGUAGE sql AS
 $$
     UPDATE public.outbox_parked AS p
-       SET state = 'retry', next_at = clock_timestamp()
-      FROM unnest(aggregate_ids) AS a (aggregate_id)
+       SET state = 'retry', next_at = pg_catalog.clock_timestamp()
+      FROM pg_catalog.unnest(aggregate_ids) AS a (aggregate_id)
      CROSS JOIN LATERAL (
            SELECT f.id FROM public.outbox_parked AS f
             WHERE f.aggregate_id = a.aggregate_id AND f.state IN ('retry', 'waiting', 'dead')
@@ -84,7 +84,8 @@ COMMENT ON FUNCTION public.outbox_parked_promote(text[]) IS
     'Lets the first parked message of each aggregate be tried, where nothing is before it any more. The relay calls it.';
 
 CREATE FUNCTION public.outbox_parked_retry(ids bigint[], note text DEFAULT NULL) RETURNS bigint
-    LANGUAGE plpgsql AS
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS
 $$
 #variable_conflict use_variable
 DECLARE
@@ -104,7 +105,8 @@ COMMENT ON FUNCTION public.outbox_parked_retry(bigint[], text) IS
     'Tries dead messages again, and those that are to be tried later at once. Messages that wait are not changed: the one before them has to go first. Returns the number of messages.';
 
 CREATE FUNCTION public.outbox_parked_discard(ids bigint[], note text) RETURNS bigint
-    LANGUAGE plpgsql AS
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS
 $$
 #variable_conflict use_variable
 DECLARE
@@ -132,7 +134,8 @@ COMMENT ON FUNCTION public.outbox_parked_discard(bigint[], text) IS
 -- All of one call are due at the same moment, and so in the order of their ids. What
 -- was discarded begins anew.
 CREATE FUNCTION public.outbox_replay(ids bigint[], note text DEFAULT NULL) RETURNS bigint
-    LANGUAGE plpgsql AS
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS
 $$
 #variable_conflict use_variable
 DECLARE

@@ -21,6 +21,7 @@ CREATE FUNCTION public.outbox_news(present text, s1 pg_snapshot, max_rows intege
                    exchange text, routing_key text, correlation_id text, reply_to text, content_type text, headers text,
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
     SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0
@@ -91,6 +92,7 @@ COMMENT ON FUNCTION public.outbox_news(text, pg_snapshot, integer, integer, inte
 CREATE FUNCTION public.outbox_window(present text, s1 pg_snapshot, s2 pg_snapshot, after_id bigint,
                                      OUT window_end pg_snapshot, OUT first_id bigint, OUT last_id bigint, OUT sparse boolean)
     LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
     SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0
@@ -135,6 +137,7 @@ COMMENT ON FUNCTION public.outbox_window(text, pg_snapshot, pg_snapshot, bigint)
 -- caller's statement has the outbox locked: no partition goes meanwhile.
 CREATE FUNCTION public.outbox_window_bounds(s1 pg_snapshot, s2 pg_snapshot, after_id bigint, OUT first_id bigint, OUT last_id bigint)
     LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
     SET row_security = off
     SET max_parallel_workers_per_gather = 0
     SET enable_seqscan = off
@@ -193,6 +196,7 @@ CREATE FUNCTION public.outbox_page(present text, s1 pg_snapshot, s2 pg_snapshot,
                    routing_key text, correlation_id text, reply_to text, content_type text, headers text,
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
     SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0
@@ -231,6 +235,7 @@ CREATE FUNCTION public.outbox_page_sparse(present text, s1 pg_snapshot, s2 pg_sn
                    routing_key text, correlation_id text, reply_to text, content_type text, headers text,
                    payload jsonb, payload_bytes bytea, created_at timestamptz, later timestamptz)
     LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
     SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0
@@ -278,6 +283,7 @@ CREATE FUNCTION public.outbox_page_ids(present text, s1 pg_snapshot, s2 pg_snaps
                                        of_shard integer, shards integer)
     RETURNS SETOF bigint
     LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
     SET row_security = off
     SET plan_cache_mode = force_generic_plan
     SET max_parallel_workers_per_gather = 0

@@ -16,7 +16,7 @@ BEGIN
     OR pg_catalog.row_security_active('public.saga_definition'::regclass) THEN
         RAISE EXCEPTION 'row security hides sagas from the role %', current_user
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = format('ALTER ROLE %I BYPASSRLS, or disable row security on the tables saga, saga_history and saga_definition.', current_user);
+                  HINT = pg_catalog.format('ALTER ROLE %I BYPASSRLS, or disable row security on the tables saga, saga_history and saga_definition.', current_user);
     END IF;
     RETURN 0;
 END
@@ -45,7 +45,8 @@ COMMENT ON COLUMN public.saga_definition.spec IS 'The plan: {"mode", "deadline",
 COMMENT ON COLUMN public.saga_definition.hash IS 'SHA-256 of the plan as it was written, to tell another plan under the same version.';
 COMMENT ON COLUMN public.saga_definition.created_at IS 'When this version was stored.';
 
-CREATE FUNCTION public.saga_definition_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.saga_definition_refuse_change() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'saga definition % version % is stored and stays as it is', OLD.name, OLD.version
         USING ERRCODE = 'restrict_violation', CONSTRAINT = 'saga_definition_immutable',
@@ -58,7 +59,8 @@ COMMENT ON FUNCTION public.saga_definition_refuse_change() IS 'Refuses every UPD
 CREATE TRIGGER saga_definition_immutable BEFORE UPDATE OR DELETE ON public.saga_definition
     FOR EACH ROW EXECUTE FUNCTION public.saga_definition_refuse_change();
 
-CREATE FUNCTION public.saga_definition_refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.saga_definition_refuse_truncate() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'saga definitions are stored and stay: sagas follow them'
         USING ERRCODE = 'restrict_violation', CONSTRAINT = 'saga_definition_immutable';

@@ -76,7 +76,7 @@ DECLARE
         WHEN NEW.status NOT IN ('STARTED', 'COMPLETED', 'ABORTING', 'ABORTED', 'PARKED', 'KILLED')
             THEN 'saga_status_known'
         WHEN NEW.version <= 0 THEN 'saga_version_positive'
-        WHEN octet_length(NEW.business_key) NOT BETWEEN 1 AND 255 THEN 'saga_business_key_fits'
+        WHEN pg_catalog.octet_length(NEW.business_key) NOT BETWEEN 1 AND 255 THEN 'saga_business_key_fits'
         -- What is over has an end, waits for nothing and is not looked at; everything else is.
         WHEN (NEW.status IN ('COMPLETED', 'ABORTED', 'KILLED')) <> (NEW.ended_at IS NOT NULL)
             THEN 'saga_terminal_has_ended'
@@ -98,27 +98,27 @@ DECLARE
         WHEN NEW.failure IS NOT NULL AND NEW.status IN ('STARTED', 'COMPLETED') THEN 'saga_forward_has_no_failure'
         WHEN NEW.deadline IS NOT NULL AND (NEW.failure IS NOT NULL OR NEW.ended_at IS NOT NULL)
             THEN 'saga_deadline_goes_forward'
-        WHEN jsonb_typeof(NEW.payload) <> 'object' THEN 'saga_payload_is_object'
-        WHEN jsonb_typeof(NEW.outputs) <> 'object' THEN 'saga_outputs_is_object'
-        WHEN jsonb_typeof(NEW.signals) <> 'object' THEN 'saga_signals_is_object'
-        WHEN jsonb_typeof(NEW.failure) <> 'object' THEN 'saga_failure_is_object'
-        WHEN jsonb_typeof(NEW.step_status) <> 'object'
-          OR jsonb_path_exists(NEW.step_status, '$.* ? (@.type() != "string"
+        WHEN pg_catalog.jsonb_typeof(NEW.payload) <> 'object' THEN 'saga_payload_is_object'
+        WHEN pg_catalog.jsonb_typeof(NEW.outputs) <> 'object' THEN 'saga_outputs_is_object'
+        WHEN pg_catalog.jsonb_typeof(NEW.signals) <> 'object' THEN 'saga_signals_is_object'
+        WHEN pg_catalog.jsonb_typeof(NEW.failure) <> 'object' THEN 'saga_failure_is_object'
+        WHEN pg_catalog.jsonb_typeof(NEW.step_status) <> 'object'
+          OR pg_catalog.jsonb_path_exists(NEW.step_status, '$.* ? (@.type() != "string"
                 || (@ != "STARTED" && @ != "SUCCEEDED" && @ != "FAILED" && @ != "CONFIRMING" && @ != "CONFIRMED"
                     && @ != "COMPENSATING" && @ != "COMPENSATED" && @ != "SKIPPED" && @ != "OMITTED"))')
             THEN 'saga_step_status_known'
-        WHEN jsonb_typeof(NEW.waiting) <> 'object'
-          OR jsonb_path_exists(NEW.waiting, 'strict $.* ? (@.type() != "object"
+        WHEN pg_catalog.jsonb_typeof(NEW.waiting) <> 'object'
+          OR pg_catalog.jsonb_path_exists(NEW.waiting, 'strict $.* ? (@.type() != "object"
                 || (@.operation != "REQUEST" && @.operation != "CONFIRM" && @.operation != "CANCEL")
                 || @.retried.times > @.attempt || @.retried.attempt > @.attempt)')
             THEN 'saga_waiting_known'
         -- All or nothing: the promise of a saga, as a constraint. Of a killed one nothing is promised.
         WHEN NEW.status = 'COMPLETED'
-         AND jsonb_path_exists(NEW.step_status,
+         AND pg_catalog.jsonb_path_exists(NEW.step_status,
                 '$.* ? (@ != "SUCCEEDED" && @ != "CONFIRMED" && @ != "SKIPPED" && @ != "OMITTED")')
             THEN 'saga_completed_in_effect'
         WHEN NEW.status = 'ABORTED'
-         AND jsonb_path_exists(NEW.step_status, '$.* ? (@ == "STARTED" || @ == "SUCCEEDED" || @ == "SKIPPED"
+         AND pg_catalog.jsonb_path_exists(NEW.step_status, '$.* ? (@ == "STARTED" || @ == "SUCCEEDED" || @ == "SKIPPED"
                 || @ == "CONFIRMING" || @ == "CONFIRMED" || @ == "COMPENSATING")')
             THEN 'saga_aborted_not_in_effect'
         END;

@@ -62,9 +62,9 @@ DECLARE
             THEN 'saga_history_terminal_absorbing'
         WHEN NEW.who IS NULL AND NEW.kind IN ('migrate', 'retry', 'skip', 'abort', 'kill', 'pause', 'resume')
             THEN 'saga_history_action_has_operator'
-        WHEN jsonb_typeof(NEW.problem) <> 'object' THEN 'saga_history_problem_is_object'
+        WHEN pg_catalog.jsonb_typeof(NEW.problem) <> 'object' THEN 'saga_history_problem_is_object'
         WHEN NEW.sent <> '{}'
-         AND ',' || array_to_string(NEW.sent, ',', '') !~ '^(,(REQUEST|CONFIRM|CANCEL) [^ ,]+ #[1-9][0-9]*)+$'
+         AND ',' || pg_catalog.array_to_string(NEW.sent, ',', '') !~ '^(,(REQUEST|CONFIRM|CANCEL) [^ ,]+ #[1-9][0-9]*)+$'
             THEN 'saga_history_sent_known'
         END;
 BEGIN
@@ -80,7 +80,8 @@ COMMENT ON FUNCTION public.saga_history_check() IS
 CREATE TRIGGER saga_history_checked BEFORE INSERT ON public.saga_history
     FOR EACH ROW EXECUTE FUNCTION public.saga_history_check();
 
-CREATE FUNCTION public.saga_history_refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.saga_history_refuse_update() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'history row % of saga % never changes', OLD.seq, OLD.saga_id
         USING ERRCODE = 'restrict_violation', CONSTRAINT = 'saga_history_append_only';
@@ -97,7 +98,8 @@ CREATE TRIGGER saga_history_append_only BEFORE UPDATE ON public.saga_history
 -- its saga in the same transaction, over the version that he read. A trigger and not a
 -- part of what deletes: its snapshot is of after the deletion, so it sees what somebody
 -- wrote while the deletion waited for him.
-CREATE FUNCTION public.saga_history_forget() RETURNS trigger LANGUAGE plpgsql SET row_security = off AS $$
+CREATE FUNCTION public.saga_history_forget() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 BEGIN
     -- An array, because the planner takes it to be short and walks the key for each.
     DELETE FROM public.saga_history AS h WHERE h.saga_id = ANY (ARRAY(SELECT g.id FROM gone AS g));

@@ -13,7 +13,8 @@ CREATE FUNCTION public.saga_start(
     correlation_id text[], reply_to text[], content_type text[], headers text[], payload text[], payload_bytes text[],
     deliver_at text[], channel text, wanted boolean
 ) RETURNS boolean
-    LANGUAGE plpgsql SET row_security = off AS
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp SET row_security = off AS
 $$
 #variable_conflict use_variable
 DECLARE

@@ -40,9 +40,10 @@ func TestRunFollowsItsList(t *testing.T) {
 	common := "amqp_url: " + testenv.Vhost(t) + "\nlog_level: error\nrelay_lease: 1s\n"
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
+	file := configFile(t, "database_urls_file: "+list+"\n"+common)
 	go func() {
 		root := New()
-		root.SetArgs([]string{"run", "--config", configFile(t, "database_urls_file: "+list+"\n"+common)})
+		root.SetArgs([]string{"run", "--config", file})
 		ended <- cli.Run(ctx, root)
 	}()
 	look := configFile(t, "database_urls: "+one.Config().ConnString()+" "+two.Config().ConnString()+"\n")

@@ -32,7 +32,14 @@ type Stack struct {
 // test. When the test has failed, the ends of the logs are printed.
 func Start(t *testing.T) *Stack {
 	t.Helper()
+	return StartAfter(t, func(*Stack) {})
+}
+
+// StartAfter is [Start] after arrange has had its way with the databases, which are empty.
+func StartAfter(t *testing.T, arrange func(*Stack)) *Stack {
+	t.Helper()
 	s, settings := prepare(t)
+	arrange(s)
 	s.launch(t, settings)
 	require.NoError(t, s.Ready(t.Context()))
 	return s
