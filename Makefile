@@ -61,8 +61,9 @@ fuzz: modules ## Fuzz each parser for FUZZTIME, 20s unless said otherwise
 soak: services ## Kill the relay KILLS times while ROWS rows by WRITERS writers pass
 	ROWS=$(ROWS) WRITERS=$(WRITERS) KILLS=$(KILLS) go test -count=1 -timeout=2h -v -run='^TestRelayUnderKills$$' ./test/fault
 
-hold: services ## Keep the relay, a queue and a participant away for minutes, while sagas come
+hold: services ## Keep the relay, a queue or a participant away, or a handler busy, for minutes
 	HOLD=1 go test -count=1 -timeout=30m -v -run='^TestHold' ./test/fault
+	SLOW_HANDLER=70s go test -count=1 -timeout=30m -v -run='^TestASlowHandlerBesideFastOnes$$' ./pkg/participant
 
 fault-matrix: services ## Break each table for 30 s with each of ten SQLSTATEs, then one for 5 minutes; an hour
 	FAULT_LENGTH=30s go test -count=1 -timeout=3h -v -run='^TestFaults' ./test/fault

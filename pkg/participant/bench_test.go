@@ -35,6 +35,11 @@ type bench struct {
 
 func setUp(t *testing.T) *bench {
 	t.Parallel()
+	return setUpAlone(t)
+}
+
+// setUpAlone is setUp for a test beside which none runs.
+func setUpAlone(t *testing.T) *bench {
 	b := &bench{t: t}
 	b.Config = participant.Config{
 		Service: testenv.Service, DB: testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant),

@@ -2,6 +2,8 @@ package participant_test
 
 import (
 	"context"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -208,6 +210,61 @@ func TestASlowCommandHoldsUpOnlyItself(t *testing.T) {
 		require.LessOrEqual(t, r.of(id), 2, "beside others, and by itself")
 		require.Len(t, b.answers(id), 1)
 	}
+}
+
+// Two hundred fast commands, without and with one among them whose handler takes very long,
+// in turn: the fast ones end alike, which is logged, and the slow one ends. SLOW_HANDLER is
+// how long.
+func TestASlowHandlerBesideFastOnes(t *testing.T) {
+	takes, rounds := 2*time.Second, 1
+	if text := os.Getenv("SLOW_HANDLER"); text != "" {
+		var err error
+		takes, err = time.ParseDuration(text)
+		require.NoError(t, err)
+		rounds = 3
+	}
+	for range rounds {
+		var alone, beside time.Duration
+		t.Run("without", func(t *testing.T) { alone, _ = fastOnes(t, 0) })
+		t.Run("with", func(t *testing.T) {
+			var slow time.Duration
+			beside, slow = fastOnes(t, takes)
+			t.Logf("the slow one ended after %v", slow.Round(time.Millisecond))
+		})
+		t.Logf("200 fast ones ended after %v without and %v with a slow one", alone.Round(time.Millisecond), beside.Round(time.Millisecond))
+	}
+}
+
+// fastOnes tells how long two hundred commands took, and one more whose handler takes so long.
+func fastOnes(t *testing.T, takes time.Duration) (fast, slow time.Duration) {
+	t.Helper()
+	b := setUpAlone(t)
+	b.Limit, b.Budget = 2*time.Minute, participant.DefaultBudget
+	const n = 200
+	ids, all := sagas(n+1), n
+	if takes > 0 {
+		all = n + 1
+	}
+	b.fillQueue(ids[:all], func(i int) string {
+		if i == n/2 && takes > 0 {
+			return "slow"
+		}
+		return ""
+	})
+	begun := time.Now()
+	b.run(func(ctx context.Context, tx pgx.Tx, cmd participant.Command) error {
+		pause := 5 * time.Millisecond
+		if cmd.Payload["behaviour"] == "slow" {
+			pause = takes
+		}
+		_, err := tx.Exec(ctx, `SELECT pg_sleep($1)`, pause.Seconds())
+		return err
+	})
+	b.awaitAnswers(n)
+	fast = time.Since(begun)
+	require.Eventually(t, func() bool { return b.answered() == all }, takes+long, 50*time.Millisecond)
+	require.Equal(t, strconv.Itoa(all), b.text(`SELECT count(*)::text FROM saga_barrier WHERE state = 'succeeded'`))
+	return fast, time.Since(begun)
 }
 
 // A handler at its limit is answered, whether its end costs the connection or not.
