@@ -85,6 +85,16 @@ func (l *Lab) DropDatabases(ctx context.Context) error {
 	return nil
 }
 
+// FreshVhost empties the virtual host: services with databases of their own have queues of
+// their own, which bear the databases' marks. Nobody may be connected.
+func (l *Lab) FreshVhost(ctx context.Context) error {
+	if _, err := l.servers.Broker.ChangeVhosts(ctx, nil, []string{l.vhost}); err != nil {
+		return err
+	}
+	_, err := l.servers.Broker.ChangeVhosts(ctx, []string{l.vhost}, nil)
+	return err
+}
+
 // Versions are the servers' versions, for the report.
 func (l *Lab) Versions(ctx context.Context) (postgres, broker string, err error) {
 	conn, err := pgx.Connect(ctx, l.servers.Postgres.URL)

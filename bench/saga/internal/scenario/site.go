@@ -37,6 +37,9 @@ type site struct {
 }
 
 func (e Env) newSite(ctx context.Context) (*site, error) {
+	if err := e.Lab.FreshVhost(ctx); err != nil {
+		return nil, err
+	}
 	databases, err := booking.Make(ctx, e.Lab.Database)
 	return &site{env: e, databases: databases}, err
 }
