@@ -61,7 +61,8 @@ func (s *Service) note(err error) {
 }
 
 // Ready adds to what ready says of the program, where that is nil, a [Remark] that no relay
-// serves the outbox: the program still does its work.
+// serves the outbox: the orchestrator still does its work. A participant does not, and says so
+// itself.
 func (s *Service) Ready(ready func() error) func() error {
 	return func() error {
 		if err := ready(); err != nil {

@@ -103,13 +103,19 @@ type Config struct {
 	Patience time.Duration
 	// Retention is how long messages are kept that were set aside and that nobody needs.
 	Retention quarantine.Retention
+	// Ready, where set, says what keeps the consumer from taking messages although it could do
+	// the work; nil where nothing does. It is asked before each session and twice a second
+	// while one is open. An error ends the session in order: what is in hand is finished and
+	// acknowledged, if that takes no longer than a second, and the rest goes back to the
+	// queue, which then has no consumer until Ready is nil again.
+	Ready func(ctx context.Context) error
 	// Rights are what the handler's own statements need in the Schema. The consumer begins
 	// no session without them, and looks again while it runs.
 	Rights []sagasql.Right
 	// Report, where set, is told each time that something keeps the consumer from working,
 	// and nil when it works; before the first call it has not begun. The error is the broker's where it Is [ErrBroker], else the
 	// database's; for want of a right it names the statement that gives it. It Is
-	// [ErrCircuitOpen] while messages are given back. A message that fails while others
+	// [ErrCircuitOpen] while messages are given back, and [ErrNotReady] while Ready has an error. A message that fails while others
 	// commit is no trouble. It must not block.
 	Report func(error)
 	// Log receives what an operator should know; never a body.
@@ -150,6 +156,9 @@ func (c Config) complete() (Config, error) {
 	c.Workers = cmp.Or(c.Workers, 1)
 	c.Budget = cmp.Or(c.Budget, DefaultBudget)
 	c.Limit = cmp.Or(c.Limit, DefaultLimit)
+	if c.Ready == nil {
+		c.Ready = func(context.Context) error { return nil }
+	}
 	if c.Report == nil {
 		c.Report = func(error) {}
 	}

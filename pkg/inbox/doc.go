@@ -62,6 +62,15 @@
 // message, and what it reports names the statement that gives it. The tables of the
 // handler are not its concern.
 //
+// # When it may not take messages
+//
+// What a consumer does may be of no use for a time, or do harm: a participant's commands are
+// judged as unanswered while its answers stay in its outbox. [Config.Ready] says so. Then the
+// session is closed and none is opened, but for a moment at the start, because that declares the
+// queue: what comes meanwhile lies there, and a queue of another service is found. So everybody can see that the queue has no
+// consumer, and nothing is tried in vain. [Config].Report is told an error that Is
+// [ErrNotReady] and has the reason.
+//
 // # Who is to blame
 //
 // A message is to blame when it cannot be read: the handler rejects it, and it goes to the

@@ -28,5 +28,7 @@ func RunFast(ctx context.Context, cfg Config, attempt time.Duration, times Times
 		prove:      20 * time.Millisecond,
 		upkeep:     20 * time.Millisecond,
 		forget:     20 * time.Millisecond,
+		ready:      10 * time.Millisecond,
+		finish:     20 * time.Second,
 	})
 }

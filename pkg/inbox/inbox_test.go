@@ -35,6 +35,7 @@ type bench struct {
 	cost    func(inbox.Delivery) (time.Duration, bool)
 	work    func(inbox.Delivery) string
 	keep    quarantine.Retention
+	ready   func(context.Context) error
 	stop    context.CancelFunc
 	ended   chan error
 }
@@ -64,7 +65,7 @@ func (b *bench) startWith(handle inbox.Handler, attempt time.Duration, times inb
 	b.stop, b.ended = cancel, make(chan error, 1)
 	cfg := inbox.Config{
 		Workers: b.workers, Key: keyOf, Cost: b.cost, Work: b.work,
-		Name: "test", Service: testenv.Service, DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50, Retention: b.keep,
+		Name: "test", Service: testenv.Service, DB: b.db, Open: b.queue.open, Handle: handle, MaxBatch: 50, Retention: b.keep, Ready: b.ready,
 		Report: func(err error) { b.trouble.Store(&err) }, Log: zaptest.NewLogger(b.t),
 	}
 	go func() { b.ended <- inbox.RunFast(ctx, cfg, attempt, times) }()

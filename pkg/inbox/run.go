@@ -26,6 +26,8 @@ type timing struct {
 	upkeep               time.Duration // between two looks at what is due in the quarantine
 	forget               time.Duration // between two looks at what is old there
 	gather               time.Duration // for how long a probe waits for more messages to choose from
+	ready                time.Duration // between two questions whether it may take messages
+	finish               time.Duration // how long what is in hand may take when it may not any more
 	rule                 blame.Rule    // who is to blame
 }
 
@@ -39,6 +41,8 @@ var standard = timing{
 	upkeep:     5 * time.Second,
 	forget:     10 * time.Minute,
 	gather:     200 * time.Millisecond,
+	ready:      500 * time.Millisecond,
+	finish:     time.Second,
 	rule:       blame.Standard,
 }
 
@@ -51,6 +55,7 @@ type consumer struct {
 	later                   *postponed
 	judge                   *judge
 	source                  atomic.Pointer[Source] // the session that is open
+	declared                bool                   // a session was opened: there is a queue
 }
 
 // Run consumes until ctx ends, then finishes the batch in hand and returns nil.
@@ -90,7 +95,7 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	defer d.workers.Wait()
 	defer end() // before both are waited for
 	pauses := c.pauses()
-	for ctx.Err() == nil {
+	for resting := false; ctx.Err() == nil; {
 		opened := time.Now()
 		progress, err := d.session(ctx)
 		if ctx.Err() != nil {
@@ -103,6 +108,16 @@ func run(ctx context.Context, cfg Config, t timing) error {
 			err = open // with its reason
 		}
 		c.trouble.ofWork(err)
+		if errors.Is(err, ErrNotReady) {
+			if !resting {
+				c.Log.Error("takes no messages until it may", zap.Error(err))
+			}
+			resting = true
+			pauses.Reset()
+			wait(ctx, c.timing.ready)
+			continue
+		}
+		resting = false
 		if progress || time.Since(opened) > t.maxPause {
 			pauses.Reset()
 		}
@@ -123,9 +138,18 @@ func (d *dispatcher) session(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("the database is not ready: %w", err)
 	}
+	notReady := d.ready(ctx)
+	if notReady != nil && d.declared {
+		return false, notReady
+	}
 	source, err := d.Open(ctx, owner)
 	if err != nil {
 		return false, fmt.Errorf("open a session with %w: %w", ErrBroker, err)
+	}
+	d.declared = true
+	if notReady != nil { // the queue is there now, and is this service's
+		_ = source.Close()
+		return false, notReady
 	}
 	d.trouble.ofWork(d.judge.suspended())
 	d.Log.Info("consuming")
@@ -133,6 +157,7 @@ func (d *dispatcher) session(ctx context.Context) (progress bool, err error) {
 	defer d.source.Store(nil)
 	session, end := context.WithCancelCause(ctx)
 	f := &feed{consumer: d.consumer, ctx: session, end: end}
+	f.keeping.Go(func() { f.watchReady() })
 	if err = d.probe(session, source, f); err == nil {
 		err = d.serve(session, source, f)
 	}
@@ -140,6 +165,10 @@ func (d *dispatcher) session(ctx context.Context) (progress bool, err error) {
 		d.workers.Wait() // what is in hand is finished and acknowledged
 	}
 	progress = d.leave(f)
+	if why := context.Cause(session); ctx.Err() == nil && errors.Is(why, ErrNotReady) {
+		err = why
+		d.finishOf(ctx, f)
+	}
 	end(nil)
 	f.keeping.Wait()
 	// The reason why the session ended is known better by err.

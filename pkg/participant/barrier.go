@@ -37,6 +37,7 @@ var Rights = []sagasql.Right{
 	{On: "saga_barrier_forgotten", Privileges: "EXECUTE"},
 	{On: "saga_barrier_forget", Privileges: "EXECUTE"},
 	{On: "outbox", Privileges: "INSERT"},
+	{On: "outbox_left", Privileges: "EXECUTE"},
 	{On: "outbox_headers_fit", Privileges: "EXECUTE"},
 	{On: "outbox_keeps_number", Privileges: "EXECUTE"},
 }

@@ -46,8 +46,9 @@ func setUpAlone(t *testing.T) *bench {
 		Open:  func(context.Context, sagasql.Service) (inbox.Source, error) { return nil, errors.New("not opened") },
 		Steps: map[string]participant.Step{"work": {Request: request, Confirm: follow, Cancel: follow}, "pivot": {Request: request}, "a": {Request: request, Cancel: follow}},
 		// However slow the machine is, a batch is one transaction.
-		Budget: time.Minute,
-		Log:    zaptest.NewLogger(t),
+		Budget:       time.Minute,
+		WithoutRelay: true,
+		Log:          zaptest.NewLogger(t),
 	}
 	_, err := b.DB.Exec(t.Context(), `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, saga uuid, op text)`)
 	require.NoError(t, err)

@@ -42,6 +42,10 @@ type Config struct {
 	// ends, and the command is answered that it should come again. Give the step's timeout
 	// in the saga's definition more.
 	Limit time.Duration
+	// WithoutRelay has commands taken whether or not a relay of this project is seen to
+	// publish the answers: for tests, and where something else publishes the outbox. By
+	// default none are taken while no relay serves the outbox, or answers have lain there for 2 s.
+	WithoutRelay bool
 	// Remember is for how long a saga is remembered in the barrier after it began and after
 	// its step ended; 0 means 90 days, and less than 0 for ever. It is at least a day. A command for a saga
 	// that is forgotten is refused, and the saga parked in the end.

@@ -128,6 +128,18 @@
 // compensated, and one of what succeeded is failed. To have a refused REQUEST run after all,
 // once the handler is there, delete its row of saga_barrier.
 //
+// # Answers that do not leave
+//
+// A saga whose answers stay in the outbox is judged as if nobody had answered. So commands are
+// taken only while a relay publishes: the first when the leases of all shards are held, and none any
+// more when an answer has lain there for two seconds after its commit. Then the session is closed
+// as package inbox says, the orchestrator sees that the queue has no consumer and spends no
+// attempt, and [Config].Report has an error that Is [ErrAnswersLie]. Commands are taken again when
+// the answers have left. It is asked twice a second, only while answers are out: the position
+// of the relay is compared with the transaction that wrote them. An answer that the broker
+// refuses has left in this sense: it is in outbox_parked, and is told there.
+// [Config].WithoutRelay turns this off.
+//
 // # What a crash can do
 //
 // Before the commit nothing has happened. After it, the broker may deliver commands

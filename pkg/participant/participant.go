@@ -22,6 +22,7 @@ type Participant struct {
 	barrier barrier
 	outbox  outbox.Schema
 	pace    *pace
+	leaving *answers
 	log     *zap.Logger
 }
 
@@ -36,6 +37,7 @@ func New(cfg Config) (*Participant, error) {
 		barrier: newBarrier(cfg.Schema),
 		outbox:  outbox.In(cfg.Schema),
 		pace:    newPace(cfg.Budget),
+		leaving: newAnswers(cfg),
 		log:     cfg.Log.With(zap.String("participant", cfg.Service)),
 	}, nil
 }
@@ -47,10 +49,14 @@ func (p *Participant) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	upkeep.Go(func() { p.forgetOld(ctx) })
+	ready := p.leaving.ready
+	if p.cfg.WithoutRelay {
+		ready = nil
+	}
 	return inbox.Run(ctx, inbox.Config{
 		Name: p.cfg.Service, Service: p.cfg.Service, DB: p.cfg.DB, Schema: p.cfg.Schema, Open: p.cfg.Open, Handle: p.handle,
 		MaxBatch: p.cfg.MaxBatch, Workers: p.cfg.Workers, Key: sagaOf, Work: keyOf, Cost: p.cost, Budget: p.cfg.Budget, Limit: p.cfg.Limit,
-		Retention: p.cfg.Retention, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
+		Retention: p.cfg.Retention, Ready: ready, Rights: Rights, Report: p.cfg.Report, Log: p.cfg.Log,
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
+	sagasql "go.example/saga/sql"
 )
 
 // batch is the work on the commands of one transaction.
@@ -40,6 +41,8 @@ const (
 	renewSavepoint   = releaseSavepoint + "; " + setSavepoint
 	backToSavepoint  = `ROLLBACK TO SAVEPOINT saga_command`
 )
+
+var writerSQL = sagasql.Query("", "participant/writer.sql")
 
 // perform carries out the commands of one round. An error is no command's own: the
 // whole batch has to be repeated.
@@ -195,19 +198,26 @@ func (b *batch) ofTheBatch(ctx context.Context, err error) bool {
 // reply puts the answers into the outbox, in the order of the commands.
 func (b *batch) reply(ctx context.Context, tasks []*task) (err error) {
 	var messages []outbox.Message
+	var aggregates []string
 	for _, t := range tasks {
 		if !t.off {
 			messages = append(messages, t.reply)
+			aggregates = append(aggregates, t.reply.AggregateID)
 		}
 	}
+	var xact string
 	if len(messages) > 0 {
 		err = b.outbox.Append(ctx, queued{b.queue}, messages...)
+		b.queue.Queue(writerSQL).QueryRow(func(row pgx.Row) error { return row.Scan(&xact) })
 	}
 	if err == nil && b.queue.Len() > 0 {
 		err = b.send(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("leave the barrier and reply to %d commands (safe to repeat the transaction): %w", len(messages), err)
+	}
+	if len(messages) > 0 {
+		b.leaving.wrote(xact, aggregates, time.Now())
 	}
 	return nil
 }

@@ -28,3 +28,42 @@ SELECT p.shard, CASE WHEN p.lease_until > clock_timestamp() THEN p.holder ELSE '
 $$;
 COMMENT ON FUNCTION public.outbox_leases() IS
     'Who publishes each shard of the outbox, for everybody who appends to it: holder, empty or null where nobody does; how the lease stands there; and how many seconds it lasts from when it was written. One that has stood unchanged for longer is void, whatever the database''s clock says.';
+
+-- For who must not go on while what it appends stays here. A definer, as above. A number that
+-- no transaction of this database can have yet, because it was restored meanwhile, counts as one
+-- whose transaction runs: nothing is known of it. An aborted one has left nothing behind.
+CREATE FUNCTION public.outbox_left(aggregates text[], xact xid8, OUT shards integer, OUT unserved integer, OUT state text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off AS
+$$
+#variable_conflict use_variable
+BEGIN
+    IF NOT has_table_privilege('public.outbox_position', 'SELECT') THEN
+        shards := 0; unserved := 0; state := 'left'; -- nothing can be told
+        RETURN;
+    END IF;
+    SELECT count(*), count(*) FILTER (WHERE (p.holder IS NOT NULL AND p.lease_until > clock_timestamp()) IS NOT TRUE)
+      INTO shards, unserved
+      FROM public.outbox_position AS p;
+    IF shards = 0 THEN -- it came by a dump, without its positions
+        shards := 1; unserved := 1;
+    END IF;
+    IF xact IS NULL THEN
+        state := 'left';
+    ELSIF xact >= pg_snapshot_xmax(pg_current_snapshot()) THEN
+        state := 'open';
+    ELSE
+        state := CASE pg_xact_status(xact) WHEN 'committed' THEN 'lies' WHEN 'in progress' THEN 'open' ELSE 'left' END;
+    END IF;
+    IF state = 'lies' AND NOT EXISTS (
+        SELECT FROM public.outbox_position AS p
+         WHERE p.shard IN (SELECT public.outbox_shard(a, shards) FROM unnest(aggregates) AS a)
+           AND NOT pg_visible_in_snapshot(xact, p.settled))
+       AND EXISTS (SELECT FROM public.outbox_position) THEN
+        state := 'left';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.outbox_left(text[], xid8) IS
+    'Whether what the transaction xact has appended for the aggregates has left the outbox, for everybody who appends to it: left (published, or set aside in outbox_parked, or never committed), lies (committed and not yet published) or open (not yet committed); left where xact is null. shards has the outbox, and nobody holds the lease of unserved ones.';

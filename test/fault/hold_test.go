@@ -98,10 +98,16 @@ func (h *hold) run(name string, work func(context.Context) error) (stop func()) 
 }
 
 func (h *hold) relay() (stop func()) {
+	return h.relayOf(h.sagas, h.deeds["hotel"], h.deeds["payment"])
+}
+
+func (h *hold) relayOf(dbs ...*pgxpool.Pool) (stop func()) {
 	r := relay.DefaultSettings()
-	r.DatabaseURLs = config.Secret(strings.Join([]string{
-		h.sagas.Config().ConnString(), h.deeds["hotel"].Config().ConnString(), h.deeds["payment"].Config().ConnString(),
-	}, " "))
+	urls := make([]string, len(dbs))
+	for i, db := range dbs {
+		urls[i] = db.Config().ConnString()
+	}
+	r.DatabaseURLs = config.Secret(strings.Join(urls, " "))
 	r.AMQPURL, r.LogLevel = config.Secret(h.url), "error"
 	return h.run("relay", func(ctx context.Context) error { return relay.Run(ctx, r) })
 }
@@ -139,6 +145,15 @@ func (h *hold) come(during time.Duration) {
 		}))
 		h.started++
 	}
+}
+
+// some sagas come, until one has completed: everybody is at work.
+func (h *hold) some() {
+	h.Helper()
+	require.Eventually(h, func() bool {
+		h.come(200 * time.Millisecond)
+		return h.count(`SELECT count(*) FROM saga WHERE status = 'COMPLETED'`) > 0
+	}, patience, time.Millisecond)
 }
 
 // lasts is for how long something is away; the long time is for `make hold`.
@@ -198,7 +213,7 @@ func TestHoldWithoutAParticipant(t *testing.T) {
 	h := newHold(t)
 	h.relay()
 	stop := h.participant("payment")
-	h.come(time.Second)
+	h.some()
 	stop()
 	away := h.lasts(2 * time.Minute)
 	h.come(away)
@@ -215,4 +230,44 @@ func TestHoldWithoutAParticipant(t *testing.T) {
 	t.Logf("%d commands of %d sagas in the queue", lies.Messages, waiting)
 	h.participant("payment")
 	h.well("the participant", away)
+}
+
+// Sagas come while no relay serves a participant's database: it has answered some commands, and
+// these answers lie there. It notices, and takes no more.
+func TestHoldWithoutAnswers(t *testing.T) {
+	h := newHold(t)
+	if !holdLong {
+		h.most = 2 // until it notices, commands are sent again
+	}
+	h.relayOf(h.sagas, h.deeds["hotel"])
+	stop := h.relayOf(h.deeds["payment"])
+	h.participant("payment")
+	h.some()
+	stop()
+	away := h.lasts(time.Minute)
+	h.come(away)
+	var lie int
+	require.NoError(t, h.deeds["payment"].QueryRow(t.Context(), `SELECT count(*) FROM outbox AS o, outbox_position AS p
+		WHERE NOT pg_visible_in_snapshot(o.xact, p.settled)`).Scan(&lie))
+	require.Positive(t, lie, "answers lie there")
+	h.relayOf(h.deeds["payment"])
+	h.well("the relay of a participant", away)
+}
+
+// A participant whose database no relay has ever served takes no command at all. The short form
+// is pkg/participant.TestNoCommandsAreTakenWhileAnswersLie.
+func TestHoldBeforeARelayOfAParticipant(t *testing.T) {
+	if !holdLong {
+		t.Skip("it is for `make hold`")
+	}
+	h := newHold(t)
+	h.relayOf(h.sagas, h.deeds["hotel"])
+	h.participant("payment")
+	away := h.lasts(time.Minute)
+	h.come(away)
+	var answered int
+	require.NoError(t, h.deeds["payment"].QueryRow(t.Context(), `SELECT count(*) FROM outbox`).Scan(&answered))
+	require.Zero(t, answered)
+	h.relayOf(h.deeds["payment"])
+	h.well("the first relay of a participant", away)
 }

@@ -37,7 +37,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		return err
 	}
 	defer app.ClosePools(pool)
-	all := tasks.New(name, taskCommands, app.TaskDeadLetters)
+	all := tasks.New("saga_"+name, taskCommands, app.TaskDeadLetters)
 	p, err := participant.New(participant.Config{
 		Service: s.Service,
 		DB:      pool,
@@ -55,6 +55,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		return err
 	}
 	registry := app.NewRegistry("saga_"+name, s.Service)
+	registry.MustRegister(all)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
 	drain := app.DrainDeadLetters(inbox.Config{Name: name, Service: s.Service, DB: pool, Retention: s.Retention(), Log: log},
 		s.Broker, all.Of(app.TaskDeadLetters))

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/relay"
 	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/config"
 	"go.example/saga/internal/sample/hotel"
@@ -70,6 +71,14 @@ func daemon(t *testing.T, serve func(context.Context) error) {
 	})
 }
 
+// serve runs a relay for the database: without one a participant takes no commands.
+func serve(t *testing.T, db *pgxpool.Pool, vhost string) {
+	t.Helper()
+	r := relay.DefaultSettings()
+	r.DatabaseURLs, r.AMQPURL, r.LogLevel = config.Secret(db.Config().ConnString()), config.Secret(vhost), "error"
+	daemon(t, func(ctx context.Context) error { return relay.Run(ctx, r) })
+}
+
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	require.Eventually(t, ok, 30*time.Second, 20*time.Millisecond, what)
@@ -120,6 +129,11 @@ func TestHotelDaemon(t *testing.T) {
 		return sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
 	})
 	ctx := context.Background()
+	eventually(t, "not ready", func() bool {
+		err := app.CheckHealth(ctx, s.HealthAddr)
+		return err != nil && strings.Contains(err.Error(), "commands: relay: ")
+	})
+	serve(t, db, vhost)
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
 	m, err := protocol.CommandMessage("trips", saga.State{ID: saga.ID(uuid.New()), Type: "room-reservation"}, saga.SendCommand{
 		Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: testenv.Service,
@@ -268,8 +282,8 @@ func alive(addr string) bool {
 func TestDaemonMigratesAgainAfterALostConnection(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t)
-	proxy := testenv.StartProxy(t, db.Config().ConnString())
-	s := settings(t, db, testenv.Vhost(t))
+	proxy, vhost := testenv.StartProxy(t, db.Config().ConnString()), testenv.Vhost(t)
+	s := settings(t, db, vhost)
 	s.DatabaseURL = config.Secret(proxy.URL)
 	ctx := context.Background()
 	other, err := db.Begin(ctx) // another migration, at work
@@ -288,6 +302,7 @@ func TestDaemonMigratesAgainAfterALostConnection(t *testing.T) {
 	})
 	require.Positive(t, proxy.Cut())
 	require.NoError(t, other.Rollback(ctx))
+	serve(t, db, vhost)
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
 }
 
@@ -317,13 +332,13 @@ func TestSettingsNameWhatIsMissing(t *testing.T) {
 func TestAServiceThatMayNotMigrate(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t), testenv.Vhost(t)
-	serve := func(as *pgxpool.Pool) error {
+	begin := func(as *pgxpool.Pool) error {
 		return sample.ServeParticipant(t.Context(), handlers(settings(t, as, vhost)), "payment", payment.StepName, payment.Step(), sagasql.Payment)
 	}
 	_, as := testenv.Login(t, db)
-	err := serve(as)
+	err := begin(as)
 	require.ErrorContains(t, err, "42501")
 	require.ErrorContains(t, err, "run the command migrate as the owner of the tables")
 	require.NoError(t, sagasql.Up(t.Context(), db.Config().ConnString(), "", sample.ParticipantLines(sagasql.Payment)...))
-	require.ErrorContains(t, serve(as), "GRANT SELECT ON public.saga_migration")
+	require.ErrorContains(t, begin(as), "GRANT SELECT ON public.saga_migration")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/participant"
 	"go.example/saga/pkg/saga/sagapg"
 )
 
@@ -19,6 +20,7 @@ const (
 	Tables   = "tables"   // a table, a column or a function is missing: migrate
 	Row      = "row"      // a row cannot be read or written; others can
 	Circuit  = "circuit"  // messages fail one after another: they are given back, see inbox
+	Relay    = "relay"    // answers do not leave the outbox: no commands are taken
 	Database = "database" // it is away, or refuses for another reason
 	Broker   = "broker"   // it is away, or refuses
 	Starting = "starting" // the task has not begun
@@ -42,6 +44,8 @@ func Matter(err error) (matter, state string) {
 		return Tables, state
 	case errors.Is(err, inbox.ErrCircuitOpen):
 		return Circuit, state
+	case errors.Is(err, participant.ErrAnswersLie):
+		return Relay, state
 	case errors.As(err, &row):
 		return Row, state
 	case state == "" && errors.Is(err, inbox.ErrBroker):
@@ -68,7 +72,7 @@ func New(namespace string, names ...string) *Tasks {
 			Namespace: namespace, Name: "task_errors_total", Help: "Times that a task of the daemon failed, by SQLSTATE where the database said why.",
 		}, []string{"task", "sqlstate"}),
 		failing: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "task_failing"),
-			"1 for a task that failed when it was last tried, with what is the matter: rights, tables, row, circuit, database, broker, starting.",
+			"1 for a task that failed when it was last tried, with what is the matter: rights, tables, row, circuit, relay, database, broker, starting.",
 			[]string{"task", "matter", "sqlstate"}, nil),
 		names: names, last: map[string]error{},
 	}

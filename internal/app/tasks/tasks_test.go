@@ -10,6 +10,7 @@ import (
 
 	"go.example/saga/internal/app/tasks"
 	"go.example/saga/pkg/inbox"
+	"go.example/saga/pkg/participant"
 	"go.example/saga/pkg/saga/sagapg"
 	sagasql "go.example/saga/sql"
 )
@@ -27,6 +28,7 @@ func TestMatter(t *testing.T) {
 		{state("25006"), tasks.Database, "25006"},
 		{fmt.Errorf("%w: %w", inbox.ErrCircuitOpen, state("HV00N")), tasks.Circuit, "HV00N"},
 		{fmt.Errorf("%w: %w", inbox.ErrCircuitOpen, state("42501")), tasks.Rights, "42501"},
+		{fmt.Errorf("%w: %w (1 of 1)", inbox.ErrNotReady, participant.ErrAnswersLie), tasks.Relay, ""},
 		{&sagapg.SagaError{Err: state("P0001")}, tasks.Row, "P0001"},
 		{&sagapg.SagaError{Err: errors.New("the plan is gone")}, tasks.Row, ""},
 		{fmt.Errorf("receive from %w: gone", inbox.ErrBroker), tasks.Broker, ""},

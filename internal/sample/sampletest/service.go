@@ -42,7 +42,7 @@ func Start(t testing.TB, db *pgxpool.Pool, step string, work participant.Step) *
 	require.NoError(t, err)
 	s := &Service{db: db, step: step, queue: make(chan delivered)}
 	p, err := participant.New(participant.Config{
-		Service: owner.Name, DB: db, Steps: map[string]participant.Step{step: work},
+		Service: owner.Name, DB: db, WithoutRelay: true, Steps: map[string]participant.Step{step: work},
 		Open: func(context.Context, sagasql.Service) (inbox.Source, error) { return s, nil },
 	})
 	require.NoError(t, err)
