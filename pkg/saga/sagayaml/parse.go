@@ -38,7 +38,7 @@ func Parse(text []byte) (saga.Definition, error) {
 
 // Read is Parse that keeps where everything stands.
 func Read(text []byte) (Document, error) {
-	root, err := tree(text)
+	root, err := tree(bytes.TrimPrefix(text, []byte("\ufeff"))) // the byte order mark of some editors
 	if err != nil {
 		return Document{}, err
 	}

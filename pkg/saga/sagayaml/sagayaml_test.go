@@ -80,3 +80,17 @@ func ExampleParse() {
 	// Output:
 	// saga definition: line 6:16: steps[0].request.timeout: 0s is out of bounds: use 1ms to 720h0m0s
 }
+
+// Digits are decimal, whatever an age of YAML takes them for, and a byte order mark is no text.
+func TestNumbersAreDecimal(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"010": 10, "08": 8, "+7": 7, "1_0": 10} {
+		def, err := sagayaml.Parse([]byte("\ufeffname: trip\nversion: " + text + "\nsteps: [{name: a}]"))
+		require.NoError(t, err, text)
+		require.Equal(t, want, def.Version, text)
+	}
+	for _, text := range []string{"0x10", "0b11", "0o17", "1e1"} {
+		_, err := sagayaml.Parse([]byte("name: trip\nversion: " + text + "\nsteps: [{name: a}]"))
+		require.ErrorContains(t, err, "line 2:10: version:", text)
+	}
+}

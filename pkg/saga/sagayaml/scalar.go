@@ -48,28 +48,24 @@ func (r *reader) text(v value, into *string) (ok bool) {
 	return false
 }
 
-// whole reads a whole number. One beyond every field is left to Validate, which names
-// the bound.
+// whole reads a whole number, whose digits are decimal: YAML of one age takes 010 for eight,
+// and of another for ten. One beyond every field is left to Validate, which names the bound.
 func (r *reader) whole(v value, into *int) {
 	node, ok := r.scalar(v)
 	if !ok {
 		return
 	}
-	if n, isInteger := node.(*ast.IntegerNode); isInteger {
-		switch n := n.Value.(type) {
-		case int64:
-			*into = int(max(n, math.MinInt32))
-			return
-		case uint64:
-			*into = int(min(n, math.MaxInt32+1))
-			return
-		}
-	}
-	if _, err := strconv.ParseInt(unquoted(node), 10, 64); errors.Is(err, strconv.ErrRange) {
+	n, err := strconv.ParseInt(unquoted(node), 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
 		r.fault(v, "the number is too large", "write a smaller one")
-		return
+	case err != nil && node.Type() == ast.IntegerType:
+		r.fault(v, what(node)+" stands here", "write it in decimal digits")
+	case err != nil:
+		r.fault(v, what(node)+" stands here", "write a whole number")
+	default:
+		*into = int(min(max(n, math.MinInt32), math.MaxInt32+1))
 	}
-	r.fault(v, what(node)+" stands here", "write a whole number")
 }
 
 // number reads a number with or without a fraction.
@@ -101,7 +97,7 @@ func (r *reader) number(v value, into *float64) {
 // an exponent, for a text.
 func unquoted(node ast.Node) string {
 	switch t := node.GetToken(); t.Type {
-	case token.IntegerType, token.FloatType, token.StringType:
+	case token.IntegerType, token.FloatType, token.StringType, token.OctetIntegerType, token.HexIntegerType, token.BinaryIntegerType:
 		return strings.ReplaceAll(t.Value, "_", "")
 	default:
 		return ""
