@@ -15,9 +15,11 @@ type Delivery struct {
 	Type          string
 	ReplyTo       string
 	ContentType   string
-	AppID         string
-	Exchange      string
-	RoutingKey    string
+	// ContentEncoding says how the body was compressed, where it was.
+	ContentEncoding string
+	AppID           string
+	Exchange        string
+	RoutingKey      string
 	// Queue is where it waited, and where it can be put back.
 	Queue       string
 	Redelivered bool

@@ -83,7 +83,7 @@ func DecodeCommand(d inbox.Delivery) (Command, error) {
 	cmd := r.envelope()
 	cmd.MessageID = r.uuid("message_id", d.MessageID)
 	cmd.ReplyTo = r.text("reply_to", d.ReplyTo)
-	body := r.body(typeJSON)
+	body := r.body()
 	cmd.Payload = r.member(body, "payload")
 	cmd.Outputs = r.member(body, "outputs")
 	for step, output := range cmd.Outputs {

@@ -108,7 +108,7 @@ func DecodeEvent(d inbox.Delivery) (Event, error) {
 		SagaID:    saga.ID(r.uuid(HeaderSagaID, d.Headers[HeaderSagaID])),
 		SagaType:  r.header(HeaderSagaType),
 	}
-	body := r.body(typeJSON)
+	body := r.body()
 	if id := r.str(body, "sagaId"); id != d.Headers[HeaderSagaID] {
 		r.fail("body", "sagaId is not what the header %s says", HeaderSagaID)
 	}

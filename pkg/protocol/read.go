@@ -110,9 +110,14 @@ func (r *reader) attempt() int {
 }
 
 // body reads the JSON object that every message of this protocol carries.
-func (r *reader) body(mediaType string) jsonmap.JSONMap {
-	if r.d.ContentType != mediaType {
-		r.contentType(mediaType)
+func (r *reader) body() jsonmap.JSONMap {
+	if r.d.ContentType != typeJSON && r.d.ContentType != typeProblem {
+		r.contentType()
+	}
+	switch strings.ToLower(r.d.ContentEncoding) {
+	case "", "identity", "utf-8", "utf8": // the latter is what Python's kombu says of a text
+	default:
+		r.fail("content_encoding", "is %q, want none: a body is sent as it is", r.d.ContentEncoding)
 	}
 	if len(r.d.Body) > MaxBody {
 		r.fail("body", "has %d bytes, at most %d are allowed", len(r.d.Body), MaxBody)
@@ -127,13 +132,14 @@ func (r *reader) body(mediaType string) jsonmap.JSONMap {
 	return object
 }
 
-// contentType takes apart one that is not the media type alone.
-func (r *reader) contentType(mediaType string) {
+// contentType takes any that is JSON: many frameworks know but one, and what the body means
+// stands in the headers.
+func (r *reader) contentType() {
 	got, params, err := mime.ParseMediaType(r.d.ContentType)
-	if err != nil || got != mediaType {
-		r.fail("content_type", "is %q, want %s", r.d.ContentType, mediaType)
+	if err != nil || got != typeJSON && !strings.HasSuffix(got, "+json") {
+		r.fail("content_type", "is %q, want %s or another that ends in +json", r.d.ContentType, typeJSON)
 	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(strings.ReplaceAll(charset, "-", ""), "utf8") {
 		r.fail("content_type", "has the charset %q, JSON is UTF-8", charset)
 	}
 }

@@ -74,7 +74,7 @@ func DecodeReply(d inbox.Delivery) (saga.ID, saga.Reply, error) {
 	if !reply.Outcome.Answers(reply.Operation) {
 		r.fail(HeaderSagaOutcome, "%q is no answer to %s", reply.Outcome, reply.Operation)
 	}
-	body := r.body(mediaType(reply.Outcome))
+	body := r.body()
 	switch reply.Outcome {
 	case saga.OutcomeSucceeded:
 		reply.Output = body
