@@ -17,8 +17,8 @@ import (
 const Help = `Settings come from the environment, over those of the --config file, a list in YAML of the same
 names in lower case. White space at the end of one is cut, and a byte order mark; an empty one
 is as if it were not set. Numbers are decimal, and durations as 1m30s.
-DATABASE_URL_FILE and AMQP_URL_FILE name files that hold the address instead, and are read again
-for each connection, with what the address names. An address that can be read in two ways is
+DATABASE_URL_FILE (the relay's DATABASE_URLS_FILE) and AMQP_URL_FILE name files that hold the
+address instead, and are read again for each connection, with what the address names. An address that can be read in two ways is
 refused: percent-encode special characters in passwords. AMQP_URL may list several brokers, or
 hosts in one, of which the first that answers is used. TLS: sslmode in the database's address,
 where verify-full is the default but on this machine; amqps in the broker's, with AMQP_CA_FILE,

@@ -29,7 +29,7 @@ type failing struct {
 	commits int
 }
 
-// proven is the world's own word for who fails while others do not.
+// proven says, by the simulator's own count, that the message fails while others do not.
 func (f *failing) proven() bool { return f.gaps >= 2 }
 
 const (
