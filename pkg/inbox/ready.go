@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // ErrNotReady marks the trouble of a consumer that takes no messages because
@@ -14,6 +16,29 @@ var ErrNotReady = errors.New("takes no messages for now")
 
 // readyTime bounds the answer of [Config.Ready].
 const readyTime = 5 * time.Second
+
+// restingLong is when a consumer that takes no messages is somebody's business: programs that
+// are started together wait for each other for some seconds.
+const restingLong = 30 * time.Second
+
+// resting is what was told of a consumer that takes no messages.
+type resting struct {
+	since time.Time
+	long  bool // told that it lasts
+}
+
+// tell logs that no messages are taken: once as a warning, and once as an error when it lasts.
+func (r *resting) tell(log *zap.Logger, why error) {
+	const told = "takes no messages until it may"
+	switch {
+	case r.since.IsZero():
+		r.since = time.Now()
+		log.Warn(told, zap.Error(why))
+	case !r.long && time.Since(r.since) > restingLong:
+		r.long = true
+		log.Error(told, zap.Error(why), zap.Duration("for", time.Since(r.since)))
+	}
+}
 
 // ready asks whether messages may be taken.
 func (c *consumer) ready(ctx context.Context) error {

@@ -95,7 +95,7 @@ func run(ctx context.Context, cfg Config, t timing) error {
 	defer d.workers.Wait()
 	defer end() // before both are waited for
 	pauses := c.pauses()
-	for resting := false; ctx.Err() == nil; {
+	for rest := (resting{}); ctx.Err() == nil; {
 		opened := time.Now()
 		progress, err := d.session(ctx)
 		if ctx.Err() != nil {
@@ -109,15 +109,12 @@ func run(ctx context.Context, cfg Config, t timing) error {
 		}
 		c.trouble.ofWork(err)
 		if errors.Is(err, ErrNotReady) {
-			if !resting {
-				c.Log.Error("takes no messages until it may", zap.Error(err))
-			}
-			resting = true
+			rest.tell(c.Log, err)
 			pauses.Reset()
 			wait(ctx, c.timing.ready)
 			continue
 		}
-		resting = false
+		rest = resting{}
 		if progress || time.Since(opened) > t.maxPause {
 			pauses.Reset()
 		}
