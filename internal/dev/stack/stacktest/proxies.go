@@ -58,6 +58,24 @@ func StartToMove(t *testing.T) (s *Stack, move func()) {
 	}
 }
 
+// StartAs starts the daemons on servers of the test's own, which s names as their administrator
+// reaches them. The daemons read their addresses from files; address turns one of s into theirs,
+// and rewrite has it do so again.
+func (s *Stack) StartAs(t *testing.T, address func(string) string) (rewrite func()) {
+	t.Helper()
+	settings := s.prepare(t)
+	settings.AddressDir = t.TempDir()
+	settings.AMQP = address(s.AMQP)
+	settings.As = func(_, url string) string { return address(url) }
+	s.launch(t, settings)
+	require.NoError(t, s.Ready(t.Context()))
+	return func() {
+		t.Helper()
+		settings.AMQP = address(s.AMQP)
+		require.NoError(t, s.WriteAddresses(settings))
+	}
+}
+
 func (s *Stack) behindProxies(t *testing.T, settings *stack.Settings) Proxies {
 	t.Helper()
 	p := Proxies{

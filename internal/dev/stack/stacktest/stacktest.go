@@ -49,10 +49,6 @@ func StartAfter(t *testing.T, arrange func(*Stack)) *Stack {
 // know of them.
 func prepare(t *testing.T) (*Stack, stack.Settings) {
 	t.Helper()
-	bin, err := built()
-	require.NoError(t, err)
-	root, err := services.Root()
-	require.NoError(t, err)
 	testenv.Connections(t, 40) // five daemons' and the three pools'
 	s := &Stack{
 		Reservation: testenv.Database(t),
@@ -60,7 +56,16 @@ func prepare(t *testing.T) (*Stack, stack.Settings) {
 		Payment:     testenv.Database(t),
 		AMQP:        testenv.Vhost(t),
 	}
-	return s, stack.Settings{
+	return s, s.prepare(t)
+}
+
+func (s *Stack) prepare(t *testing.T) stack.Settings {
+	t.Helper()
+	bin, err := built()
+	require.NoError(t, err)
+	root, err := services.Root()
+	require.NoError(t, err)
+	return stack.Settings{
 		Root: root, BinDir: bin, LogDir: t.TempDir(), LogFormat: "console", AMQP: s.AMQP,
 		Reservation: s.Reservation.Config().ConnString(),
 		Hotel:       s.Hotel.Config().ConnString(),
