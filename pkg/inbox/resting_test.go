@@ -27,12 +27,12 @@ func TestAWaitThatLastsIsAnError(t *testing.T) {
 		var rest resting
 		for range 10 {
 			rest.tell(log, errors.New("no relay"))
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) //nolint:forbidigo // the clock is the bubble's
 		}
 		require.Equal(t, []zapcore.Level{zapcore.WarnLevel}, levels())
 		for range 60 {
 			rest.tell(log, errors.New("no relay"))
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) //nolint:forbidigo // the clock is the bubble's
 		}
 		require.Equal(t, []zapcore.Level{zapcore.ErrorLevel}, levels())
 	})
