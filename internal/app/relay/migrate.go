@@ -3,7 +3,9 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"go.example/saga/internal/app"
 	sagasql "go.example/saga/sql"
 )
 
@@ -28,4 +30,21 @@ func Migrate(ctx context.Context, s Settings, done func(database string)) error 
 		done(d.name)
 	}
 	return errors.Join(errs...)
+}
+
+// MigrateParticipant prepares the one database of the list for a participant, in whatever
+// language, and names the service that its schema belongs to. It returns the database's name.
+func MigrateParticipant(ctx context.Context, s Settings, service string) (database string, err error) {
+	if err := sagasql.CheckServiceName(service); err != nil {
+		return "", fmt.Errorf("%w: --participant: %w", ErrSettings, err)
+	}
+	all, err := s.entries()
+	if err != nil {
+		return "", err
+	}
+	if len(all) != 1 {
+		return "", fmt.Errorf("%w: the list has %d databases, and a participant has one: name that alone", ErrSettings, len(all))
+	}
+	return all[0].name, app.Migrate(ctx, s.addressOf(all[0].name), s.DatabaseSchema, service,
+		sagasql.Outbox, sagasql.Inbox, sagasql.Participant)
 }

@@ -36,6 +36,7 @@ func New() *cobra.Command {
 		Short: "Publish the committed messages of outboxes to RabbitMQ",
 		Long:  rootHelp,
 		Example: `  relay migrate
+  relay migrate --participant payment
   relay run
   relay status
   relay parked list`,
@@ -103,19 +104,38 @@ a dead one over; with one shard, which is the default, the others stand by.`,
 }
 
 func newMigrate(o *options) *cobra.Command {
-	return &cobra.Command{
-		Use:     "migrate",
-		Short:   "Create or update the outbox tables of every database",
-		Example: "  DATABASE_URLS=postgres://postgres@127.0.0.1:5432/saga_hotel relay migrate",
-		Args:    cobra.NoArgs,
+	var service string
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Create or update the outbox tables of every database",
+		Long: `Create or update the outbox tables of every database of the list. With --participant
+SERVICE prepare the one database of a service that takes part in sagas, written in whatever
+language: its outbox, its barrier, its name with the mark of its queues, and a quarantine, which
+only a participant in Go uses. docs/protocol.md says how to go on.
+
+It may be repeated at any time. What psql has made of the files in sql/ is recognised.`,
+		Example: `  DATABASE_URLS=postgres://postgres@127.0.0.1:5432/saga_hotel relay migrate
+  DATABASE_URLS=postgres://postgres@127.0.0.1:5432/payment relay migrate --participant payment`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings, err := o.settings()
 			if err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("participant") {
+				database, err := relay.MigrateParticipant(cmd.Context(), settings, service)
+				if err == nil {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: the tables of the participant %s are up to date\n"+
+						"name this database in DATABASE_URLS of a relay that runs, and declare the queue saga.command.%s (docs/protocol.md)\n",
+						database, service, service)
+				}
+				return usage(err)
 			}
 			return usage(relay.Migrate(cmd.Context(), settings, func(database string) {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: the outbox tables are up to date\n", database)
 			}))
 		},
 	}
+	cmd.Flags().StringVar(&service, "participant", "", "prepare the database of the participant of this name, its `SERVICE`")
+	return cmd
 }
