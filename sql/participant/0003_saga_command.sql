@@ -180,3 +180,26 @@ $$;
 
 COMMENT ON FUNCTION public.saga_command_answer(text, text, jsonb) IS
     'What came of the work that saga_command_take told to run, in the same transaction and with the same message. succeeded (of a REQUEST, with its output), confirmed, compensated; failed with a problem, or retry, after the work was rolled back to the savepoint. Keeps it in the barrier and appends the answer to the outbox.';
+
+CREATE FUNCTION public.saga_command_queue(OUT service text, OUT mark text, OUT queue text, OUT arguments jsonb, OUT dead text, OUT dead_arguments jsonb)
+LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+#variable_conflict use_variable
+BEGIN
+    SELECT s.name, s.id::text INTO service, mark FROM public.saga_service AS s;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'saga_command_queue: the tables belong to no service yet'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Run `relay migrate --participant NAME`, or INSERT INTO saga_service (name) VALUES (''NAME'').';
+    END IF;
+    queue := 'saga.command.' || service;
+    dead := 'saga.dead.' || service;
+    arguments := jsonb_build_object(
+        'x-queue-type', 'quorum', 'x-delivery-limit', 100000, 'x-overflow', 'reject-publish', 'x-dead-letter-exchange', 'saga.dead',
+        'x-dead-letter-strategy', 'at-least-once', 'x-dead-letter-routing-key', mark);
+    dead_arguments := jsonb_build_object('x-queue-type', 'quorum', 'x-delivery-limit', 1073741824);
+END
+$$;
+
+COMMENT ON FUNCTION public.saga_command_queue() IS
+    'What this service declares on the broker before it consumes: its queue of commands with its arguments, bound to the topic exchange saga.commands by the key service, and the queue of its dead letters, bound to the direct exchange saga.dead by the key mark. All durable.';

@@ -45,7 +45,9 @@ func (p *private) install(ctx context.Context, name, oldest string) error {
 // apt runs to its end even when this program is told to stop: a package that is
 // half installed is worse than a minute of patience.
 func apt(ctx context.Context, args ...string) error {
-	command := exec.CommandContext(context.WithoutCancel(ctx), "apt-get", append([]string{"--quiet"}, args...)...)
+	// Somebody else's apt-get is waited for.
+	all := append([]string{"--quiet", "-o", "DPkg::Lock::Timeout=300"}, args...)
+	command := exec.CommandContext(context.WithoutCancel(ctx), "apt-get", all...)
 	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	out, err := command.CombinedOutput()
 	if err != nil {

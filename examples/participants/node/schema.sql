@@ -1,0 +1,1 @@
+CREATE TABLE booking (saga uuid NOT NULL, nights integer NOT NULL);

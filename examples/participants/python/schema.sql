@@ -1,0 +1,1 @@
+CREATE TABLE charge (saga uuid NOT NULL, cents bigint NOT NULL);
