@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"go.example/saga/pkg/jsonmap"
@@ -45,7 +46,7 @@ func start(ctx context.Context, database, definition string, payload jsonmap.JSO
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		id, _, err := sagapg.New("", "orders").Start(ctx, tx, trip, sagapg.StartRequest{Payload: payload})
 		if err == nil {
-			fmt.Println("started", id)
+			fmt.Println("started", uuid.UUID(id))
 		}
 		return err
 	})
