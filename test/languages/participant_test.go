@@ -102,7 +102,6 @@ type foreign struct {
 	language
 	t        *testing.T
 	db       *pgxpool.Pool // with all rights
-	address  string        // of a role with those of docs/roles.md
 	database *testenv.Proxy
 	broker   *testenv.Proxy
 	program  []string
@@ -182,7 +181,6 @@ func (f *foreign) kill(i int) {
 // disturb kills one instance after the other, and cuts their connections, each time when some
 // more steps are decided; it ends when so many are.
 func (f *foreign) disturb(ctx context.Context, steps int) error {
-	defer func(a time.Time) { f.t.Logf("%s disturb %v", f.folder, time.Since(a)) }(time.Now())
 	const times = 7
 	for n := range times {
 		if err := f.await(ctx, "SELECT count(*) FROM saga_barrier", (n+1)*steps/(times+1)); err != nil {

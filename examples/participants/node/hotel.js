@@ -73,7 +73,7 @@ async function session() {
 }
 
 (async () => {
-  for (let pause = 1; ;) { // whatever ends the session: what was not acknowledged comes again
+  for (let pause = 0.5; ;) { // whatever ends the session: what was not acknowledged comes again
     const began = Date.now();
     await session().catch((error) => console.error('the session ended, the next one begins after a pause:', error.message));
     pause = Date.now() - began > 60000 ? 1 : Math.min(2 * pause, 30);

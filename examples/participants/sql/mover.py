@@ -29,7 +29,7 @@ def serve(connection, broker):
             channel.basic_ack(method.delivery_tag)
 
 
-pause = 1
+pause = 0.5
 while True:  # whatever ends the session: what was not acknowledged comes again
     began = time.monotonic()
     try:
