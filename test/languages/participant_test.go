@@ -24,7 +24,7 @@ import (
 )
 
 // patience is for what must come, on a busy machine.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // language is one of the examples: the service of a step, its program and its own table.
 type language struct {

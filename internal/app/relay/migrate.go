@@ -35,9 +35,6 @@ func Migrate(ctx context.Context, s Settings, done func(database string)) error 
 // MigrateParticipant prepares the one database of the list for a participant, in whatever
 // language, and names the service that its schema belongs to. It returns the database's name.
 func MigrateParticipant(ctx context.Context, s Settings, service string) (database string, err error) {
-	if err := sagasql.CheckServiceName(service); err != nil {
-		return "", fmt.Errorf("%w: --participant: %w", ErrSettings, err)
-	}
 	all, err := s.entries()
 	if err != nil {
 		return "", err

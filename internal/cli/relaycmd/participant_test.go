@@ -77,4 +77,8 @@ func TestMigrateAParticipantWantsOneDatabaseAndAName(t *testing.T) {
 		require.Equal(t, cli.ExitUsage, code)
 		require.Contains(t, errs, "--participant: \""+name+"\" is no name of a service")
 	}
+	adopts := configFile(t, "database_urls: postgres://a@127.0.0.1:1/b"+adoptConfig)
+	code, _, errs = command(t, t.Context(), adopts, "migrate", "--participant", "payment")
+	require.Equal(t, cli.ExitUsage, code)
+	require.Contains(t, errs, "adopt: a participant answers into an outbox of its own")
 }

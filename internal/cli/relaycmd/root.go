@@ -11,6 +11,7 @@ import (
 	"go.example/saga/internal/app/relay"
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/config"
+	sagasql "go.example/saga/sql"
 )
 
 const rootHelp = `Publish the committed messages of one or more outboxes to RabbitMQ.
@@ -123,6 +124,12 @@ It may be repeated at any time. What psql has made of the files in sql/ is recog
 				return err
 			}
 			if cmd.Flags().Changed("participant") {
+				if err := sagasql.CheckServiceName(service); err != nil {
+					return cli.Usagef("--participant: %w", err)
+				}
+				if settings.Adopt.Table != "" {
+					return cli.Usagef("adopt: a participant answers into an outbox of its own: use a --config file without this section")
+				}
 				database, err := relay.MigrateParticipant(cmd.Context(), settings, service)
 				if err == nil {
 					fmt.Fprintf(cmd.OutOrStdout(), "%s: the tables of the participant %s are up to date\n"+
