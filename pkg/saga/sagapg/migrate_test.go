@@ -104,7 +104,7 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 			b.start("K-1")
 			b.exec(`ALTER TABLE saga_definition DISABLE TRIGGER USER`)
 			b.exec(damage)
-			_, err := sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
+			_, _, err := sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
 			require.ErrorContains(t, err, fmt.Sprintf("definition %s version 1", plan().Name))
 			require.ErrorContains(t, err, remedy)
 		})
