@@ -63,11 +63,11 @@ type showOutput struct {
 	Body struct {
 		sagapg.Overview
 
-		Payload  json.RawMessage  `json:"payload"`
-		Outputs  json.RawMessage  `json:"outputs"`
-		Waits    []sagapg.Waiting `json:"waits" doc:"What it waits for, since when and until when; none when it has ended."`
-		StandsStill string `json:"standsStill,omitempty" doc:"Why this program cannot follow its plan, so that nothing but killing it has an effect."`
-		SetAside engine.SetAside  `json:"setAside" doc:"What the orchestrator's consumers have set aside of it, the newest. What a participant has set aside is in its own database."`
+		Payload     json.RawMessage  `json:"payload"`
+		Outputs     json.RawMessage  `json:"outputs"`
+		Waits       []sagapg.Waiting `json:"waits" doc:"What it waits for, since when and until when; none when it has ended."`
+		StandsStill string           `json:"standsStill,omitempty" doc:"Why this program cannot follow its plan, so that nothing but killing it has an effect."`
+		SetAside    engine.SetAside  `json:"setAside" doc:"What the orchestrator's consumers have set aside of it, the newest. What a participant has set aside is in its own database."`
 	}
 }
 
