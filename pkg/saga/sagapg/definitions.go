@@ -21,7 +21,7 @@ var (
 	// ErrNotUnderstood: the stored plan is not one that this program can follow
 	// faithfully, because a newer program or a hand wrote it.
 	ErrNotUnderstood = errors.New("the stored saga definition is not understood by this program " +
-		"(run one as new as that which stored it, move its sagas to another version, or kill them)")
+		"(run one as new as that which stored it, or kill its sagas)")
 )
 
 type definitionKey struct {

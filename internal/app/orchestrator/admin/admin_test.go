@@ -266,7 +266,7 @@ func TestProblems(t *testing.T) {
 		"no reason":        {"POST", act, `{"verb": "kill", "who": "a"}`, 409},
 		"unknown field":    {"POST", act, `{"verb": "pause", "who": "a", "x": "` + canary + `"}`, 422},
 		"output":           {"POST", signal, `{"step": "approval", "who": "a", "output": "` + canary + `"}`, 422},
-		"zero byte":        {"POST", signal, `{"step": "approval", "who": "a", "output": {"a": "\u0000` + canary + `"}}`, 422},
+		"zero byte":        {"POST", signal, `{"step": "approval", "who": "a", "output": {"a": "\u0000` + canary + `"}}`, 400},
 		"large output":     {"POST", signal, `{"step": "approval", "who": "a", "output": {"a": "` + strings.Repeat(canary, 5000) + `"}}`, 422},
 		"large body":       {"POST", signal, strings.Repeat(" ", 1<<20+1), 413},
 		"no step":          {"POST", signal, `{"who": "a"}`, 422},
