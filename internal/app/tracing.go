@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,13 +19,16 @@ const (
 	tracingStop = 5 * time.Second
 	// tracingSilence is the time between two log lines about exports that fail.
 	tracingSilence = time.Minute
+	// usualCollector is where the specification looks for one.
+	usualCollector = "http://localhost:4318/v1/traces"
 )
 
 // StartTracing exports the process's OpenTelemetry spans where the environment says
 // where to: OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, by OTLP
-// over HTTP. Else, and where OTEL_SDK_DISABLED is true, spans stay the no-operations
-// that they are. The SDK's other variables hold too; daemon is the service.name that
-// OTEL_SERVICE_NAME replaces.
+// over HTTP, or that it wants to (OTEL_TRACES_EXPORTER=otlp). Else, and where
+// OTEL_SDK_DISABLED is true or OTEL_TRACES_EXPORTER none, spans stay the no-operations
+// that they are. The SDK's other variables hold too, as far as [CheckTracing] says nothing;
+// daemon is the service.name that OTEL_SERVICE_NAME replaces.
 //
 // Spans wait in a bounded queue. One that finds it full is dropped: tracing holds up no
 // work. Stop exports what is left, for at most five seconds; call it once.
@@ -35,7 +36,11 @@ func StartTracing(ctx context.Context, daemon string, log *zap.Logger) (stop fun
 	if !tracingWanted() {
 		return func() {}, nil
 	}
-	exporter, err := otlptracehttp.New(ctx)
+	var options []otlptracehttp.Option
+	if otlp("ENDPOINT") == "" {
+		options = append(options, otlptracehttp.WithEndpointURL(usualCollector))
+	}
+	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of traces: %w", err)
 	}
@@ -58,8 +63,7 @@ func StartTracing(ctx context.Context, daemon string, log *zap.Logger) (stop fun
 }
 
 func tracingWanted() bool {
-	endpoint := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") + os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-	return endpoint != "" && !strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true")
+	return tracingAllowed() && (otlp("ENDPOINT") != "" || otelValue("OTEL_TRACES_EXPORTER") != "")
 }
 
 // traceErrors logs what OpenTelemetry has to complain of, seldom: a collector that is

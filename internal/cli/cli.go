@@ -14,8 +14,10 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"go.example/saga/internal/address"
+	"go.example/saga/pkg/jsonmap"
 )
 
 // Exit codes of every command.
@@ -65,6 +67,12 @@ func Run(ctx context.Context, root *cobra.Command) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return Usagef("%w (see %s --help)", err, cmd.CommandPath())
 	})
+	begun := false
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		err := errors.Join(legible(cmd, args), cmd.ValidateRequiredFlags())
+		begun = err == nil
+		return err
+	}
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return ExitOK
@@ -74,10 +82,25 @@ func Run(ctx context.Context, root *cobra.Command) int {
 	if errors.As(err, &coded) {
 		return coded.Code
 	}
-	if errors.Is(err, address.ErrRefused) {
+	if !begun || errors.Is(err, address.ErrRefused) {
 		return ExitUsage
 	}
 	return ExitFailed
+}
+
+// legible refuses arguments that no text of the database can equal, before anything is done.
+func legible(cmd *cobra.Command, args []string) (err error) {
+	for i, arg := range args {
+		if !jsonmap.Storable(arg) {
+			err = fmt.Errorf("argument %d is not UTF-8 text", i+1)
+		}
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if !jsonmap.Storable(f.Value.String()) {
+			err = fmt.Errorf("--%s is not UTF-8 text", f.Name)
+		}
+	})
+	return err
 }
 
 // Table writes rows under a header, aligned for people.

@@ -11,6 +11,8 @@ import (
 	"os"
 
 	"github.com/caarlos0/env/v11"
+
+	"go.example/saga/pkg/jsonmap"
 )
 
 // Help is what the help of every program says of its settings.
@@ -49,6 +51,9 @@ func Load(path string, into Validator) error {
 		}
 		if text := clean(os.Getenv(s.variable)); text != "" {
 			s.text, s.place = text, "the environment"
+		}
+		if !jsonmap.Storable(s.text) {
+			return fmt.Errorf("configuration: %s is not UTF-8 text in %s", s.variable, s.place)
 		}
 		if s.text != "" {
 			texts[s.variable] = s.text

@@ -144,3 +144,15 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// A setting that PostgreSQL cannot hold is refused, wherever it stands.
+func TestSettingsAreText(t *testing.T) {
+	t.Setenv("DATABASE_SCHEMA", "a\xff")
+	require.ErrorContains(t, config.Load("", &illegible{}), "DATABASE_SCHEMA is not UTF-8 text in the environment")
+}
+
+type illegible struct {
+	Schema string `env:"DATABASE_SCHEMA"`
+}
+
+func (*illegible) Validate() error { return nil }

@@ -8,6 +8,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
+	"strings"
+
+	"go.example/saga/pkg/jsonmap"
 )
 
 // bounded reads the body before anything else looks at it, so that a body that
@@ -22,8 +26,13 @@ func bounded(next http.Handler) http.Handler {
 			Problem(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", MaxBodyBytes))
 		case err != nil:
 			Problem(w, http.StatusBadRequest, "the body could not be read to its end")
-		case len(body) > 0 && !isJSON(r.Header.Get("Content-Type")):
-			Problem(w, http.StatusUnsupportedMediaType, "the Content-Type of the body has to be application/json")
+		case len(body) > 0 && encoded(r.Header.Values("Content-Encoding")):
+			w.Header().Set("Accept-Encoding", "identity") // RFC 7694
+			Problem(w, http.StatusUnsupportedMediaType, "the body has a Content-Encoding: send it as it is, without one")
+		case len(body) > 0 && !isJSON(r.Header.Values("Content-Type")):
+			Problem(w, http.StatusUnsupportedMediaType, "the Content-Type of the body has to be application/json, in UTF-8")
+		case !legible(r.URL):
+			Problem(w, http.StatusUnprocessableEntity, "the path or the query is not UTF-8 text without the character U+0000, or not escaped as a URL is")
 		default:
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			next.ServeHTTP(w, r)
@@ -31,12 +40,31 @@ func bounded(next http.Handler) http.Handler {
 	})
 }
 
-func isJSON(contentType string) bool {
-	if contentType == "" {
+func encoded(encodings []string) bool {
+	for _, list := range encodings {
+		for encoding := range strings.SplitSeq(list, ",") {
+			if e := strings.TrimSpace(encoding); e != "" && !strings.EqualFold(e, "identity") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isJSON says that the body claims to be JSON, which is UTF-8 (RFC 8259).
+func isJSON(contentTypes []string) bool {
+	if len(contentTypes) == 0 || len(contentTypes) == 1 && contentTypes[0] == "" {
 		return true
 	}
-	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && media == "application/json"
+	media, parameters, err := mime.ParseMediaType(contentTypes[0])
+	charset, said := parameters["charset"]
+	return len(contentTypes) == 1 && err == nil && media == "application/json" && (!said || strings.EqualFold(charset, "utf-8"))
+}
+
+// legible says that what a URL says can be a text in PostgreSQL. Of a body, unmarshal does.
+func legible(u *url.URL) bool {
+	query, err := url.QueryUnescape(u.RawQuery)
+	return err == nil && jsonmap.Storable(u.Path) && jsonmap.Storable(query)
 }
 
 // unmarshal decodes JSON with errors for the client: no Go types, no values.
@@ -46,7 +74,7 @@ func unmarshal(data []byte, v any) error {
 	var mismatch *json.UnmarshalTypeError
 	switch {
 	case err == nil:
-		return nil
+		return storable(data)
 	case errors.As(err, &syntax):
 		return fmt.Errorf("not one JSON value: wrong at byte %d", syntax.Offset)
 	case errors.As(err, &mismatch) && mismatch.Field != "":
@@ -56,4 +84,14 @@ func unmarshal(data []byte, v any) error {
 	default:
 		return errors.New("the value of a field cannot be read")
 	}
+}
+
+// storable refuses what encoding/json takes in silence, or makes something else of: lone
+// surrogates, U+0000, bytes that are not UTF-8, a name twice.
+func storable(body []byte) error {
+	var wrong *jsonmap.Error
+	if err := jsonmap.Check(body); errors.As(err, &wrong) {
+		return fmt.Errorf("wrong at byte %d: %s", wrong.Offset, wrong.Reason)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,11 @@ func TestErrorsAreProblemsThatRepeatNothing(t *testing.T) {
 		"long unknown name": {`{"amount":1,"note":"x","` + strings.Repeat("a", 9999) + `":1}`, 422, "body.a", "unexpected"},
 		"malformed":         {`{"amount":` + canary, 400, "body", "not one JSON value"},
 		"trailing":          {`{"amount":1,"note":"x"} ` + canary, 400, "body", "not one JSON value"},
+		"U+0000":            {`{"amount":1,"note":"a\u0000b"}`, 400, "body", "U+0000"},
+		"lone surrogate":    {`{"amount":1,"note":"\ud800"}`, 400, "body", "surrogate"},
+		"half a pair":       {`{"amount":1,"note":"\udc00\ud800"}`, 400, "body", "surrogate"},
+		"invalid UTF-8":     {"{\"amount\":1,\"note\":\"\xff\"}", 400, "body", "UTF-8"},
+		"a name twice":      {`{"amount":1,"note":"x","amount":2}`, 400, "body", "twice"},
 		"no object":         {`"` + canary + `"`, 422, "body", "object"},
 		"null":              {`null`, 422, "body", "object"},
 		"deep":              {strings.Repeat("[", 20_000), 400, "body", "not one JSON value"},
@@ -196,4 +202,55 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
 	_, err = io.ReadAll(conn)
 	require.NoError(t, err, "the server ends the connection, not our deadline")
+}
+
+// A body that is not what it is read as is refused, whatever it holds.
+func TestBodiesAreTakenAsTheyAre(t *testing.T) {
+	t.Parallel()
+	handler := echo(t)
+	for name, c := range map[string]struct {
+		headers http.Header
+		status  int
+		says    string
+	}{
+		"plain":                 {http.Header{}, http.StatusOK, ""},
+		"identity":              {http.Header{"Content-Encoding": {"Identity"}}, http.StatusOK, ""},
+		"utf-8":                 {http.Header{"Content-Type": {`application/json; charset="UTF-8"`}}, http.StatusOK, ""},
+		"gzip":                  {http.Header{"Content-Encoding": {"gzip"}}, http.StatusUnsupportedMediaType, "Content-Encoding"},
+		"said to be compressed": {http.Header{"Content-Encoding": {"identity, br"}}, http.StatusUnsupportedMediaType, "Content-Encoding"},
+		"in a second header":    {http.Header{"Content-Encoding": {"identity", "zstd"}}, http.StatusUnsupportedMediaType, "Content-Encoding"},
+		"latin-1":               {http.Header{"Content-Type": {"application/json; charset=iso-8859-1"}}, http.StatusUnsupportedMediaType, "UTF-8"},
+		"utf-16":                {http.Header{"Content-Type": {"application/json;charset=utf-16le"}}, http.StatusUnsupportedMediaType, "UTF-8"},
+		"two content types":     {http.Header{"Content-Type": {"application/json", "text/plain"}}, http.StatusUnsupportedMediaType, "application/json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req := httptest.NewRequest(http.MethodPost, "/echo", strings.NewReader(`{"amount":1,"note":"x"}`))
+			req.Header = c.headers
+			res := httptest.NewRecorder()
+			handler.ServeHTTP(res, req)
+			require.Equal(t, c.status, res.Code, res.Body)
+			require.Contains(t, res.Body.String(), c.says)
+			if c.says == "Content-Encoding" {
+				require.Equal(t, "identity", res.Header().Get("Accept-Encoding"))
+			}
+		})
+	}
+}
+
+// What no text of PostgreSQL can hold gets no further than here, wherever it stands.
+func TestIllegibleURLs(t *testing.T) {
+	t.Parallel()
+	handler := echo(t)
+	for _, path := range []string{"/echo?x=%00", "/echo?x=%ff", "/echo?%c3%28=1", "/echo?a=1&b=a%00b", "/echo?x=%zz", "/echo?x=%ed%a0%80", "/%ff", "/echo/%00"} {
+		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		req.RequestURI = path
+		var err error
+		req.URL, err = url.ParseRequestURI(path)
+		require.NoError(t, err)
+		res := httptest.NewRecorder()
+		handler.ServeHTTP(res, req)
+		require.Equal(t, http.StatusUnprocessableEntity, res.Code, path)
+		require.Equal(t, "application/problem+json", res.Header().Get("Content-Type"))
+	}
 }

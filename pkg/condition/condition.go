@@ -1,15 +1,27 @@
 // Package condition evaluates the conditions of definitions: expressions over JSON
 // values, in the language of github.com/expr-lang/expr. They read no clock and cost
 // bounded time and memory, so that the same data gives the same answer.
+//
+// Numbers are exact: those of the data, those that the expression names, and what is
+// computed with them. 9007199254740993 is not 9007199254740992.0, 0.1 + 0.2 == 0.3
+// holds, 1.0 == 1 does, and so does 1 / 3 * 3 == 1. A number may have [MaxDigits]
+// digits before its decimal point and as many after it; a condition that meets a longer
+// one is not decided but fails with [ErrInexact]. A number is never equal to a text.
+//
+// Of the language's functions there are those that keep this: all, any, none, one,
+// count, filter, find, findIndex, findLast, findLastIndex, map, reduce, len, abs, sum,
+// min and max (of a list, or of what is listed), string, type, first, last, take,
+// reverse, concat, flatten, keys, values, toPairs, trim, trimPrefix, trimSuffix, upper,
+// lower, split, splitAfter, replace, join, indexOf, lastIndexOf, hasPrefix, hasSuffix,
+// date, duration and timezone.
 package condition
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
-	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
 
@@ -42,7 +54,7 @@ func (e Expression) compile() (*vm.Program, error) {
 	if known != nil {
 		return known, nil
 	}
-	program, err := expr.Compile(string(e), expr.Env(environment(nil)), expr.AsBool(), expr.DisableBuiltin("now"))
+	program, err := exactly(string(e))
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +88,9 @@ func (e Expression) Holds(data jsonmap.JSONMap) (bool, error) {
 	}
 	machine := vm.VM{MemoryBudget: budget}
 	result, err := machine.Run(program, environment(data))
+	if errors.Is(err, ErrInexact) {
+		return false, fmt.Errorf("condition: %w%s", ErrInexact, strings.TrimPrefix(firstLine(err), ErrInexact.Error()))
+	}
 	if err != nil {
 		return false, fmt.Errorf("condition: %s", firstLine(err)) // the rest is a drawing
 	}
@@ -95,41 +110,11 @@ func firstLine(err error) string {
 func environment(data jsonmap.JSONMap) map[string]any {
 	env := map[string]any{"payload": map[string]any{}, "outputs": map[string]any{}}
 	for name := range env {
-		if object, ok := data[name].(map[string]any); ok {
-			env[name] = computable(object)
+		if object, ok := numbered(data[name]).(map[string]any); ok {
+			env[name] = object
 		}
 	}
 	return env
-}
-
-func computable(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		object := make(map[string]any, len(v))
-		for name, member := range v {
-			object[name] = computable(member)
-		}
-		return object
-	case jsonmap.JSONMap:
-		return computable(map[string]any(v))
-	case []any:
-		list := make([]any, len(v))
-		for i, element := range v {
-			list[i] = computable(element)
-		}
-		return list
-	case json.Number:
-		if whole, err := v.Int64(); err == nil {
-			return int(whole)
-		}
-		fraction, err := v.Float64()
-		if err != nil {
-			return string(v)
-		}
-		return fraction
-	default:
-		return value
-	}
 }
 
 // Reads are the steps whose outputs the condition names.

@@ -2,9 +2,15 @@ package jsonmap
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
+
+// Storable says whether PostgreSQL can hold a text, in a column or as a parameter: it is
+// UTF-8, and no character is U+0000. What comes from outside has to be asked before it goes
+// into a statement.
+func Storable(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }
 
 // str reads a string and returns it decoded, as a part of the text where it is one.
 func (s *scanner) str() ([]byte, error) {

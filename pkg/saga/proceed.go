@@ -1,5 +1,11 @@
 package saga
 
+import (
+	"errors"
+
+	"go.example/saga/pkg/condition"
+)
+
 // proceed begins everything that can begin now. It draws the saga's status from its
 // steps, so that it does not matter in which order events have come.
 func (m *machine) proceed() {
@@ -47,7 +53,7 @@ func (m *machine) weigh(i int) {
 	d := m.def.Steps[i]
 	needed, err := d.When.Holds(m.data(i))
 	switch {
-	case err != nil && m.noWayBack():
+	case err != nil && (m.noWayBack() || errors.Is(err, condition.ErrInexact)): // going back would decide it
 		m.park(i, ParkCondition, err.Error())
 	case err != nil:
 		m.set(i, StepFailed)

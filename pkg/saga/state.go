@@ -185,8 +185,8 @@ const (
 	ParkContradiction ParkReason = "contradictory replies"
 	// ParkUnsignalled: nobody signalled in time, and the definition says to park.
 	ParkUnsignalled ParkReason = "not signalled"
-	// ParkCondition: the step's condition cannot be evaluated, and there is no way
-	// back.
+	// ParkCondition: the step's condition cannot be evaluated and there is no way back,
+	// or it cannot be decided exactly ([condition.ErrInexact]).
 	ParkCondition ParkReason = "condition failed"
 )
 

@@ -5,7 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"go.example/saga/pkg/jsonmap"
 )
 
 // Bounds of a definition. They keep a mistyped number from becoming a saga that
@@ -257,7 +258,7 @@ func (c *checker) data(d Definition) {
 }
 
 func (c *checker) when(path string, when Condition, earlier map[string]bool) {
-	if len(when) > maxConditionBytes || !storable(string(when)) {
+	if len(when) > maxConditionBytes || !jsonmap.Storable(string(when)) {
 		c.add(path, "not an expression", fmt.Sprintf("use at most %d bytes of text", maxConditionBytes))
 		return
 	}
@@ -270,16 +271,13 @@ func (c *checker) when(path string, when Condition, earlier map[string]bool) {
 }
 
 func (c *checker) member(path, name string) {
-	if name == "" || len(name) > maxMemberBytes || !storable(name) {
+	if name == "" || len(name) > maxMemberBytes || !jsonmap.Storable(name) {
 		c.add(path, fmt.Sprintf("%q is no name of a member", name), fmt.Sprintf("give 1 to %d bytes of text", maxMemberBytes))
 	}
 }
 
-// storable says whether PostgreSQL's jsonb takes the text.
-func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
-
 func (c *checker) pointer(path, pointer string) (ok bool) {
-	ok = strings.HasPrefix(pointer, "/") && len(pointer) <= maxPointerBytes && storable(pointer)
+	ok = strings.HasPrefix(pointer, "/") && len(pointer) <= maxPointerBytes && jsonmap.Storable(pointer)
 	if !ok {
 		c.add(path, fmt.Sprintf("%q is not a JSON Pointer", pointer), fmt.Sprintf("begin with a slash, use at most %d bytes", maxPointerBytes))
 	}

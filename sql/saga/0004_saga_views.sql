@@ -37,11 +37,12 @@ SELECT s.id,
        ), '') AS reason,
        date_trunc('second', s.started_at) AS started_at
 FROM public.saga s
-JOIN public.saga_definition d ON d.name = s.type AND d.version = s.definition_version
+LEFT JOIN public.saga_definition d ON d.name = s.type AND d.version = s.definition_version
 -- jsonb forgets the order of keys; the order of the steps is in the plan.
 CROSS JOIN LATERAL (
-    SELECT string_agg(CASE WHEN stage.size > 1 THEN '[' || stage.marks || ']' ELSE stage.marks END,
-                      ' → ' ORDER BY stage.place) AS steps,
+    -- A plan of a newer program may say its steps otherwise.
+    SELECT coalesce(string_agg(CASE WHEN stage.size > 1 THEN '[' || stage.marks || ']' ELSE stage.marks END,
+                               ' → ' ORDER BY stage.place), '') AS steps,
            string_agg(stage.waits, '; ' ORDER BY stage.place) AS waits_for
     FROM (
         SELECT min(step.ordinal) AS place,

@@ -31,6 +31,7 @@ func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error),
 	m := newMeter(registry, census, all.Of(taskMetrics), log)
 	countDeleted(registry, func() int64 { return 0 })
 	countRecounted(registry, func() int64 { return 0 })
+	watchPlans(registry, nil, log).note([]sagapg.UnknownPlan{{Name: "trip", Version: 2, Sagas: 1, Err: sagapg.ErrNotUnderstood}})
 	for _, tr := range transitions {
 		m.observe(tr)
 	}

@@ -45,8 +45,7 @@ const (
 
 // Run drives sagas until ctx is done. Database and broker may be absent at the
 // start and go away at any time. It ends with an error only where going on would
-// be wrong: the database or the reply queue is another service's, a definition of running
-// sagas that this program does not understand, a port that is taken, or a token for operators that cannot be read.
+// be wrong: the database or the reply queue is another service's, a port that is taken, or a token for operators that cannot be read.
 func Run(ctx context.Context, s Settings) error {
 	log, err := app.Logger(s.LogLevel, s.LogFormat)
 	if err != nil {
@@ -72,6 +71,10 @@ func Run(ctx context.Context, s Settings) error {
 	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics, app.TaskDeadLetters)
 	registry.MustRegister(all)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
+	unknown := watchPlans(registry, func(ctx context.Context) ([]sagapg.UnknownPlan, error) {
+		_, unknown, err := store.CheckDefinitions(ctx, pool)
+		return unknown, err
+	}, log)
 	lookout := &rabbit.Lookout{Config: app.Broker(s.Broker, name+"-look")}
 	defer func() { _ = lookout.Close() }()
 	e, err := engine.New(engine.Config{
@@ -98,12 +101,12 @@ func Run(ctx context.Context, s Settings) error {
 			if err := check(ctx, e, s, all.Of(taskCheck), log); err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, func(ctx context.Context) error { return inbox.Run(ctx, replies) },
+			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, unknown.run, func(ctx context.Context) error { return inbox.Run(ctx, replies) },
 				app.DrainDeadLetters(replies, s.Broker, all.Of(app.TaskDeadLetters)))
 		},
 		m.run,
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, service.Ready(all.Ready), log, app.MetricsEndpoint(registry, log))
+			return app.ServeHealth(ctx, s.HealthAddr, unknown.ready(service.Ready(all.Ready)), log, app.MetricsEndpoint(registry, log))
 		},
 		func(ctx context.Context) error { return serveAdmin(ctx, s, desk, log) },
 	)
@@ -129,7 +132,7 @@ func checkPauses() *backoff.ExponentialBackOff {
 }
 
 // check waits until the database answers and the role has its rights, and refuses to work
-// on sagas of another service, and on those whose plan this program does not understand.
+// on sagas of another service.
 func check(ctx context.Context, e *engine.Engine, s Settings, report func(error), log *zap.Logger) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := e.Store.CheckRights(ctx, e.DB, s.rights()...)
@@ -137,9 +140,9 @@ func check(ctx context.Context, e *engine.Engine, s Settings, report func(error)
 			_, err = sagasql.LoadService(ctx, e.DB, s.DatabaseSchema, s.Service)
 		}
 		if err == nil {
-			_, err = e.Check(ctx)
+			_, _, err = e.Check(ctx)
 		}
-		if errors.Is(err, sagasql.ErrOtherService) || errors.Is(err, sagapg.ErrNoDefinition) || errors.Is(err, sagapg.ErrNotUnderstood) {
+		if errors.Is(err, sagasql.ErrOtherService) {
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err

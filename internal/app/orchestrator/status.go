@@ -79,6 +79,8 @@ type Status struct {
 	State     string      `json:"state"`
 	LastError string      `json:"lastError"`
 	Sagas     []SagaCount `json:"sagas"` // those that have not ended
+	// UnknownPlans are those of sagas that this program cannot follow, which stand still.
+	UnknownPlans []string `json:"unknownPlans"`
 	// OverdueSeconds is for how long the most overdue timer has waited.
 	OverdueSeconds int64 `json:"overdueSeconds"`
 	// Quarantined counts the messages that a consumer of this database has set aside.
@@ -107,7 +109,7 @@ func (s Status) Count(status saga.Status) (n int) {
 // OK says whether everything is reachable and served, nothing stands still and no saga
 // waits for an operator.
 func (s Status) OK() bool {
-	ok := s.State == StateActive && s.Count(saga.StatusParked) == 0 &&
+	ok := s.State == StateActive && s.Count(saga.StatusParked) == 0 && len(s.UnknownPlans) == 0 &&
 		(s.Broker == BrokerReachable || s.Broker == BrokerUnknown)
 	for _, shard := range s.Outbox {
 		ok = ok && shard.Holder != "" && shard.LastError == ""
@@ -129,7 +131,7 @@ func ReadStatus(ctx context.Context, s Settings) (Status, error) {
 	defer cancel()
 	status := Status{
 		Database: pool.Config().ConnConfig.Database, State: StateActive,
-		Sagas: []SagaCount{}, Outbox: []OutboxStatus{}, Broker: BrokerUnknown, Queues: []QueueStatus{},
+		Sagas: []SagaCount{}, UnknownPlans: []string{}, Outbox: []OutboxStatus{}, Broker: BrokerUnknown, Queues: []QueueStatus{},
 	}
 	var looks sync.WaitGroup
 	looks.Go(func() { status.readOutbox(ctx, outboxpg.New(pool, s.DatabaseSchema)) })
@@ -186,7 +188,10 @@ func (s *Status) readSagas(ctx context.Context, pool *pgxpool.Pool, settings Set
 	if err := tx.QueryRow(ctx, count, quarantineBound).Scan(&s.Quarantined); err != nil {
 		return nil, err
 	}
-	plans, err := store.CheckDefinitions(ctx, tx)
+	plans, unknown, err := store.CheckDefinitions(ctx, tx)
+	for _, plan := range unknown {
+		s.UnknownPlans = append(s.UnknownPlans, plan.String())
+	}
 	for _, plan := range plans {
 		for _, step := range plan.Steps {
 			if step.Destination != "" {

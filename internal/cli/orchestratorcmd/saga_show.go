@@ -101,7 +101,9 @@ func printStory(w io.Writer, s engine.Story) error {
 		{"status", fmt.Sprintf("%s, %s after the start", s.Status, age(s.AgeSeconds))},
 		{"steps", s.Steps},
 	}
-	if s.NextWake != nil {
+	if s.StandsStill != "" {
+		rows = append(rows, []string{"stands still", cli.Line(s.StandsStill)})
+	} else if s.NextWake != nil {
 		rows = append(rows, []string{"next wake", second(s.NextWake)})
 	}
 	if s.Reason != nil {

@@ -25,7 +25,8 @@ func newStatus(o *options) *cobra.Command {
 a relay publishes the database's messages and who consumes the queues. It asks the
 database and the broker, not the orchestrator, so that it also works where none runs.
 Exit code 1 when one of them cannot be reached or used, no orchestrator, relay or
-participant is at work, timers are overdue, or sagas are parked.`,
+participant is at work, timers are overdue, sagas are parked, or sagas stand still because
+this program cannot follow their plan.`,
 		Example: "  orchestrator status\n  orchestrator status --json | jq '.queues[] | select(.consumers == 0)'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,6 +64,9 @@ func printStatus(w io.Writer, s orchestrator.Status) error {
 	}
 	for _, c := range s.Sagas {
 		fmt.Fprintf(w, "sagas of %s: %d %s\n", cli.Line(c.Type), c.Count, c.Status)
+	}
+	for _, plan := range s.UnknownPlans {
+		fmt.Fprintf(w, "sagas that stand still: %s\n", cli.Line(plan))
 	}
 	for _, q := range s.Queues {
 		fmt.Fprintf(w, "queue %s: %s, %s\n", cli.Line(q.Name), cli.Plural(q.Consumers, "consumer"), cli.Plural(q.Messages, "message"))

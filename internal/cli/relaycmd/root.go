@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/relay"
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/config"
@@ -22,7 +23,8 @@ RELAY_LEASE (5s), RELAY_WINDOW (2048 messages that a crash may repeat), RELAY_PA
 read), RELAY_RETRY_FOR (24h, then a refused message is dead),
 RELAY_RETENTION (168h, then published rows are dropped by the partition),
 RELAY_PARTITION_ROWS (1000000).
-HEALTH_ADDR serves /livez, /readyz and /metrics; OTEL_EXPORTER_OTLP_ENDPOINT takes traces.
+HEALTH_ADDR serves /livez, /readyz and /metrics; OTEL_EXPORTER_OTLP_ENDPOINT takes traces:
+the variables of OpenTelemetry are honoured or refused (docs/metrics.md).
 DATABASE_URLS_FILE holds the list instead; run follows it when it changes.
 
 ` + config.Help + `
@@ -93,7 +95,7 @@ a dead one over; with one shard, which is the default, the others stand by.`,
 				settings.Shards = shards
 			}
 			settings.PollOnly = settings.PollOnly || pollOnly
-			if err := errors.Join(settings.RequireBroker(), settings.Validate()); err != nil {
+			if err := errors.Join(settings.RequireBroker(), settings.Validate(), app.CheckTracing()); err != nil {
 				return cli.Usagef("%w", err)
 			}
 			return usage(relay.Run(cmd.Context(), settings))

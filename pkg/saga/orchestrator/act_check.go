@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/protocol"
@@ -71,8 +69,8 @@ func checkWords(who, step, reason string, output jsonmap.JSONMap) error {
 		switch {
 		case len(text.value) > text.most:
 			return fmt.Errorf("%s has %d bytes, at most %d are allowed", text.field, len(text.value), text.most)
-		case !utf8.ValidString(text.value) || strings.ContainsRune(text.value, 0):
-			return fmt.Errorf("%s is not UTF-8 text", text.field)
+		case !jsonmap.Storable(text.value):
+			return fmt.Errorf("%s is not UTF-8 text, or has the character U+0000", text.field)
 		}
 	}
 	written, err := json.Marshal(output)

@@ -30,16 +30,29 @@ func newBatch(loaded []sagapg.Loaded, now time.Time) *batch {
 }
 
 // apply steps the saga, each time from the state that the step before left. known
-// is false if no such saga was loaded.
+// is false if no such saga was loaded. One whose plan this program cannot follow can only
+// be killed; nothing else is even recorded.
 func (b *batch) apply(id saga.ID, e saga.Event) (t saga.Transition, known bool) {
 	m, known := b.sagas[id]
 	if !known {
 		return saga.Transition{}, false
 	}
+	if m.Unknown != nil && !kills(e) {
+		refusal := saga.HistoryEntry{From: m.State.Status, To: m.State.Status, Disposition: saga.Refused, Detail: m.Unknown.Error()}
+		if _, isReply := e.(saga.Reply); isReply {
+			refusal.Disposition = saga.Quarantined
+		}
+		return saga.Transition{Next: m.State, Entry: refusal}, true
+	}
 	t = saga.Step(m.Definition, m.State, e, b.now)
 	m.State = t.Next
 	m.change = append(m.change, t)
 	return t, true
+}
+
+func kills(e saga.Event) bool {
+	action, ok := e.(saga.Action)
+	return ok && action.Verb == saga.Kill
 }
 
 // changes lists what happened, by saga in the order of loading.

@@ -94,18 +94,18 @@ func New(cfg Config) (*Engine, error) {
 }
 
 // Check proves that the role has the rights that the engine needs, reads the definition
-// of every running saga and returns them. An error that is [sagapg.ErrNoDefinition] or
-// [sagapg.ErrNotUnderstood] means that this program must not work on this database; any
-// other may go away by itself. A RightsError of package sql names the statements that help.
-func (e *Engine) Check(ctx context.Context) ([]saga.Definition, error) {
+// of every saga that has not ended and returns them, beside those that this program cannot
+// follow. An error may go away by itself. A RightsError of package sql names the statements
+// that help.
+func (e *Engine) Check(ctx context.Context) ([]saga.Definition, []sagapg.UnknownPlan, error) {
 	if err := e.Store.CheckRights(ctx, e.DB, sagapg.RightsToDrive...); err != nil {
-		return nil, fmt.Errorf("orchestrator: %w", err)
+		return nil, nil, fmt.Errorf("orchestrator: %w", err)
 	}
-	defs, err := e.Store.CheckDefinitions(ctx, e.DB)
+	defs, unknown, err := e.Store.CheckDefinitions(ctx, e.DB)
 	if err != nil {
-		return nil, fmt.Errorf("orchestrator: %w", err)
+		return nil, nil, fmt.Errorf("orchestrator: %w", err)
 	}
-	return defs, nil
+	return defs, unknown, nil
 }
 
 // keep remembers how the last round went.

@@ -148,7 +148,10 @@ func (e *Engine) migrate(ctx context.Context, m Migration, to saga.Definition, i
 		if l.State.Status.Terminal() || l.State.DefinitionVersion == m.To {
 			continue // it ended, or was moved, since it was found
 		}
-		t, err := saga.MigrateTo(l.Definition, to, l.State, m.Who, now)
+		t, err := saga.Transition{}, l.Unknown
+		if err == nil {
+			t, err = saga.MigrateTo(l.Definition, to, l.State, m.Who, now)
+		}
 		if err != nil {
 			refusals = append(refusals, sagapg.SagaError{ID: l.State.ID, Err: err})
 			continue

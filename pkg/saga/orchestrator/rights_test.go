@@ -56,7 +56,7 @@ func TestARepliesSagaIsHidden(t *testing.T) {
 	var refused *pgconn.PgError
 	require.ErrorAs(t, handle(), &refused)
 	require.Equal(t, "42501", refused.Code)
-	_, err := e.Check(b.ctx)
+	_, _, err := e.Check(b.ctx)
 	require.ErrorContains(t, err, "BYPASSRLS")
 	b.exec(`ALTER TABLE saga DISABLE ROW LEVEL SECURITY`)
 	require.NoError(t, handle())
@@ -68,7 +68,7 @@ func TestARepliesSagaIsHidden(t *testing.T) {
 func TestTimersTellWhatTheRoleLacks(t *testing.T) {
 	b := setup(t)
 	e, role := b.asRole(sagapg.RightsToDrive)
-	_, err := e.Check(b.ctx)
+	_, _, err := e.Check(b.ctx)
 	require.NoError(t, err)
 	stop := b.run(e)
 	defer stop()

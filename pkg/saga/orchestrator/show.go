@@ -14,6 +14,10 @@ import (
 type Story struct {
 	sagapg.Story
 
+	// StandsStill is why this program cannot follow the saga's plan, so that nothing but
+	// killing it has an effect; empty where it can.
+	StandsStill string `json:"standsStill,omitempty"`
+
 	SetAside SetAside `json:"setAside"`
 }
 
@@ -39,8 +43,23 @@ func (e *Engine) Show(ctx context.Context, id saga.ID, events int) (Story, error
 	if err != nil {
 		return Story{}, err
 	}
+	still, err := e.standsStill(ctx, story.Overview)
+	if err != nil {
+		return Story{}, err
+	}
 	aside, err := e.setAside(ctx, story.ID)
-	return Story{Story: story, SetAside: aside}, err
+	return Story{Story: story, StandsStill: still, SetAside: aside}, err
+}
+
+func (e *Engine) standsStill(ctx context.Context, s sagapg.Overview) (string, error) {
+	if s.Status.Terminal() {
+		return "", nil
+	}
+	_, err := e.Store.Definition(ctx, e.DB, s.Type, s.DefinitionVersion)
+	if errors.Is(err, sagapg.ErrNotUnderstood) || errors.Is(err, sagapg.ErrNoDefinition) {
+		return err.Error(), nil
+	}
+	return "", err
 }
 
 func (e *Engine) setAside(ctx context.Context, id string) (SetAside, error) {

@@ -115,7 +115,9 @@ func (s *sweeper) fireAsked(ctx context.Context, except []saga.ID, since time.Ti
 	}
 	matter := make([][]string, len(due))
 	for i, l := range due {
-		matter[i] = l.Timer.Destinations(l.Definition, l.State, now)
+		if l.Unknown == nil {
+			matter[i] = l.Timer.Destinations(l.Definition, l.State, now)
+		}
 	}
 	if ask := s.queues.stale(slices.Concat(matter...), since); len(ask) > 0 {
 		return nil, ask, nil
@@ -133,6 +135,10 @@ func (s *sweeper) apply(ctx context.Context, tx pgx.Tx, due []sagapg.Loaded, now
 	var fired []saga.Transition
 	resting := map[saga.ID]time.Time{}
 	for _, l := range due {
+		if l.Unknown != nil { // the meter tells of it; a newer program takes it up soon
+			resting[l.State.ID] = now.Add(s.timing.postpone)
+			continue
+		}
 		if until := l.Timer.Rests(l.Definition, l.State, now); !until.IsZero() {
 			resting[l.State.ID] = until
 			continue

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +20,8 @@ var (
 	ErrDefinitionDiffers = errors.New("the stored saga definition is another one")
 	// ErrNotUnderstood: the stored plan is not one that this program can follow
 	// faithfully, because a newer program or a hand wrote it.
-	ErrNotUnderstood = errors.New("the stored saga definition is not understood")
+	ErrNotUnderstood = errors.New("the stored saga definition is not understood by this program " +
+		"(run one as new as that which stored it, or kill its sagas)")
 )
 
 type definitionKey struct {
@@ -137,30 +140,65 @@ func (s *Store) ListDefinitions(ctx context.Context, db DB) ([]DefinitionInfo, e
 	return list, nil
 }
 
-// CheckDefinitions reads every definition that a running saga follows. An error
-// means that this program must not run: it would not know how to go on.
-func (s *Store) CheckDefinitions(ctx context.Context, db DB) ([]saga.Definition, error) {
-	rows, _ := db.Query(ctx, s.query("definition_in_use"))
-	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k definitionKey, err error) {
-		err = row.Scan(&k.name, &k.version)
-		return k, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the definitions in use (safe to retry): %w", err)
-	}
-	defs := make([]saga.Definition, len(keys))
-	for i, k := range keys {
-		if defs[i], err = s.Definition(ctx, db, k.name, k.version); err != nil {
-			return nil, fmt.Errorf("running sagas follow a definition that cannot be used: %w%s", err, remedy(err))
-		}
-	}
-	return defs, nil
+// UnknownPlan is a definition that sagas follow which have not ended, and that this
+// program cannot follow. They stand still; others are not concerned.
+type UnknownPlan struct {
+	Name    string
+	Version int
+	Sagas   int64
+	// Err is [ErrNotUnderstood] or [ErrNoDefinition].
+	Err error
 }
 
-// remedy says what to do where the error does not.
-func remedy(err error) string {
-	if errors.Is(err, ErrNotUnderstood) {
-		return "; run a program as new as the one that stored it, or undo what was changed in its row by hand"
+func (u UnknownPlan) String() string {
+	return fmt.Sprintf("%d of %s version %d: %v", u.Sagas, u.Name, u.Version, u.Err)
+}
+
+// CheckDefinitions reads every definition that a saga follows which has not ended.
+func (s *Store) CheckDefinitions(ctx context.Context, db DB) ([]saga.Definition, []UnknownPlan, error) {
+	rows, _ := db.Query(ctx, s.query("definition_in_use"))
+	used, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (u UnknownPlan, err error) {
+		err = row.Scan(&u.Name, &u.Version, &u.Sagas)
+		return u, err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the definitions in use (safe to retry): %w", err)
 	}
-	return ""
+	var defs []saga.Definition
+	var unknown []UnknownPlan
+	for _, u := range used {
+		def, err := s.Definition(ctx, db, u.Name, u.Version)
+		switch {
+		case err == nil:
+			defs = append(defs, def)
+		case notFollowed(err):
+			u.Err = err
+			unknown = append(unknown, u)
+		default:
+			return nil, nil, err
+		}
+	}
+	return defs, unknown, nil
+}
+
+// notFollowed says that an error of [Store.Definition] is the plan's, and comes again.
+func notFollowed(err error) bool {
+	return errors.Is(err, ErrNotUnderstood) || errors.Is(err, ErrNoDefinition)
+}
+
+// standIn is put in the place of a plan that this program cannot follow: it has the steps
+// that the saga has begun, by name, so that the saga can be read and ended.
+func (r readRow) standIn() saga.Definition {
+	names := map[string]bool{}
+	for name := range r.stepStatus {
+		names[name] = true
+	}
+	for name := range r.waiting {
+		names[name] = true
+	}
+	def := saga.Definition{Name: r.state.Type, Version: r.state.DefinitionVersion}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		def.Steps = append(def.Steps, saga.StepDefinition{Name: name})
+	}
+	return def
 }

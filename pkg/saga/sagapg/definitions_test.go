@@ -114,15 +114,20 @@ func TestStrangePlanIsNotFollowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := setup(t)
 			b.start("K-1")
-			defs, err := sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
+			defs, unknown, err := sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
 			require.NoError(t, err)
+			require.Empty(t, unknown)
 			require.Equal(t, []saga.Definition{plan()}, defs)
 
 			b.exec(`ALTER TABLE saga_definition DISABLE TRIGGER USER`)
 			b.exec(`UPDATE saga_definition SET spec = ` + edit)
-			_, err = sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
-			require.ErrorIs(t, err, sagapg.ErrNotUnderstood)
-			require.ErrorContains(t, err, "room-reservation version 1")
+			defs, unknown, err = sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
+			require.NoError(t, err)
+			require.Empty(t, defs)
+			require.Len(t, unknown, 1)
+			require.EqualValues(t, 1, unknown[0].Sagas)
+			require.ErrorIs(t, unknown[0].Err, sagapg.ErrNotUnderstood)
+			require.Contains(t, unknown[0].String(), "room-reservation version 1")
 		})
 	}
 }

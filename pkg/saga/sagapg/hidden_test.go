@@ -52,7 +52,7 @@ func (b *bench) refused(db sagapg.DB, id saga.ID, hidden string) {
 	store, ctx := sagapg.New("", testenv.Service), b.ctx
 	for question, ask := range map[string]func() error{
 		"Census":           func() error { _, err := store.Census(ctx, db); return err },
-		"CheckDefinitions": func() error { _, err := store.CheckDefinitions(ctx, db); return err },
+		"CheckDefinitions": func() error { _, _, err := store.CheckDefinitions(ctx, db); return err },
 		"Definition":       func() error { _, err := store.Definition(ctx, db, b.def.Name, b.def.Version); return err },
 		"Expire":           func() error { _, err := store.Expire(ctx, db, 0, saga.ID{}, 10); return err },
 		"Find":             func() error { _, err := store.Find(ctx, db, sagapg.Selection{Limit: 10}); return err },

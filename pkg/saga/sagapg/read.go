@@ -25,6 +25,9 @@ func (e *SagaError) Unwrap() error { return e.Err }
 type Loaded struct {
 	State      saga.State
 	Definition saga.Definition
+	// Unknown is why this program cannot follow the saga's plan; nil where it can. The
+	// Definition stands in for it then, and nothing but killing the saga makes sense.
+	Unknown error
 	// Timer is the event for a saga that [Store.Due] has found.
 	Timer saga.Timer
 	sent  sending
@@ -108,11 +111,22 @@ func (s *Store) read(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, query str
 		return nil, time.Time{}, fmt.Errorf("lock sagas: %w", err)
 	}
 	loaded := make([]Loaded, len(read))
+	unknown := map[definitionKey]error{} // each is read once
 	for i, r := range read {
-		def, err := s.Definition(ctx, tx, r.state.Type, r.state.DefinitionVersion)
+		plan := definitionKey{r.state.Type, r.state.DefinitionVersion}
+		def, err := saga.Definition{}, unknown[plan]
+		if err == nil {
+			def, err = s.Definition(ctx, tx, plan.name, plan.version)
+		}
+		var why error
+		if err != nil && notFollowed(err) {
+			unknown[plan], why = err, err
+			def, err = r.standIn(), nil
+		}
 		if err == nil {
 			loaded[i], err = r.assemble(def)
 			loaded[i].recount(now)
+			loaded[i].Unknown = why
 		}
 		if err != nil {
 			return nil, time.Time{}, &SagaError{r.state.ID, err}

@@ -18,7 +18,7 @@
 //	    kind: signal                  # or delay; the default is command
 //	    wait: 24h
 //	    on_timeout: refuse            # or proceed, or park; the default is refuse
-//	    when: payload.total > 1000
+//	    when: payload.total > 1000.50 # numbers are exact; see package condition
 //	  - name: payment
 //	    type: pivot                   # or retriable; the default is compensatable
 //	    send: {hotel: /outputs/hotel/bookingId}

@@ -266,7 +266,7 @@ func TestProblems(t *testing.T) {
 		"no reason":        {"POST", act, `{"verb": "kill", "who": "a"}`, 409},
 		"unknown field":    {"POST", act, `{"verb": "pause", "who": "a", "x": "` + canary + `"}`, 422},
 		"output":           {"POST", signal, `{"step": "approval", "who": "a", "output": "` + canary + `"}`, 422},
-		"zero byte":        {"POST", signal, `{"step": "approval", "who": "a", "output": {"a": "\u0000` + canary + `"}}`, 422},
+		"zero byte":        {"POST", signal, `{"step": "approval", "who": "a", "output": {"a": "\u0000` + canary + `"}}`, 400},
 		"large output":     {"POST", signal, `{"step": "approval", "who": "a", "output": {"a": "` + strings.Repeat(canary, 5000) + `"}}`, 422},
 		"large body":       {"POST", signal, strings.Repeat(" ", 1<<20+1), 413},
 		"no step":          {"POST", signal, `{"who": "a"}`, 422},
@@ -298,4 +298,36 @@ func TestADatabaseThatIsGone(t *testing.T) {
 	admin.Handler(e, func() (string, error) { return "", nil }, zap.NewNop()).ServeHTTP(answer, request("localhost", ""))
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code, answer.Body)
 	require.Equal(t, "5", answer.Header().Get("Retry-After"))
+}
+
+// What no text of the database can be is the caller's mistake, wherever it stands, and no
+// matter for the log.
+func TestTextThatNoColumnTakes(t *testing.T) {
+	d := newDesk(t)
+	id := d.start("K-1")
+	for _, query := range []string{
+		"type=%00", "type=x&key=%ff", "step=%c3%28", "type=x&key=a%00b", "status=%00", "failure=%ff", "parkReason=%00", "after=%00",
+		"startedAfter=%00", "stuck=%00", "type=%ed%a0%80", "%ff=1",
+	} {
+		status, text := d.call("GET", admin.Sagas+"?"+query, "")
+		require.Equal(t, http.StatusUnprocessableEntity, status, "%s: %s", query, text)
+	}
+	status, _ := d.call("GET", admin.Sagas+"/%00", "")
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	for path, body := range map[string]string{
+		admin.Bulk:                          `{"verb": "retry", "who": "g", "selection": {"type": "TEXT"}}`,
+		admin.Sagas + "/" + id + "/actions": `{"verb": "kill", "who": "g", "reason": "TEXT"}`,
+		admin.Sagas + "/" + id + "/signals": `{"step": "approval", "who": "g", "output": {"TEXT": {"a": "TEXT"}}}`,
+	} {
+		for _, bad := range []string{`a\u0000b`, `\ud800`, `\udc00\ud800`, "\xff", "\xed\xa0\x80"} {
+			status, text := d.call("POST", path, strings.ReplaceAll(body, "TEXT", bad))
+			require.GreaterOrEqual(t, status, 400, "%s %q: %s", path, bad, text)
+			require.Less(t, status, 500, "%s %q: %s", path, bad, text)
+		}
+	}
+	long := strings.Repeat("ä", 255) // 510 bytes: longer than the history takes
+	status, text := d.call("POST", admin.Sagas+"/"+id+"/actions", `{"verb": "kill", "who": "`+long+`", "reason": "x"}`)
+	require.Equal(t, http.StatusUnprocessableEntity, status, text)
+	require.Equal(t, "STARTED", d.text(`SELECT status FROM saga`))
+	require.NotContains(t, d.log.String(), `"L":"ERROR"`)
 }

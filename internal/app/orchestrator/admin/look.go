@@ -63,10 +63,11 @@ type showOutput struct {
 	Body struct {
 		sagapg.Overview
 
-		Payload  json.RawMessage  `json:"payload"`
-		Outputs  json.RawMessage  `json:"outputs"`
-		Waits    []sagapg.Waiting `json:"waits" doc:"What it waits for, since when and until when; none when it has ended."`
-		SetAside engine.SetAside  `json:"setAside" doc:"What the orchestrator's consumers have set aside of it, the newest. What a participant has set aside is in its own database."`
+		Payload     json.RawMessage  `json:"payload"`
+		Outputs     json.RawMessage  `json:"outputs"`
+		Waits       []sagapg.Waiting `json:"waits" doc:"What it waits for, since when and until when; none when it has ended."`
+		StandsStill string           `json:"standsStill,omitempty" doc:"Why this program cannot follow its plan, so that nothing but killing it has an effect."`
+		SetAside    engine.SetAside  `json:"setAside" doc:"What the orchestrator's consumers have set aside of it, the newest. What a participant has set aside is in its own database."`
 	}
 }
 
@@ -78,6 +79,7 @@ func (a api) show(ctx context.Context, in *showInput) (*showOutput, error) {
 	out := &showOutput{}
 	out.Body.Overview, out.Body.Payload, out.Body.Outputs = story.Overview, story.Payload, story.Outputs
 	out.Body.Waits, out.Body.SetAside = append([]sagapg.Waiting{}, story.Waits...), story.SetAside
+	out.Body.StandsStill = story.StandsStill
 	if in.Reveal {
 		return out, nil
 	}

@@ -16,11 +16,11 @@ type placeInput struct {
 // placeBody keeps dates as text until they have been checked, and nothing of the
 // card number but what reservation.CardNumber holds.
 type placeBody struct {
-	HotelID      int64                  `json:"hotelId" minimum:"1" maximum:"9007199254740991" example:"1"`
-	RoomID       int64                  `json:"roomId" minimum:"1" maximum:"9007199254740991" example:"1"`
+	HotelID      number                 `json:"hotelId"`
+	RoomID       number                 `json:"roomId"`
 	StartDate    string                 `json:"startDate" format:"date" doc:"First night." example:"2027-01-10"`
 	EndDate      string                 `json:"endDate" format:"date" doc:"Day of departure, after startDate." example:"2027-01-12"`
-	GuestID      string                 `json:"guestId" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._:@-]+$" patternDescription:"letters, digits and . _ : @ -" example:"b5d8c1a2-8a0f-4f0e-9d5b-0a4f1f1f6a11"`
+	GuestID      name                   `json:"guestId"`
 	PaymentDue   int64                  `json:"paymentDue" minimum:"0" maximum:"9007199254740991" doc:"Minor units (cents)." example:"49900"`
 	CreditCardNo reservation.CardNumber `json:"creditCardNo" pattern:"^([0-9]{12,19}|\\*{8,15}[0-9]{4})$" patternDescription:"12 to 19 digits, or 8 to 15 asterisks and the last four digits" doc:"12 to 19 digits, or masked: 8 to 15 asterisks and the last four digits. Only the last four are kept." example:"************7999"`
 }
@@ -59,7 +59,7 @@ func (b placeBody) request() reservation.Request {
 	start, _ := time.Parse(time.DateOnly, b.StartDate)
 	end, _ := time.Parse(time.DateOnly, b.EndDate)
 	return reservation.Request{
-		HotelID: b.HotelID, RoomID: b.RoomID, GuestID: b.GuestID,
+		HotelID: int64(b.HotelID), RoomID: int64(b.RoomID), GuestID: string(b.GuestID),
 		Start: start, End: end,
 		PaymentDue: b.PaymentDue, Card: b.CreditCardNo,
 	}

@@ -40,7 +40,10 @@ func TestRefusedRequestsLeaveNothing(t *testing.T) {
 		{"no hotel", with(t, "hotelId", ""), 422, "body"},
 		{"hotel 0", with(t, "hotelId", `0`), 422, "body.hotelId"},
 		{"hotel negative", with(t, "hotelId", `-1`), 422, "body.hotelId"},
-		{"hotel text", with(t, "hotelId", `"1"`), 422, "body.hotelId"},
+		{"hotel text", with(t, "hotelId", `"one"`), 422, "body.hotelId"},
+		{"hotel 0 as text", with(t, "hotelId", `"0"`), 422, "body.hotelId"},
+		{"hotel true", with(t, "hotelId", `true`), 422, "body.hotelId"},
+		{"room beyond 2^53 as text", with(t, "roomId", `"9007199254740993"`), 422, "body"},
 		{"hotel fraction", with(t, "hotelId", `1.5`), 422, "body.hotelId"},
 		{"hotel null", with(t, "hotelId", `null`), 422, "body.hotelId"},
 		{"room 0", with(t, "roomId", `0`), 422, "body.roomId"},
@@ -51,10 +54,16 @@ func TestRefusedRequestsLeaveNothing(t *testing.T) {
 		{"amount huge", with(t, "paymentDue", `1e300`), 422, "body.paymentDue"},
 		{"guest empty", with(t, "guestId", `""`), 422, "body.guestId"},
 		{"guest long", with(t, "guestId", `"`+strings.Repeat("g", 65)+`"`), 422, "body.guestId"},
-		{"guest NUL", with(t, "guestId", `"a\u0000b"`), 422, "body.guestId"},
+		{"guest NUL", with(t, "guestId", `"a\u0000b"`), 400, "body"},
 		{"guest markup", with(t, "guestId", `"<b>"`), 422, "body.guestId"},
 		{"guest newline", with(t, "guestId", `"a\n"`), 422, "body.guestId"},
-		{"guest number", with(t, "guestId", `7`), 422, "body.guestId"},
+		{"guest fraction", with(t, "guestId", `7.5`), 422, "body.guestId"},
+		{"guest in exponents", with(t, "guestId", `7e3`), 422, "body"},
+		{"guest negative", with(t, "guestId", `-7`), 422, "body.guestId"},
+		{"guest of too many digits", with(t, "guestId", "1"+strings.Repeat("0", 64)), 422, "body"},
+		{"guest null", with(t, "guestId", `null`), 422, "body.guestId"},
+		{"guest list", with(t, "guestId", `[1]`), 422, "body.guestId"},
+		{"guest lone surrogate", with(t, "guestId", `"\ud800"`), 400, "body"},
 		{"date shape", with(t, "startDate", `"16.12.2022"`), 422, "body.startDate"},
 		{"date with time", with(t, "startDate", `"2022-12-16T00:00:00Z"`), 422, "body.startDate"},
 		{"no such day", with(t, "startDate", `"2022-02-30"`), 422, "body.startDate"},
@@ -129,4 +138,26 @@ func FuzzPlace(f *testing.F) {
 		require.Equal(t, "application/problem+json", res.Header().Get("Content-Type"))
 		require.NotRegexp(t, `[0-9]{12}`, res.Body.String())
 	})
+}
+
+// Ids are numbers or texts, and numbers are kept digit by digit.
+func TestIdsAreNumbersOrTexts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for given, kept := range map[string]string{
+		`42`: "42", `"42"`: "42", `9007199254740993`: "9007199254740993", `123456789012345678901234567890`: "123456789012345678901234567890",
+		`0`: "0", `"me"`: "me", `"00"`: "00",
+	} {
+		res := b.post(with(t, "guestId", given))
+		require.Equal(t, http.StatusAccepted, res.Code, "%s: %s", given, res.Body)
+		placed := decode(t, res)
+		require.Equal(t, kept, placed.GuestID)
+		require.Equal(t, kept, decode(t, b.get(res.Header().Get("Location"))).GuestID)
+		var carried string
+		require.NoError(t, b.db.QueryRow(t.Context(), `SELECT payload ->> 'guestId' FROM saga WHERE business_key = $1`, placed.ReservationID).Scan(&carried))
+		require.Equal(t, kept, carried)
+	}
+	res := b.post(with(t, "hotelId", `"9007199254740991"`))
+	require.Equal(t, http.StatusAccepted, res.Code, res.Body)
+	require.EqualValues(t, 9007199254740991, decode(t, res).HotelID)
 }
