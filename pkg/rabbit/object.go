@@ -70,7 +70,7 @@ func (q Queue) bindings(vhost string) []object {
 	for i, b := range q.Bindings {
 		all[i] = object{
 			owner: "queue " + q.Name,
-			name: fmt.Sprintf("binding of queue %s to exchange %s with key %q", q.Name, b.Exchange, b.Key),
+			name:  fmt.Sprintf("binding of queue %s to exchange %s with key %q", q.Name, b.Exchange, b.Key),
 			declare: func(c *amqp.Channel) error {
 				return c.QueueBind(q.Name, b.Key, b.Exchange, false, nil)
 			},
