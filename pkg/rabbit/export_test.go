@@ -88,3 +88,6 @@ func Commands(t Topology, vhost string) (commands []string) {
 	}
 	return commands
 }
+
+// Forgotten has the broker forget the consumer, without telling the session.
+func (c *Consumer) Forgotten() error { return c.session.channel.Cancel(c.cfg.Name, false) }

@@ -195,6 +195,25 @@ func TestAQueueThatFallsSilentIsLookedAt(t *testing.T) {
 	require.ErrorIs(t, c.Err(), rabbit.ErrUnanswered)
 }
 
+// So does it where the queue counts no consumer, as one without a leader.
+func TestAQueueThatForgetsItsConsumer(t *testing.T) {
+	t.Parallel()
+	url := testenv.Vhost(t)
+	c := consumer(t, rabbit.Hasty(at(url), 50*time.Millisecond, 10*time.Millisecond), replies, 1)
+	fill(t, url, 1)
+	drain(t, c, 1)
+	require.Never(t, func() bool { return c.Err() != nil }, 300*time.Millisecond, 10*time.Millisecond)
+	fill(t, url, 1)
+	drain(t, c, 1)
+	require.NoError(t, c.Forgotten())
+	select {
+	case <-c.Done():
+	case <-testContext(t).Done():
+		t.Fatal("the session goes on")
+	}
+	require.ErrorContains(t, c.Err(), "does not know its consumer any more")
+}
+
 // The command that is named where something is missing makes just what the program would make.
 func TestTheCommandMakesWhatIsDeclared(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,52 @@
+package fault
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/dev/stack/stacktest"
+	"go.example/saga/pkg/protocol"
+	"go.example/saga/pkg/rabbit"
+)
+
+// foreign is a user for whom others declare: all five programs' permissions at their least.
+var foreign = permission{"foreign", "foreign", []string{`^$`, `^(saga\.(commands|events)|amq\.default)$`, `^saga\.(replies|command|events|dead)\.[a-z]+$`}}
+
+// The broker's topology is somebody else's: the five programs use what exists, from their
+// start, and say what does not. A queue that has lost its leader confirms nothing, which is told.
+func TestTopologyOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	n.permit(foreign)
+	n.declareAll(foreign.vhost)
+	address, err := n.as(foreign).URL(t.Context())
+	require.NoError(t, err)
+	s := stacktest.StartOn(t, address)
+	ids := arrive(t, s, 5).served(t)
+	require.Eventually(t, func() bool { return pending(t, s) == 0 }, patience, 50*time.Millisecond)
+	requireOutcomes(t, s, ids)
+	requireAgreement(t, s)
+
+	// What is beside is deleted: a remark with the command that makes it, and nothing stops.
+	guest := n.guest(foreign.vhost)
+	require.NoError(t, rabbit.Undeclare(t.Context(), guest, rabbit.Topology{Queues: []rabbit.Queue{{Name: protocol.QueueUnheard}}}))
+	require.NoError(t, s.Restart(t.Context(), "relay"))
+	require.NoError(t, s.Ready(t.Context()))
+
+	// Its nodes are gone, but for one that cannot decide alone.
+	leader := `{list_to_atom("` + foreign.vhost + `_` + protocol.CommandQueue("hotel") + `"), node()}`
+	n.ctl("eval", `ra:stop_server(quorum_queues, `+leader+`).`)
+	start := time.Now()
+	more := arrive(t, s, 1)
+	require.Eventually(t, func() bool {
+		err := s.Health(t.Context(), "relay")
+		return err != nil && time.Since(start) > time.Second
+	}, patience, 100*time.Millisecond)
+	t.Logf("the relay told after %v: %v", time.Since(start).Round(time.Second), s.Health(t.Context(), "relay"))
+	n.ctl("eval", `ra:restart_server(quorum_queues, `+leader+`).`)
+	more.served(t)
+	require.Eventually(t, func() bool { return pending(t, s) == 0 }, patience, 50*time.Millisecond)
+	require.NoError(t, s.Ready(t.Context()))
+}
