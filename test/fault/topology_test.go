@@ -15,7 +15,7 @@ import (
 var foreign = permission{"foreign", "foreign", []string{`^$`, `^(saga\.(commands|events)|amq\.default)$`, `^saga\.(replies|command|events|dead)\.[a-z]+$`}}
 
 // The broker's topology is somebody else's: the five programs use what exists, from their
-// start, and say what does not. A queue that has lost its leader confirms nothing, which is told.
+// start. A queue that has lost its leader tells its consumers nothing, and is noticed.
 func TestTopologyOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
@@ -29,23 +29,20 @@ func TestTopologyOfSomebodyElse(t *testing.T) {
 	requireOutcomes(t, s, ids)
 	requireAgreement(t, s)
 
-	// What is beside is deleted: a remark with the command that makes it, and nothing stops.
-	guest := n.guest(foreign.vhost)
-	require.NoError(t, rabbit.Undeclare(t.Context(), guest, rabbit.Topology{Queues: []rabbit.Queue{{Name: protocol.QueueUnheard}}}))
-	require.NoError(t, s.Restart(t.Context(), "relay"))
-	require.NoError(t, s.Ready(t.Context()))
-
-	// Its nodes are gone, but for one that cannot decide alone.
+	// The queue has lost its leader, and says nothing: who consumes it looks for itself.
 	leader := `{list_to_atom("` + foreign.vhost + `_` + protocol.CommandQueue("hotel") + `"), node()}`
 	n.ctl("eval", `ra:stop_server(quorum_queues, `+leader+`).`)
 	start := time.Now()
 	_, err = s.Place(t.Context(), stacktest.Night(1, 100, "late", "************1111"), "late")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		return s.Health(t.Context(), "relay") != nil
-	}, patience, 100*time.Millisecond)
-	t.Logf("the relay told after %v: %v", time.Since(start).Round(time.Second), s.Health(t.Context(), "relay"))
+	require.Eventually(t, func() bool { return s.Health(t.Context(), "hotel") != nil }, patience, 100*time.Millisecond)
+	t.Logf("the hotel told after %v: %v", time.Since(start).Round(time.Second), s.Health(t.Context(), "hotel"))
 	n.ctl("eval", `ra:restart_server(quorum_queues, `+leader+`).`)
 	require.Eventually(t, func() bool { return pending(t, s) == 0 }, patience, 50*time.Millisecond)
+
+	// What is beside is deleted: that stops nothing.
+	beside := rabbit.Topology{Queues: []rabbit.Queue{{Name: protocol.QueueUnheard}}}
+	require.NoError(t, rabbit.Undeclare(t.Context(), n.guest(foreign.vhost), beside))
+	require.NoError(t, s.Restart(t.Context(), "relay"))
 	require.NoError(t, s.Ready(t.Context()))
 }
