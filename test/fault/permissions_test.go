@@ -122,7 +122,7 @@ func TestDocumentedPermissions(t *testing.T) {
 	n.needsEach("an administrator declares", served)
 
 	// Who consumes a participant's queue is no secret from the orchestrator.
-	queue := protocol.CommandQueue("hotel")
+	queue := protocol.CommandQueue("payment")
 	lookout := rabbit.Lookout{Config: n.config(served+"saga_orchestrator", served)}
 	states, err := lookout.Look(t.Context(), queue, "nowhere")
 	require.NoError(t, err)
