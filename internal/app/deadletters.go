@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 
-	"go.example/saga/internal/config"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/rabbit"
 	sagasql "go.example/saga/sql"
@@ -18,13 +17,13 @@ const (
 
 // DrainDeadLetters moves what the queues of the consumer's service have given up into its
 // quarantine, until ctx is done. All consumers of a service share the queue, and the rows.
-func DrainDeadLetters(consumer inbox.Config, broker config.Broker, report func(error)) func(context.Context) error {
-	cfg := Broker(broker, consumer.Name+"-"+TaskDeadLetters)
+func DrainDeadLetters(consumer inbox.Config, broker rabbit.Config, report func(error)) func(context.Context) error {
+	broker.Name = consumer.Name + "-" + TaskDeadLetters
 	drain := inbox.Config{
 		Name: TaskDeadLetters, Service: consumer.Service, DB: consumer.DB, Schema: consumer.Schema,
 		Handle: inbox.SetAsideDeadLetters, Retention: consumer.Retention, Report: report, Log: consumer.Log,
 		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
-			source, err := rabbit.OpenDeadLetters(ctx, cfg, owner, deadPrefetch)
+			source, err := rabbit.OpenDeadLetters(ctx, broker, owner, deadPrefetch)
 			if err != nil {
 				return nil, err // and no nil pointer inside of the interface
 			}

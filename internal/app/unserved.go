@@ -60,20 +60,22 @@ func (s *Service) note(err error) {
 	s.unserved = err
 }
 
-// Ready adds to what ready says of the program, where that is nil, a [Remark] that no relay
+// Ready adds to what ready says of the program, where that is nil or a [Remark], one that no relay
 // serves the outbox: the orchestrator still does its work. A participant does not, and says so
 // itself.
 func (s *Service) Ready(ready func() error) func() error {
 	return func() error {
-		if err := ready(); err != nil {
+		err := ready()
+		var remark *Remark
+		if err != nil && !errors.As(err, &remark) {
 			return err
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.unserved != nil {
-			return &Remark{s.unserved}
+			return &Remark{errors.Join(err, s.unserved)}
 		}
-		return nil
+		return err
 	}
 }
 

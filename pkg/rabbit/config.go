@@ -32,6 +32,11 @@ type Config struct {
 	// clear. Nil, or a nil configuration, means for amqps the certificates named in
 	// the URL's parameters, else the system's roots; TLS 1.2 at least.
 	TLS func() (*tls.Config, error)
+	// Remarks, where set, takes what is amiss with exchanges, queues and bindings that a session
+	// can do without.
+	Remarks *Remarks
+
+	pace pace
 }
 
 const (
@@ -51,6 +56,7 @@ func (c Config) complete() (Config, error) {
 	c.Heartbeat = cmp.Or(c.Heartbeat, defaultHeartbeat)
 	c.DialTimeout = cmp.Or(c.DialTimeout, defaultDialTimeout)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, defaultWriteTimeout)
+	c.pace = cmp.Or(c.pace, standard)
 	if c.Heartbeat < time.Second {
 		return c, errors.New("rabbit: Config.Heartbeat is below one second")
 	}

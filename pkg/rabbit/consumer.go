@@ -25,6 +25,8 @@ type Consumer struct {
 	// capacity is the prefetch, which the broker never exceeds, so that filling it
 	// does not block.
 	arrived chan arrival
+	// stirred has one when something has arrived, see heed.
+	stirred chan struct{}
 	// load belongs to the goroutine that receives, see Receive.
 	load flow.Meter
 
@@ -44,23 +46,23 @@ var (
 	_ inbox.Returning = (*Consumer)(nil)
 )
 
-// OpenConsumer declares the topology and consumes from one queue, with at most
+// OpenConsumer declares the queue, sees to the rest of the topology beside, and consumes from one queue, with at most
 // prefetch deliveries unacknowledged. ctx and the configured timeouts bound the
 // opening, not the session.
 func OpenConsumer(ctx context.Context, cfg Config, topology Topology, queue string, prefetch int) (*Consumer, error) {
-	return openConsumer(ctx, cfg, topology, queue, prefetch, received)
+	return openConsumer(ctx, cfg, topology, which{exchange: none, queue: only(queue)}, queue, prefetch, received)
 }
 
 // reading makes a delivery of what the broker delivers from a queue.
 type reading func(d *amqp.Delivery, queue string) inbox.Delivery
 
-func openConsumer(ctx context.Context, cfg Config, topology Topology, queue string, prefetch int, read reading) (*Consumer, error) {
+func openConsumer(ctx context.Context, cfg Config, topology Topology, main which, queue string, prefetch int, read reading) (*Consumer, error) {
 	if prefetch < 1 || prefetch > math.MaxUint16 {
 		return nil, fmt.Errorf("open a consumer of queue %q: prefetch is %d, want 1 to %d", queue, prefetch, math.MaxUint16)
 	}
-	c := &Consumer{cfg: cfg, arrived: make(chan arrival, prefetch), unacked: make(map[uint64]bool, prefetch)}
+	c := &Consumer{cfg: cfg, arrived: make(chan arrival, prefetch), stirred: make(chan struct{}, 1), unacked: make(map[uint64]bool, prefetch)}
 	s, err := open(ctx, cfg, func(s *session) error {
-		if err := declare(s.link, topology); err != nil {
+		if err := s.establish(topology, main); err != nil {
 			return err
 		}
 		return c.consume(s, queue, prefetch, read)
@@ -77,11 +79,15 @@ func (c *Consumer) consume(s *session, queue string, prefetch int, read reading)
 		return fmt.Errorf("set the prefetch: %w", err)
 	}
 	cancelled := s.channel.NotifyCancel(make(chan string, 1))
-	deliveries, err := s.channel.Consume(queue, "", false, false, false, false, nil)
+	deliveries, err := s.channel.Consume(queue, c.cfg.Name, false, false, false, false, nil)
+	if why := c.cfg.Remarks.of("queue " + queue); err != nil && why != nil {
+		return fmt.Errorf("consume: %w; %w", err, why)
+	}
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
 	s.background.Go(func() { c.pump(s, queue, read, deliveries, cancelled) })
+	s.background.Go(func() { c.heed(s, queue) })
 	return nil
 }
 
@@ -96,6 +102,10 @@ func (c *Consumer) pump(s *session, queue string, read reading, deliveries <-cha
 	for d := range deliveries {
 		select {
 		case c.arrived <- arrival{d.DeliveryTag, read(&d, queue)}:
+			select {
+			case c.stirred <- struct{}{}:
+			default:
+			}
 		case <-s.done:
 			return
 		}

@@ -13,9 +13,9 @@ import (
 
 // OpenDeadLetters consumes what the owner's queues have given up. The deliveries are those of
 // the queues in which they lay, as they were there: what is set aside of them goes back to
-// these. Otherwise it is as [OpenConsumer].
+// these. Otherwise it is as [OpenConsumer], but a queue with other arguments will do.
 func OpenDeadLetters(ctx context.Context, cfg Config, owner sagasql.Service, prefetch int) (*Consumer, error) {
-	return openConsumer(ctx, cfg, deadTopology(owner), protocol.DeadQueue(owner.Name), prefetch, undead)
+	return openConsumer(ctx, cfg, deadTopology(owner), which{exchange: none, queue: none}, protocol.DeadQueue(owner.Name), prefetch, undead)
 }
 
 // ofTheDead are headers that the broker adds to a message that a queue gives up.

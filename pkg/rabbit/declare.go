@@ -4,116 +4,121 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
-
-	"go.example/saga/pkg/inbox"
 )
 
-// Declare makes sure that the topology exists. Its error Is [inbox.ErrOwned] when a queue of that
-// name is another service's, and [ErrDrift] when something exists with other arguments.
+// Declare makes sure that the whole topology exists. Its error Is [inbox.ErrOwned] when a queue of
+// that name is another service's, [ErrDrift] when something exists with other arguments, and
+// [ErrMissing] when something is not there and may not be made.
 func Declare(ctx context.Context, cfg Config, topology Topology) error {
-	s, err := open(ctx, cfg, func(s *session) error { return declare(s.link, topology) })
+	s, err := open(ctx, cfg, func(s *session) error {
+		a := &asker{link: s.link}
+		for _, o := range topology.objects(s.link.vhost, everything) {
+			if _, err := a.ensure(o); err != nil && !withoutAlternate(err) {
+				return err
+			}
+		}
+		return a.close()
+	})
 	if err != nil {
 		return err
 	}
 	return s.close()
 }
 
-// declare works on a channel of its own, because the broker closes the channel
-// of a declaration that it refuses.
-func declare(l *link, topology Topology) error {
-	channel, err := l.Channel()
-	if err != nil {
-		return fmt.Errorf("open a channel for the topology: %w", err)
+// which chooses from a topology, by kind and name.
+type which struct {
+	exchange, queue func(name string) bool
+	bindings        bool
+}
+
+func all(string) bool  { return true }
+func none(string) bool { return false }
+
+func only(names ...string) func(string) bool {
+	return func(name string) bool { return slices.Contains(names, name) }
+}
+
+var everything = which{exchange: all, queue: all, bindings: true}
+
+// rest are the others, and all bindings.
+func (w which) rest() which {
+	return which{
+		exchange: func(name string) bool { return !w.exchange(name) },
+		queue:    func(name string) bool { return !w.queue(name) },
+		bindings: true,
 	}
-	for _, e := range topology.Exchanges {
-		if channel, err = l.declareExchange(channel, e); err != nil {
-			return l.exchangeError(e, err)
+}
+
+// objects are those chosen, bindings last: these may take long, see [keeper].
+func (t Topology) objects(vhost string, w which) (chosen []object) {
+	for _, e := range t.Exchanges {
+		if w.exchange(e.Name) {
+			chosen = append(chosen, e.object(vhost))
 		}
 	}
+	for _, q := range t.Queues {
+		if w.queue(q.Name) {
+			chosen = append(chosen, q.object(vhost))
+		}
+	}
+	for _, q := range t.Queues {
+		if w.bindings {
+			chosen = append(chosen, q.bindings(vhost)...)
+		}
+	}
+	return chosen
+}
+
+// withoutAlternate says that an exchange differs in nothing but where unrouted messages go: a
+// listener in another language that came first must not stop everybody else.
+func withoutAlternate(err error) bool {
+	var reply *amqp.Error
+	return errors.As(err, &reply) && reply.Code == amqp.PreconditionFailed && strings.Contains(reply.Reason, "'alternate-exchange'")
+}
+
+// establish makes sure of the main objects, without which the session is of no use, and has
+// a keeper see to all others beside.
+//
+// A session waits for the keeper's first round where the main queue was made just now: what is
+// sent before it is bound does not reach it. Else it waits no longer than a moment, which spares
+// an event that nobody listens to its first try where nothing existed yet.
+func (s *session) establish(topology Topology, main which) error {
+	a := &asker{link: s.link}
+	made := false
 	for _, q := range topology.Queues {
-		if err := declareQueue(channel, q); err != nil {
-			return l.queueError(q, err)
+		if !main.queue(q.Name) || len(q.Bindings) == 0 {
+			continue
+		}
+		err := a.ask(q.object(s.link.vhost).look)
+		made = made || repliedWith(err, amqp.NotFound)
+		if err != nil && !made {
+			return fmt.Errorf("look at queue %q: %w", q.Name, err)
 		}
 	}
-	if err := channel.Close(); err != nil {
+	refusals := map[string]bool{}
+	for _, o := range topology.objects(s.link.vhost, main) {
+		refused, err := a.ensure(o)
+		refusals[o.name] = refused
+		if withoutAlternate(err) {
+			s.cfg.Remarks.note(o.name, err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s.cfg.Remarks.note(o.name, nil)
+	}
+	if err := a.close(); err != nil {
 		return fmt.Errorf("close the channel of the topology: %w", err)
 	}
-	return nil
-}
-
-// declareExchange also accepts an exchange that somebody made without a place for
-// unrouted messages: a listener in another language that came first must not stop
-// everybody else. It returns the channel to go on with, because the broker closes
-// the one on which it refuses.
-func (l *link) declareExchange(channel *amqp.Channel, e Exchange) (*amqp.Channel, error) {
-	err := channel.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, e.arguments())
-	if err == nil || e.Unrouted == "" || !drifted(err) {
-		return channel, err
+	s.keeper = &keeper{
+		session: s, remarks: s.cfg.Remarks, pace: s.cfg.pace, nudged: make(chan struct{}, 1), begun: make(chan struct{}),
+		objects: topology.objects(s.link.vhost, main.rest()), refused: refusals, settled: map[string]bool{},
 	}
-	next, openErr := l.Channel()
-	if openErr != nil {
-		return nil, openErr
-	}
-	if next.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, nil) != nil {
-		return nil, err // which says what differs
-	}
-	return next, nil
-}
-
-func declareQueue(channel *amqp.Channel, q Queue) error {
-	if _, err := channel.QueueDeclare(q.Name, true, false, false, false, q.arguments()); err != nil {
-		return err
-	}
-	for _, b := range q.Bindings {
-		if err := channel.QueueBind(q.Name, b.Key, b.Exchange, false, nil); err != nil {
-			return fmt.Errorf("bind to exchange %q with key %q: %w", b.Exchange, b.Key, err)
-		}
-	}
-	return nil
-}
-
-// exchangeError and queueError say what an operator can do about drift. The
-// broker's reply names the argument and both values.
-func (l *link) exchangeError(e Exchange, err error) error {
-	if !drifted(err) {
-		return fmt.Errorf("declare exchange %q: %w", e.Name, err)
-	}
-	return fmt.Errorf("exchange %q: %w: %w; show it with: rabbitmqctl list_exchanges -p '%s' name type durable arguments",
-		e.Name, ErrDrift, err, l.vhost)
-}
-
-func (l *link) queueError(q Queue, err error) error {
-	if !drifted(err) {
-		return fmt.Errorf("declare queue %q: %w", q.Name, err)
-	}
-	if owner := otherOwner(err); owner != "" {
-		return fmt.Errorf("queue %q: %w: its owner's mark is %s, and this service's is %s: two services have one name. "+
-			"Name one of them otherwise when its tables are migrated. If the other database is lost and this one takes its place, "+
-			"take its mark over: UPDATE saga_service SET id = '%s'", q.Name, inbox.ErrOwned, owner, q.Owner, owner)
-	}
-	return fmt.Errorf("queue %q: %w: %w; show it with: rabbitmqctl list_queues -p '%s' name type durable arguments messages; "+
-		"once it is empty, remove it with: rabbitmqctl delete_queue -p '%s' --if-empty '%s'",
-		q.Name, ErrDrift, err, l.vhost, l.vhost, q.Name)
-}
-
-// otherOwner is the owner's mark of a queue of which a declaration was refused for its
-// owner; empty where it was refused for another reason.
-func otherOwner(err error) string {
-	var reply *amqp.Error
-	if !errors.As(err, &reply) || !strings.Contains(reply.Reason, "'"+ownerArgument+"'") {
-		return ""
-	}
-	_, current, _ := strings.Cut(reply.Reason, "but current")
-	return ownerMark.FindString(current)
-}
-
-var ownerMark = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
-
-func drifted(err error) bool {
-	var reply *amqp.Error
-	return errors.As(err, &reply) && reply.Server && reply.Code == amqp.PreconditionFailed
+	s.background.Go(s.keeper.run)
+	return s.keeper.await(made)
 }

@@ -24,6 +24,11 @@ var (
 	ErrUnreachable = errors.New("the broker is unreachable")
 	// ErrDrift: an exchange or queue exists with other arguments than declared.
 	ErrDrift = errors.New("the broker's topology differs from the declared one")
+	// ErrMissing: an exchange or queue is not there, and the user of the broker has no right to
+	// make it. The error has the command that does.
+	ErrMissing = errors.New("is not there and may not be made")
+	// ErrUnanswered: the broker lets a request lie that others would not have to wait for.
+	ErrUnanswered = errors.New("no answer of the broker")
 )
 
 // ErrClosed is why a session ended that its owner closed.

@@ -71,3 +71,23 @@ func DecodeOriginal(properties, headers json.RawMessage, body []byte) (amqp.Publ
 	}
 	return amqp.Publishing(*o), nil
 }
+
+// Hasty makes the pauses of a configuration's sessions short, but for those given.
+func Hasty(cfg Config, round, nudge time.Duration) Config {
+	cfg.pace = pace{headStart: 100 * time.Millisecond, round: round, nudge: nudge, answer: 300 * time.Millisecond, silence: 100 * time.Millisecond}
+	return cfg
+}
+
+// Round is the standard time between two looks at what is beside.
+const Round = time.Minute
+
+// Commands are those that make the topology.
+func Commands(t Topology, vhost string) (commands []string) {
+	for _, o := range t.objects(vhost, everything) {
+		commands = append(commands, o.command)
+	}
+	return commands
+}
+
+// Forgotten has the broker forget the consumer, without telling the session.
+func (c *Consumer) Forgotten() error { return c.session.channel.Cancel(c.cfg.Name, false) }

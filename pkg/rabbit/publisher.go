@@ -30,7 +30,8 @@ type Publisher struct {
 
 // OpenPublisher opens a session that keeps at most window messages unsettled. It
 // declares the protocol's exchanges, so that a command that no participant's
-// queue takes yet comes back as unroutable instead of closing the channel.
+// queue takes yet comes back as unroutable instead of closing the channel. What takes the
+// events that nobody listens to is seen to beside.
 // ctx and the configured timeouts bound the opening, not the session.
 func OpenPublisher(ctx context.Context, cfg Config, window int) (*Publisher, error) {
 	if window < 1 {
@@ -51,7 +52,7 @@ func OpenPublisher(ctx context.Context, cfg Config, window int) (*Publisher, err
 }
 
 func (p *Publisher) setup(s *session) error {
-	if err := declare(s.link, protocolTopology); err != nil {
+	if err := s.establish(PublisherTopology(), publishedTo); err != nil {
 		return err
 	}
 	s.channel.NotifyReturn(p.returned)

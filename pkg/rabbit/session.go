@@ -21,6 +21,7 @@ const (
 // session is one connection with one channel from open to end. It ends once:
 // by its owner, by the broker, or by an error on the way.
 type session struct {
+	cfg     Config
 	link    *link
 	channel *amqp.Channel
 	done    chan struct{}
@@ -28,6 +29,8 @@ type session struct {
 	err     error // written before done is closed
 	// background are the goroutines that live as long as the session.
 	background sync.WaitGroup
+	// keeper sees to what is beside; nil where there is nothing.
+	keeper *keeper
 }
 
 // open dials and runs setup, which may declare and configure.
@@ -40,7 +43,7 @@ func open(ctx context.Context, cfg Config, setup func(*session) error) (*session
 	if err != nil {
 		return nil, err
 	}
-	s := &session{link: link, done: make(chan struct{})}
+	s := &session{cfg: cfg, link: link, done: make(chan struct{})}
 	ctx, cancel := context.WithTimeoutCause(ctx, setupTimeout,
 		fmt.Errorf("%w: no answer within %s", ErrUnreachable, setupTimeout))
 	defer cancel()

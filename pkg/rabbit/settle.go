@@ -50,6 +50,9 @@ func (p *Publisher) collect() {
 			if id, err := uuid.Parse(r.MessageId); err == nil {
 				p.unroutable[id]++
 			}
+			if r.Exchange == events.Name {
+				p.session.keeper.nudge() // what takes events that nobody listens to is not there
+			}
 		default:
 			return
 		}

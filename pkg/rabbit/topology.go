@@ -8,8 +8,7 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-// Topology is what a session needs on the broker before it starts. Declaring it
-// again changes nothing.
+// Topology is what a session has to do with on the broker. Declaring it again changes nothing.
 type Topology struct {
 	Exchanges []Exchange
 	Queues    []Queue
@@ -70,12 +69,6 @@ var (
 	// command without its participant does. It is kept aside instead.
 	events = Exchange{Name: protocol.ExchangeEvents, Kind: amqp.ExchangeTopic, Unrouted: protocol.ExchangeUnheard}
 
-	// protocolTopology is what a publisher needs.
-	protocolTopology = Topology{
-		Exchanges: []Exchange{commands, unheard, events},
-		Queues:    []Queue{aside},
-	}
-
 	aside = Queue{
 		Name:          protocol.QueueUnheard,
 		DeliveryLimit: deadDeliveryLimit,
@@ -83,6 +76,15 @@ var (
 		Bindings:      []Binding{{Exchange: protocol.ExchangeUnheard}},
 	}
 )
+
+// PublisherTopology is a publisher's: the exchanges that messages go to, and what takes the events
+// that nobody listens to.
+func PublisherTopology() Topology {
+	return Topology{Exchanges: []Exchange{commands, events, unheard}, Queues: []Queue{aside}}
+}
+
+// publishedTo are the exchanges without which a publisher is of no use.
+var publishedTo = which{exchange: only(protocol.ExchangeCommands, protocol.ExchangeEvents), queue: none}
 
 // CommandTopology is a participant's: the queue of the commands for its service.
 func CommandTopology(owner sagasql.Service) Topology {
@@ -93,8 +95,7 @@ func CommandTopology(owner sagasql.Service) Topology {
 // ReplyTopology is an orchestrator's: the queue of the answers to its service's sagas.
 // They come through the default exchange, so it has no bindings.
 func ReplyTopology(owner sagasql.Service) Topology {
-	return Topology{Exchanges: []Exchange{commands, unheard, events, dead}, Queues: []Queue{aside}}.
-		with(owner, protocol.ReplyQueue(owner.Name))
+	return Topology{Exchanges: []Exchange{dead}}.with(owner, protocol.ReplyQueue(owner.Name))
 }
 
 // EventTopology is a listener's: a queue of the events whose routing keys match one of
@@ -105,7 +106,7 @@ func EventTopology(owner sagasql.Service, queue string, patterns ...string) Topo
 	for i, p := range patterns {
 		bindings[i] = Binding{protocol.ExchangeEvents, p}
 	}
-	return Topology{Exchanges: []Exchange{unheard, events, dead}, Queues: []Queue{aside}}.with(owner, queue, bindings...)
+	return Topology{Exchanges: []Exchange{events, dead}}.with(owner, queue, bindings...)
 }
 
 // with adds a queue of the owner's, and the one that takes what it gives up: a message

@@ -108,7 +108,7 @@ func TestBindingToAMissingExchange(t *testing.T) {
 	t.Parallel()
 	queue := rabbit.Queue{Name: "q", DeliveryLimit: 1, Bindings: []rabbit.Binding{{Exchange: "missing", Key: "k"}}}
 	err := rabbit.Declare(testContext(t), at(testenv.Vhost(t)), rabbit.Topology{Queues: []rabbit.Queue{queue}})
-	require.ErrorContains(t, err, `bind to exchange "missing"`)
+	require.ErrorContains(t, err, `binding of queue q to exchange missing`)
 	require.NotErrorIs(t, err, rabbit.ErrDrift)
 }
 

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	sagasql "go.example/saga/sql"
 
@@ -26,47 +27,54 @@ import (
 // permission is what docs/roles.md gives a user of the broker.
 type permission struct {
 	user  string
+	vhost string
 	names []string // patterns: configure, write and read
 }
 
-func documentedPermissions(t *testing.T) (all []permission) {
+// where says who declares the topology: the programs, or an administrator.
+func documentedPermissions(t *testing.T, where string) (all []permission) {
 	t.Helper()
 	root, err := services.Root()
 	require.NoError(t, err)
 	page, err := os.ReadFile(filepath.Join(root, "docs", "roles.md"))
 	require.NoError(t, err)
+	_, section, found := strings.Cut(string(page), "\n### Where "+where+"\n")
+	require.True(t, found, where)
+	section, _, _ = strings.Cut(section, "\n### ")
 	command := regexp.MustCompile(`set_permissions (\w+) \\\n +'(.*)' \\\n +'(.*)' \\\n +'(.*)'`)
-	for _, found := range command.FindAllStringSubmatch(string(page), -1) {
-		all = append(all, permission{found[1], found[2:]})
+	for _, found := range command.FindAllStringSubmatch(section, -1) {
+		all = append(all, permission{found[1], found[1], found[2:]})
 	}
 	return all
 }
 
-// permit gives users, with their name as password, their permissions in a virtual host
-// of the same name.
+// permit gives users, with their name as password, their permissions. Virtual hosts are made
+// where they are not there.
 func (n *node) permit(all ...permission) {
 	n.Helper()
 	var act strings.Builder
 	for _, p := range all {
-		fmt.Fprintf(&act, "rabbit_vhost:add(<<%[1]q>>, <<\"test\">>), rabbit_auth_backend_internal:add_user(<<%[1]q>>, <<%[1]q>>, <<\"test\">>),\n"+
-			"rabbit_auth_backend_internal:set_permissions(<<%[1]q>>, <<%[1]q>>, <<%[2]q>>, <<%[3]q>>, <<%[4]q>>, <<\"test\">>),\n",
-			p.user, p.names[0], p.names[1], p.names[2])
+		fmt.Fprintf(&act, "rabbit_vhost:exists(<<%[2]q>>) orelse rabbit_vhost:add(<<%[2]q>>, <<\"test\">>), rabbit_auth_backend_internal:add_user(<<%[1]q>>, <<%[1]q>>, <<\"test\">>),\n"+
+			"rabbit_auth_backend_internal:set_permissions(<<%[1]q>>, <<%[2]q>>, <<%[3]q>>, <<%[4]q>>, <<%[5]q>>, <<\"test\">>),\n",
+			p.user, p.vhost, p.names[0], p.names[1], p.names[2])
 	}
 	n.ctl("eval", act.String()+"ok.")
 }
 
-// as is the configuration of a user in its own virtual host.
-func (n *node) as(user string) rabbit.Config {
+// as is the configuration of a user.
+func (n *node) as(p permission) rabbit.Config { return n.config(p.user, p.vhost) }
+
+// guest is that of an administrator in a virtual host.
+func (n *node) guest(vhost string) rabbit.Config { return n.config("guest", vhost) }
+
+func (n *node) config(user, vhost string) rabbit.Config {
 	url := strings.Replace(n.URL, "guest:guest", user+":"+user, 1)
-	url = url[:strings.LastIndex(url, "/")+1] + user
+	url = url[:strings.LastIndex(url, "/")+1] + vhost
 	return rabbit.Config{Name: "test", URL: func(context.Context) (string, error) { return url, nil }}
 }
 
-// The permissions of the page are enough where nothing has been declared yet, and one name
-// less in any of them is refused.
-func TestDocumentedPermissions(t *testing.T) {
-	t.Parallel()
-	n := startNode(t)
+// works are what users of the broker have to do, by user.
+func works(t *testing.T) map[string]func(rabbit.Config) error {
 	consumes := func(owner sagasql.Service, topology rabbit.Topology, queue string) func(rabbit.Config) error {
 		return func(cfg rabbit.Config) error {
 			consumer, err := rabbit.OpenConsumer(t.Context(), cfg, topology, queue, 1)
@@ -81,41 +89,90 @@ func TestDocumentedPermissions(t *testing.T) {
 			return errors.Join(err, failed)
 		}
 	}
-	service := func(name string) sagasql.Service { return sagasql.Service{Name: name, ID: testenv.Owner.ID} }
-	hotel, reservation := service("hotel"), service("reservation")
-	works := map[string]func(rabbit.Config) error{
+	return map[string]func(rabbit.Config) error{
 		"saga_relay":        func(cfg rabbit.Config) error { return publishEverywhere(t.Context(), cfg) },
 		"saga_orchestrator": consumes(reservation, rabbit.ReplyTopology(reservation), protocol.ReplyQueue("reservation")),
 		"saga_participant":  consumes(hotel, rabbit.CommandTopology(hotel), protocol.CommandQueue("hotel")),
-		"saga_listener":     consumes(reservation, rabbit.EventTopology(reservation, protocol.EventQueue("reservation"), "reservation.room-reservation.*"), protocol.EventQueue("reservation")),
+		"saga_listener":     consumes(reservation, listening, protocol.EventQueue("reservation")),
 	}
-	all := documentedPermissions(t)
-	require.Len(t, all, len(works))
-	var less []permission
-	for _, p := range all {
-		less = append(less, p.withOneNameLess()...)
+}
+
+var (
+	hotel       = sagasql.Service{Name: "hotel", ID: testenv.Owner.ID}
+	payment     = sagasql.Service{Name: "payment", ID: testenv.Owner.ID}
+	reservation = sagasql.Service{Name: "reservation", ID: testenv.Owner.ID}
+	listening   = rabbit.EventTopology(reservation, protocol.EventQueue("reservation"), "reservation.room-reservation.*")
+)
+
+// told are the error of some work and what was amiss beside.
+func told(work func(rabbit.Config) error, cfg rabbit.Config) error {
+	cfg.Remarks = &rabbit.Remarks{}
+	all := []error{work(cfg)}
+	for _, remark := range cfg.Remarks.All() {
+		all = append(all, remark.Err)
 	}
-	require.Greater(t, len(less), 2*3*len(all))
-	n.permit(append(all, less...)...)
-	for _, p := range all {
-		require.NoError(t, works[p.user](n.as(p.user)), p.user)
-	}
+	return errors.Join(all...)
+}
+
+// The permissions of the page are enough, and one name less in any of them is told.
+func TestDocumentedPermissions(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	n.needsEach("the programs declare", "")
+	n.needsEach("an administrator declares", served)
+
 	// Who consumes a participant's queue is no secret from the orchestrator.
-	const vhost = "saga_orchestrator"
-	n.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
-	guest := rabbit.Config{Name: "test", URL: func(context.Context) (string, error) {
-		return n.URL[:strings.LastIndex(n.URL, "/")+1] + vhost, nil
-	}}
-	require.NoError(t, rabbit.Declare(t.Context(), guest, rabbit.CommandTopology(hotel)))
-	queue := protocol.CommandQueue("hotel")
-	lookout := rabbit.Lookout{Config: n.as(vhost)}
+	queue := protocol.CommandQueue("payment")
+	lookout := rabbit.Lookout{Config: n.config(served+"saga_orchestrator", served)}
 	states, err := lookout.Look(t.Context(), queue, "nowhere")
 	require.NoError(t, err)
 	require.Equal(t, []rabbit.QueueState{{Name: queue, Exists: true}, {Name: "nowhere"}}, states)
 	require.NoError(t, lookout.Close())
+}
+
+// served is a virtual host where an administrator has declared all, and begins its users' names.
+const served = "served."
+
+// needsEach holds the permissions of a section of the page to what they do: in the given virtual
+// host, or each user in an empty one of its own.
+func (n *node) needsEach(where, vhost string) {
+	n.Helper()
+	works, all := works(n.T), documentedPermissions(n.T, where)
+	require.Len(n, all, len(works))
+	var less []permission
+	for i := range all {
+		if vhost != "" {
+			all[i].user, all[i].vhost = vhost+all[i].user, vhost
+		}
+		less = append(less, all[i].withOneNameLess()...)
+	}
+	require.Greater(n, len(less), 2*len(all))
+	n.permit(append(all, less...)...)
+	if vhost != "" {
+		n.declareAll(vhost)
+	}
+	for _, p := range all {
+		require.NoError(n, told(works[strings.TrimPrefix(p.user, vhost)], n.as(p)), "%s where %s", p.user, where)
+	}
 	for _, p := range less {
-		user, _, _ := strings.Cut(p.user, "-")
-		require.ErrorContains(t, works[user](n.as(p.user)), "ACCESS_REFUSED", "%s needs no more than %q", user, p.names)
+		user, _, _ := strings.Cut(strings.TrimPrefix(p.user, vhost), "-")
+		var err error
+		require.Eventually(n, func() bool {
+			err = told(works[user], n.as(p))
+			return err != nil
+		}, patience, time.Millisecond, "%s needs no more than %q where %s", user, p.names, where)
+		require.ErrorContains(n, err, "ACCESS_REFUSED", "%s has no more than %q", user, p.names)
+	}
+}
+
+// declareAll is an administrator's work.
+func (n *node) declareAll(vhost string) {
+	n.Helper()
+	n.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
+	for _, topology := range []rabbit.Topology{
+		rabbit.PublisherTopology(), rabbit.CommandTopology(hotel), rabbit.CommandTopology(payment), rabbit.ReplyTopology(reservation), listening,
+	} {
+		require.NoError(n, rabbit.Declare(n.Context(), n.guest(vhost), topology))
 	}
 }
 
@@ -129,7 +186,11 @@ func (p permission) withOneNameLess() (all []permission) {
 			}
 			names := append([]string{}, p.names...)
 			names[i] = pattern[:at[0]] + "none" + pattern[at[1]:]
-			all = append(all, permission{fmt.Sprintf("%s-%d", p.user, len(all)), names})
+			less := permission{fmt.Sprintf("%s-%d", p.user, len(all)), p.vhost, names}
+			if p.vhost == p.user {
+				less.vhost = less.user
+			}
+			all = append(all, less)
 		}
 	}
 	return all

@@ -68,6 +68,8 @@ func Run(ctx context.Context, s Settings) error {
 		}
 	}
 	store, registry := sagapg.New(s.DatabaseSchema, s.Service), app.NewRegistry(namespace, s.Service)
+	topology := app.WatchTopology(registry, log)
+	broker := topology.Broker(s.Broker, name)
 	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics, app.TaskDeadLetters)
 	registry.MustRegister(all)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
@@ -91,7 +93,7 @@ func Run(ctx context.Context, s Settings) error {
 	countDeleted(registry, expiry.Deleted)
 	countRecounted(registry, e.Recounted)
 	replies := inbox.Config{
-		Name: name, DB: pool, Schema: s.DatabaseSchema, Service: s.Service, Open: open(s), Handle: e.Handle, MaxBatch: s.BatchSize,
+		Name: name, DB: pool, Schema: s.DatabaseSchema, Service: s.Service, Open: open(broker, s.BatchSize), Handle: e.Handle, MaxBatch: s.BatchSize,
 		Retention: s.QuarantineSettings.Retention(), Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
 	}
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
@@ -102,11 +104,11 @@ func Run(ctx context.Context, s Settings) error {
 				return err
 			}
 			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, unknown.run, func(ctx context.Context) error { return inbox.Run(ctx, replies) },
-				app.DrainDeadLetters(replies, s.Broker, all.Of(app.TaskDeadLetters)))
+				app.DrainDeadLetters(replies, broker, all.Of(app.TaskDeadLetters)))
 		},
 		m.run,
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, unknown.ready(service.Ready(all.Ready)), log, app.MetricsEndpoint(registry, log))
+			return app.ServeHealth(ctx, s.HealthAddr, unknown.ready(topology.Ready(service.Ready(all.Ready))), log, app.MetricsEndpoint(registry, log))
 		},
 		func(ctx context.Context) error { return serveAdmin(ctx, s, desk, log) },
 	)
@@ -158,10 +160,9 @@ func check(ctx context.Context, e *engine.Engine, s Settings, report func(error)
 	return err
 }
 
-func open(s Settings) func(context.Context, sagasql.Service) (inbox.Source, error) {
-	cfg := app.Broker(s.Broker, name)
+func open(cfg rabbit.Config, batch int) func(context.Context, sagasql.Service) (inbox.Source, error) {
 	// Two batches: one is worked on while the next one arrives.
-	prefetch := 2 * s.BatchSize
+	prefetch := 2 * batch
 	return func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
 		return rabbit.OpenConsumer(ctx, cfg, rabbit.ReplyTopology(owner), protocol.ReplyQueue(owner.Name), prefetch)
 	}

@@ -24,6 +24,7 @@ type fleet struct {
 	settings Settings
 	process  string
 	registry prometheus.Registerer
+	topology *app.Topology
 	log      *zap.Logger
 	started  int // how many were, of which each has a holder's name of its own
 
@@ -159,7 +160,7 @@ func (f *fleet) build(r *relayed) error {
 	f.started++
 	s := f.settings
 	cfg := engine.Config{
-		Name: r.name, Log: r.log, Open: open(s), Holder: fmt.Sprintf("%s/%d", f.process, f.started),
+		Name: r.name, Log: r.log, Open: open(f.topology.Broker(s.Broker, name), s.Window), Holder: fmt.Sprintf("%s/%d", f.process, f.started),
 		Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Logger: f.log,
 	}
 	r.faults = engine.NewFaults(r.name, f.log)

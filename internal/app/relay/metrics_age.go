@@ -51,7 +51,7 @@ func (m *meter) waitsSince(e engine.Status, last look) time.Time {
 // knows says whether an engine in that state needs no look at the database: it reads
 // the log all the time, or has nothing to publish.
 func knows(state engine.State) bool {
-	return state == engine.Active || state == engine.Blocked || state == engine.Standby
+	return state == engine.Active || state == engine.Blocked || state == engine.Unconfirmed || state == engine.Standby
 }
 
 // earlier is the earlier of two times, of which zero ones are none.

@@ -59,7 +59,7 @@ func measure(t *testing.T) measured {
 	bell := outboxpg.NewBell(pool, "", log)
 	crew, err := engine.NewCrew(engine.Config{
 		Name: "shop", Log: m.database.log, Holder: "metrics", Lease: time.Second, Logger: log,
-		Open:      open(Settings{Broker: config.Broker{AMQPURL: config.Secret(m.broker.URL)}, Window: 100}),
+		Open:      open(app.Broker(config.Broker{AMQPURL: config.Secret(m.broker.URL)}, name), 100),
 		Confirmed: m.confirmed, Rung: func() (<-chan struct{}, bool) { return bell.Next(), bell.Often() },
 	})
 	require.NoError(t, err)

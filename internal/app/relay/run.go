@@ -36,9 +36,9 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	defer stopTracing()
 	registry := app.NewRegistry(namespace, "")
-	f := &fleet{settings: s, process: newHolder(), registry: registry, log: log}
+	f := &fleet{settings: s, process: newHolder(), registry: registry, topology: app.WatchTopology(registry, log), log: log}
 	return app.Run(ctx, f.run, func(ctx context.Context) error {
-		return app.ServeHealth(ctx, s.HealthAddr, f.ready, log, app.MetricsEndpoint(registry, log))
+		return app.ServeHealth(ctx, s.HealthAddr, f.topology.Ready(f.ready), log, app.MetricsEndpoint(registry, log))
 	})
 }
 
@@ -79,10 +79,9 @@ func newHolder() string {
 	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6]))
 }
 
-func open(s Settings) func(context.Context) (engine.Publisher, error) {
-	cfg := app.Broker(s.Broker, name)
+func open(cfg rabbit.Config, window int) func(context.Context) (engine.Publisher, error) {
 	return func(ctx context.Context) (engine.Publisher, error) {
-		publisher, err := rabbit.OpenPublisher(ctx, cfg, s.Window)
+		publisher, err := rabbit.OpenPublisher(ctx, cfg, window)
 		if err != nil {
 			return nil, err // and no nil pointer inside of the interface
 		}

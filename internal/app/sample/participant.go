@@ -37,12 +37,15 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		return err
 	}
 	defer app.ClosePools(pool)
+	registry := app.NewRegistry("saga_"+name, s.Service)
+	topology := app.WatchTopology(registry, log)
+	broker := topology.Broker(s.Broker, s.Service)
 	all := tasks.New("saga_"+name, taskCommands, app.TaskDeadLetters)
 	p, err := participant.New(participant.Config{
 		Service: s.Service,
 		DB:      pool,
 		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
-			return open(ctx, s.Settings, rabbit.CommandTopology(owner), protocol.CommandQueue(owner.Name))
+			return open(ctx, broker, rabbit.CommandTopology(owner), protocol.CommandQueue(owner.Name))
 		},
 		Steps:   map[string]participant.Step{step: work},
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
@@ -54,11 +57,10 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	if err != nil {
 		return err
 	}
-	registry := app.NewRegistry("saga_"+name, s.Service)
 	registry.MustRegister(all)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
 	drain := app.DrainDeadLetters(inbox.Config{Name: name, Service: s.Service, DB: pool, Retention: s.Retention(), Log: log},
-		s.Broker, all.Of(app.TaskDeadLetters))
+		broker, all.Of(app.TaskDeadLetters))
 	service := app.WatchService(registry, outboxpg.New(pool, ""), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
@@ -70,13 +72,13 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		},
 		// From the first moment: a process that waits for its database is alive.
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, service.Ready(all.Ready), log, app.MetricsEndpoint(registry, log))
+			return app.ServeHealth(ctx, s.HealthAddr, topology.Ready(service.Ready(all.Ready)), log, app.MetricsEndpoint(registry, log))
 		},
 	)
 }
 
-func open(ctx context.Context, s Settings, topology rabbit.Topology, queue string) (inbox.Source, error) {
-	consumer, err := rabbit.OpenConsumer(ctx, app.Broker(s.Broker, s.Service), topology, queue, prefetch)
+func open(ctx context.Context, broker rabbit.Config, topology rabbit.Topology, queue string) (inbox.Source, error) {
+	consumer, err := rabbit.OpenConsumer(ctx, broker, topology, queue, prefetch)
 	if err != nil {
 		return nil, err // and no nil pointer inside of the interface
 	}

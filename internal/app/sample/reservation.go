@@ -51,19 +51,21 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	service := reservation.NewService(pool, s.Service)
 	service.Bound(s.MaxRunning, log)
 	all := tasks.New(name, taskStart, taskEvents, app.TaskDeadLetters)
+	registry := app.NewRegistry("saga_"+name, s.Service)
+	topology := app.WatchTopology(registry, log)
+	broker := topology.Broker(s.Broker, s.Service)
 	catching := &catchingUp{service: service, log: log, left: make(chan struct{}, 1)}
 	listener := inbox.Config{
 		Name:      name,
 		Service:   s.Service,
 		DB:        pool,
-		Open:      listen(s.Settings, catching.once),
+		Open:      listen(broker, catching.once),
 		Handle:    reservation.Listen(log),
 		Patience:  s.Patience,
 		Retention: s.Retention(),
 		Report:    all.Of(taskEvents),
 		Log:       log,
 	}
-	registry := app.NewRegistry("saga_"+name, s.Service)
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
 	relayed := app.WatchService(registry, outboxpg.New(pool, ""), log)
 	return app.Run(ctx,
@@ -76,7 +78,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 				func(ctx context.Context) error { return awaitDefinition(ctx, service, all.Of(taskStart), log) },
 				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
 				catching.run,
-				app.DrainDeadLetters(listener, s.Broker, all.Of(app.TaskDeadLetters)),
+				app.DrainDeadLetters(listener, broker, all.Of(app.TaskDeadLetters)),
 				held,
 				relayed.Run,
 				func(ctx context.Context) error {
@@ -87,17 +89,26 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		// will end. That needs no broker for the moment, so the service must not be
 		// taken out of reach when the broker is away.
 		func(ctx context.Context) error {
-			return app.ServeHealth(ctx, s.HealthAddr, relayed.Ready(func() error { return all.ReadyBut(tasks.Broker) }), log, app.MetricsEndpoint(registry, log))
+			ready := func() error {
+				if err := all.ReadyBut(tasks.Broker); err != nil {
+					return err
+				}
+				if err := all.Ready(); err != nil {
+					return &app.Remark{Err: err}
+				}
+				return nil
+			}
+			return app.ServeHealth(ctx, s.HealthAddr, topology.Ready(relayed.Ready(ready)), log, app.MetricsEndpoint(registry, log))
 		},
 	)
 }
 
 // listen opens sessions that hear every event from now on, and catches up with
 // those that came before the queue was there.
-func listen(s Settings, catchUp func(context.Context) error) func(context.Context, sagasql.Service) (inbox.Source, error) {
+func listen(broker rabbit.Config, catchUp func(context.Context) error) func(context.Context, sagasql.Service) (inbox.Source, error) {
 	return func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
 		queue := protocol.EventQueue(owner.Name)
-		source, err := open(ctx, s, rabbit.EventTopology(owner, queue, reservation.EventKey(owner.Name)), queue)
+		source, err := open(ctx, broker, rabbit.EventTopology(owner, queue, reservation.EventKey(owner.Name)), queue)
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,7 @@ import (
 func declared() rabbit.Topology {
 	var all rabbit.Topology
 	for _, t := range []rabbit.Topology{
+		rabbit.PublisherTopology(),
 		rabbit.CommandTopology(sagasql.Service{Name: "hotel"}),
 		rabbit.CommandTopology(sagasql.Service{Name: "payment"}),
 		rabbit.ReplyTopology(sagasql.Service{Name: "reservation"}),

@@ -48,5 +48,9 @@ func (s *stream) confirm() {
 func (h *hold) await(ctx context.Context, wait func(context.Context) error) error {
 	h.waiting.Store(time.Now().UnixNano())
 	defer h.waiting.Store(0)
-	return wait(ctx)
+	err := wait(ctx)
+	if err == nil || reasonOf(err) != "" {
+		h.heard()
+	}
+	return err
 }

@@ -22,12 +22,15 @@ type Engine struct {
 	suspects map[int64]bool
 	doubts   *doubts
 	unsaved  *unsaved
+	// silent: the last session had no confirm when it should have, and none has come since.
+	silent bool
 }
 
 // limits are fixed; tests shorten them.
 type limits struct {
 	call    time.Duration // one small statement
 	read    time.Duration // a page, or measuring a window of many millions of rows
+	quiet   time.Duration // the wait for one confirm that nobody need know of
 	confirm time.Duration // the wait for one confirm
 	grace   time.Duration // the confirms in flight when told to stop
 	save    time.Duration // longest time from what was done to the write of the position
@@ -40,6 +43,7 @@ type limits struct {
 var defaultLimits = limits{
 	call:    5 * time.Second,
 	read:    2 * time.Minute,
+	quiet:   5 * time.Second,
 	confirm: 30 * time.Second,
 	grace:   10 * time.Second,
 	save:    100 * time.Millisecond,
@@ -88,6 +92,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.board.log.Warn("loads its position anew", zap.Error(err))
 			sleep(ctx, firstRetry)
 		case errors.As(err, &held), errors.Is(err, outboxpg.ErrLost), errors.Is(err, errLeaseOver):
+			e.silent = false // what is sent is the other's
 			if !e.unsaved.recent() {
 				e.board.set(Standby, "")
 			}

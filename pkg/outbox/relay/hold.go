@@ -31,12 +31,17 @@ type hold struct {
 	// waiting is since when the oldest confirm is awaited, in Unix nanoseconds; 0
 	// when none is.
 	waiting atomic.Int64
+	// quiet: the broker confirms nothing, which is shown until it does, see watch.
+	quiet atomic.Bool
 }
 
 // newHold begins the work of a tenure that was asked for at asked.
 func newHold(ctx context.Context, e *Engine, tenure *outboxpg.Tenure, asked time.Time) *hold {
 	h := &hold{Engine: e, tenure: tenure, ledger: newLedger(tenure.Position(), e.cfg.Window)}
 	h.troubles.board = e.board
+	if e.silent { // a session that can be opened proves nothing
+		h.hush()
+	}
 	h.ctx, h.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	front, retire := context.WithCancel(h.ctx)
 	h.front, h.unhook = front, context.AfterFunc(ctx, retire)
@@ -76,6 +81,7 @@ func (h *hold) end(why error) (saved bool, err error) {
 	h.unhook()
 	h.cancel(nil)
 	h.guards.Wait()
+	h.silent = h.quiet.Load()
 	h.troubles.end()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), h.limits.call)
 	defer cancel()
@@ -119,7 +125,9 @@ func (h *hold) abandon(ctx context.Context, why error) {
 
 // work streams until it is told to stop or something breaks.
 func (h *hold) work() error {
-	h.ledger.fail("")
+	if !h.quiet.Load() {
+		h.ledger.fail("")
+	}
 	h.troubles.begin()
 	h.guards.Go(h.heedAlarms)
 	for h.front.Err() == nil {
@@ -149,10 +157,11 @@ func (h *hold) heedAlarms() {
 	}
 }
 
-// watch ends everything when a confirm does not come. A broker that has said that
-// it is blocked is waited for: confirms cannot come before the alarm clears.
+// watch tells when a confirm does not come, and ends everything when that lasts. A broker
+// that has said that it is blocked is waited for: confirms cannot come before the alarm
+// clears.
 func (h *hold) watch() {
-	look := time.NewTicker(h.limits.confirm / 8)
+	look := time.NewTicker(min(h.limits.quiet, h.limits.confirm) / 8)
 	defer look.Stop()
 	for {
 		select {
@@ -161,13 +170,38 @@ func (h *hold) watch() {
 		case <-look.C:
 		}
 		since := h.waiting.Load()
-		if since == 0 || time.Since(time.Unix(0, since)) < h.limits.confirm {
+		if since == 0 {
 			continue
 		}
-		if _, blocked := h.publisher.Blocked(); !blocked {
+		if _, blocked := h.publisher.Blocked(); blocked {
+			continue
+		}
+		waited := time.Since(time.Unix(0, since))
+		if waited >= h.limits.quiet {
+			h.hush()
+		}
+		if waited >= h.limits.confirm {
 			h.cancel(brokerFault(errNoConfirm))
 			return
 		}
+	}
+}
+
+// hush shows that the broker confirms nothing.
+func (h *hold) hush() {
+	if h.quiet.Swap(true) {
+		return
+	}
+	reason := errNoConfirm.Error()
+	h.troubles.quiet(reason)
+	h.ledger.fail(reason)
+}
+
+// heard ends what hush has begun: the broker has answered.
+func (h *hold) heard() {
+	if h.quiet.Load() && h.quiet.Swap(false) {
+		h.troubles.quiet("")
+		h.ledger.fail("")
 	}
 }
 

@@ -268,6 +268,31 @@ func TestSilentBrokerIsLeft(t *testing.T) {
 	b.awaitFirsts(got, names(0, 10))
 }
 
+// Readiness follows the confirms: a session that can be opened is no sign of life.
+func TestWhoConfirmsNothingIsToldUntilItDoes(t *testing.T) {
+	b := setup(t)
+	got := b.consumeQueue()
+	cfg, _, silent := b.moodyConfig()
+	e := b.start(cfg, func(l *limits) { l.quiet, l.confirm = 50*time.Millisecond, time.Second })
+	b.insert(0, 10)
+	b.awaitFirsts(got, names(0, 10))
+	b.awaitState(e, Active)
+	silent.Store(true)
+	b.insert(10, 20)
+	b.awaitState(e, Unconfirmed)
+	require.False(t, e.Status().State.Healthy())
+	require.Contains(t, e.Status().LastError, "confirmed nothing")
+	b.eventually("the database is told", func() bool { return b.lag().LastError != "" })
+	b.eventually("three more sessions", func() bool {
+		require.NotEqual(t, Active, e.Status().State)
+		return e.Status().Unanswered >= 3
+	})
+	silent.Store(false)
+	b.awaitFirsts(got, names(0, 20))
+	b.awaitState(e, Active)
+	b.eventually("the database is told", func() bool { return b.lag().LastError == "" })
+}
+
 func TestStopDoesNotWaitForASilentBrokerForEver(t *testing.T) {
 	b := setup(t)
 	b.consumeQueue()

@@ -22,6 +22,8 @@ const (
 	Active State = "active"
 	// Blocked: the broker asked not to be sent anything, see its alarms.
 	Blocked State = "blocked"
+	// Unconfirmed: there is a session, and the broker confirms nothing.
+	Unconfirmed State = "unconfirmed"
 	// BrokerDown and DatabaseDown: retries with backoff.
 	BrokerDown   State = "broker-down"
 	DatabaseDown State = "database-down"
@@ -34,7 +36,7 @@ const (
 
 // States are all of them.
 func States() []State {
-	return []State{Starting, Standby, Active, Blocked, BrokerDown, DatabaseDown, DatabaseError, NoRights}
+	return []State{Starting, Standby, Active, Blocked, Unconfirmed, BrokerDown, DatabaseDown, DatabaseError, NoRights}
 }
 
 // Healthy says whether the engine does all it should.

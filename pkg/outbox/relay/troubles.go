@@ -17,6 +17,7 @@ type troubles struct {
 	mu      sync.Mutex
 	working bool   // there is a session to publish with
 	blocked string // the broker's reason; empty while it takes messages
+	silent  string // it confirms nothing; empty while it does
 	save    error  // of the last save, a fault
 	failed  time.Time
 	parked  bool // that save had parked messages in it
@@ -53,6 +54,20 @@ func (t *troubles) alarm(blocked bool, reason string) {
 	})
 }
 
+// quiet shows that the broker confirms nothing, or with the empty reason that it does.
+func (t *troubles) quiet(reason string) { t.change(func() { t.silent = reason }) }
+
+// broker is what is the matter with the broker.
+func (t *troubles) broker() (State, string) {
+	switch {
+	case t.blocked != "":
+		return Blocked, t.blocked
+	case t.silent != "":
+		return Unconfirmed, t.silent
+	}
+	return Active, ""
+}
+
 // saves says whether something was saved and nothing failed since.
 func (t *troubles) saves() bool {
 	t.mu.Lock()
@@ -73,16 +88,16 @@ func (t *troubles) leaseOver() error {
 func (t *troubles) change(how func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	working, blocked, save := t.working, t.blocked, t.save
+	working, save := t.working, t.save
+	formerState, formerReason := t.broker()
 	how()
+	state, reason := t.broker()
 	switch {
 	case t.save != nil:
 		t.board.set(stateOf(t.save), t.save.Error())
-	case !t.working || working && blocked == t.blocked && save == nil: // nothing new, or the engine says it
-	case t.blocked != "":
-		t.board.set(Blocked, t.blocked)
+	case !t.working || working && state == formerState && reason == formerReason && save == nil: // nothing new, or the engine says it
 	default:
-		t.board.set(Active, "")
+		t.board.set(state, reason)
 	}
 }
 
