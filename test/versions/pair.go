@@ -37,11 +37,11 @@ func pairs(dir string) []pair {
 	return []pair{
 		{
 			name:     "machine", // what make test has: the oldest that are supported, on Debian 12
-			postgres: instance.PostgresSettings{Bin: newest("")},
+			postgres: instance.PostgresSettings{Bin: instance.PostgresPrograms("")},
 		},
 		{
 			name:     release,
-			postgres: instance.PostgresSettings{Root: next, Bin: newest(next)},
+			postgres: instance.PostgresSettings{Root: next, Bin: instance.PostgresPrograms(next)},
 			rabbit:   instance.NodeSettings{Root: next},
 		},
 		{
@@ -51,16 +51,6 @@ func pairs(dir string) []pair {
 			after:    [][]string{{instance.RabbitCtl, "enable_feature_flag", "--opt-in", "khepri_db"}},
 		},
 	}
-}
-
-// newest is where Debian puts the programs of PostgreSQL, as seen inside of root. A release
-// has one version of it.
-func newest(root string) string {
-	found, _ := filepath.Glob(filepath.Join(root, "/usr/lib/postgresql/*/bin")) // the pattern is a good one
-	if len(found) == 0 {
-		return "/usr/lib/postgresql/none/bin" // the error names it
-	}
-	return strings.TrimPrefix(found[len(found)-1], root)
 }
 
 // servers are a pair that runs.

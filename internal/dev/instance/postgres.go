@@ -111,3 +111,16 @@ func postgresAccount(root string) (*syscall.Credential, error) {
 	}
 	return nil, fmt.Errorf("there is no user postgres in %s", file.Name())
 }
+
+// PostgresPrograms is where Debian puts the programs of the newest PostgreSQL that is
+// installed in root, as seen from inside. Starting one that is not there names the folder.
+func PostgresPrograms(root string) string {
+	found, _ := filepath.Glob(filepath.Join(root, "/usr/lib/postgresql/*/bin")) // the pattern is a good one
+	newest, best := 0, "/usr/lib/postgresql/bin"
+	for _, bin := range found {
+		if version, err := strconv.Atoi(filepath.Base(filepath.Dir(bin))); err == nil && version > newest {
+			newest, best = version, strings.TrimPrefix(bin, root)
+		}
+	}
+	return best
+}

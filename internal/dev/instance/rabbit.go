@@ -36,6 +36,8 @@ type NodeSettings struct {
 	AMQP, Distribution, Mapper int
 	// Config is more lines for rabbitmq.conf.
 	Config string
+	// Cookie is the secret that nodes of one cluster share; empty lets Erlang make one.
+	Cookie string
 }
 
 // NewNode chooses the ports that are not set and writes the node's configuration. It keeps
@@ -56,12 +58,16 @@ func NewNode(settings NodeSettings) (*Node, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of a RabbitMQ node: %w", err)
 	}
-	for name, text := range map[string]string{
+	files := map[string]string{
 		"rabbitmq.conf":   fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\n%s\n", settings.AMQP, settings.Config),
 		"advanced.config": "[].\n",
 		"enabled_plugins": "[].\n",
 		"env.conf":        "",
-	} {
+	}
+	if settings.Cookie != "" {
+		files[".erlang.cookie"] = settings.Cookie
+	}
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return nil, fmt.Errorf("configure a RabbitMQ node: %w", err)
 		}
