@@ -89,8 +89,9 @@ func (f *phase) watch(ctx context.Context, name string) {
 			return
 		case <-tick.C:
 		}
-		err := f.Health(ctx, name)
-		f.note(name, err)
+		if err := f.Health(ctx, name); ctx.Err() == nil {
+			f.note(name, err)
+		}
 	}
 }
 
