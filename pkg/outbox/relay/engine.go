@@ -22,6 +22,9 @@ type Engine struct {
 	suspects map[int64]bool
 	doubts   *doubts
 	unsaved  *unsaved
+	// renewals are the sessions since the broker was last away that were given up for a
+	// repeated refusal.
+	renewals int
 }
 
 // limits are fixed; tests shorten them.
@@ -35,6 +38,7 @@ type limits struct {
 	// A refused message is tried again after retry, then twice that and so on up to
 	// longestRetry.
 	retry, longestRetry time.Duration
+	renew               time.Duration // the age at which the first session is given up for a repeated refusal
 }
 
 var defaultLimits = limits{
@@ -47,6 +51,7 @@ var defaultLimits = limits{
 
 	retry:        time.Second,
 	longestRetry: time.Minute,
+	renew:        time.Second,
 }
 
 // New checks the configuration and makes an engine. It connects to nothing.
@@ -84,6 +89,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		case errors.Is(err, outboxpg.ErrNoShard):
 			return err
 		case errors.Is(err, errRebased):
+		case errors.Is(err, errRenew):
+			e.renewals++
 		case errors.Is(err, outboxpg.ErrMoved):
 			e.board.log.Warn("loads its position anew", zap.Error(err))
 			sleep(ctx, firstRetry)
@@ -93,6 +100,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			}
 			sleep(ctx, standbyPause)
 		default:
+			e.renewals = 0
 			e.cfg.Faults.Count(TaskPublish, err)
 			e.board.set(state, err.Error())
 			sleep(ctx, pauses.next(state, unwritten))
@@ -134,7 +142,7 @@ func (e *Engine) turn(ctx context.Context) (saved bool, err error) {
 	if cause := context.Cause(h.ctx); cause != nil {
 		err = cause // why everything was stopped explains more than what broke by it
 	}
-	if ctx.Err() == nil && err != nil {
+	if ctx.Err() == nil && err != nil && !errors.Is(err, errRenew) {
 		h.ledger.fail(err.Error())
 	}
 	return h.end(err)
