@@ -47,11 +47,11 @@ func Main(m *testing.M) { os.Exit(Run(m)) }
 
 // Run runs the tests, fails the run when goroutines are left, and drops what it made. It
 // returns the exit code to a TestMain that has something to do behind it.
-func Run(m *testing.M) int {
+func Run(m *testing.M, others ...goleak.Option) int {
 	isolate()
 	code := m.Run()
 	if code == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := goleak.Find(others...); err != nil {
 			fmt.Fprintf(os.Stderr, "the tests left goroutines behind: %v\n", err)
 			code = 1
 		}

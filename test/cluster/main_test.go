@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"go.example/saga/internal/dev/instance"
 	"go.example/saga/internal/testenv"
 )
@@ -48,7 +50,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "start the test's PostgreSQL:", err)
 		os.Exit(1)
 	}
-	code := testenv.Run(m)
+	code := testenv.Run(m, goleak.IgnoreCurrent()) // that waits for the server
 	_ = postgres.End(syscall.SIGQUIT) // the databases are dropped already
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -57,9 +57,7 @@ func startNodes(t *testing.T) *nodes {
 		n.all = append(n.all, node)
 	}
 	t.Cleanup(func() { n.kill(0, 1, 2) })
-	for i := range n.all { // one after the other: the later ones join the first
-		n.start(i)
-	}
+	n.start(0, 1, 2) // side by side: RabbitMQ 4 waits for the others
 	out, err := n.all[0].Run(instance.RabbitCtl, "-q", "cluster_status")
 	require.NoError(t, err)
 	for _, s := range settings {
@@ -155,12 +153,16 @@ func (n *nodes) vhost(name string) {
 	}
 }
 
-// balance gives each node its part of the queues' leaders. A node that has just come back
-// leads none.
+// balance gives each node its part of the queues' leaders, and lets the clients connect anew: a
+// node that has just come back leads none and serves nobody.
 func (n *nodes) balance() {
 	n.Helper()
-	_, err := n.all[0].Run(instance.RabbitQueues, "rebalance", "quorum")
-	require.NoError(n, err)
+	for _, args := range [][]string{
+		{instance.RabbitQueues, "rebalance", "quorum"}, {instance.RabbitCtl, "close_all_connections", "the next fault"},
+	} {
+		_, err := n.all[0].Run(args[0], args[1:]...)
+		require.NoError(n, err)
+	}
 }
 
 // leads counts the queues that a node leads.
