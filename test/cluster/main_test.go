@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := testenv.Run(m, goleak.IgnoreCurrent()) // that waits for the server
-	_ = postgres.End(syscall.SIGQUIT) // the databases are dropped already
+	_ = postgres.End(syscall.SIGQUIT)              // the databases are dropped already
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }

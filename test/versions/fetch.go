@@ -84,7 +84,7 @@ func fetchRelease(ctx context.Context, dir string) error {
 
 // loud runs a command that a person may watch.
 func loud(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the commands above, and the folder that the user names
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)

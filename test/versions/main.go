@@ -33,7 +33,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	s := suite{
-		dir: dir, only: os.Getenv("PAIR"), reservations: cmp.Or(os.Getenv("RESERVATIONS"), "200"),
+		out: os.Stdout, dir: dir, only: os.Getenv("PAIR"), reservations: cmp.Or(os.Getenv("RESERVATIONS"), "200"),
 		packages: strings.Fields(cmp.Or(os.Getenv("SUITE"), "./pkg/... ./sql/... ./internal/... ./test/e2e/... ./test/fault/...")),
 	}
 	if err := fetch(ctx, dir); err != nil {

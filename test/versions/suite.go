@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 // suite is what is tried on each pair.
 type suite struct {
+	out          io.Writer
 	dir          string // the logs go there
 	only         string // a part of the pairs' names
 	reservations string
@@ -40,7 +42,7 @@ func (s suite) try(ctx context.Context, p pair) (r result, err error) {
 	if r.postgres, r.rabbit, err = running.versions(ctx); err != nil {
 		return r, err
 	}
-	fmt.Printf("%s: PostgreSQL %s, RabbitMQ %s\n", p.name, r.postgres, r.rabbit)
+	fmt.Fprintf(s.out, "%s: PostgreSQL %s, RabbitMQ %s\n", p.name, r.postgres, r.rabbit)
 	env, err := running.environment()
 	if err != nil {
 		return r, err
@@ -57,7 +59,7 @@ func (s suite) try(ctx context.Context, p pair) (r result, err error) {
 // test runs `go test`; what it prints goes to a file, and what failed here.
 func (s suite) test(ctx context.Context, name string, env []string, args ...string) error {
 	log := filepath.Join(s.dir, name+".log")
-	fmt.Printf("%s: go test %s > %s\n", name, strings.Join(args, " "), log)
+	fmt.Fprintf(s.out, "%s: go test %s > %s\n", name, strings.Join(args, " "), log)
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-vet=off", "-timeout=30m"}, args...)...)
 	cmd.Env = env
 	out, err := cmd.CombinedOutput()
@@ -66,7 +68,7 @@ func (s suite) test(ctx context.Context, name string, env []string, args ...stri
 	}
 	for line := range bytes.Lines(out) {
 		if bytes.Contains(line, []byte("--- FAIL")) || bytes.HasPrefix(line, []byte("FAIL")) || bytes.HasPrefix(line, []byte("panic:")) {
-			fmt.Printf("%s", line)
+			fmt.Fprintf(s.out, "%s", line)
 		}
 	}
 	if err != nil {
