@@ -60,11 +60,17 @@ func (s suite) try(ctx context.Context, p pair) (r result, err error) {
 func (s suite) test(ctx context.Context, name string, env []string, args ...string) error {
 	log := filepath.Join(s.dir, name+".log")
 	fmt.Fprintf(s.out, "%s: go test %s > %s\n", name, strings.Join(args, " "), log)
+	file, err := os.Create(log)
+	if err != nil {
+		return fmt.Errorf("make the log of %s: %w", name, err)
+	}
+	defer func() { _ = file.Close() }()
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-vet=off", "-timeout=30m"}, args...)...)
-	cmd.Env = env
-	out, err := cmd.CombinedOutput()
-	if writeErr := os.WriteFile(log, out, 0o644); writeErr != nil {
-		return fmt.Errorf("write the log of %s: %w", name, writeErr)
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, file, file
+	err = cmd.Run()
+	out, readErr := os.ReadFile(log)
+	if readErr != nil {
+		return fmt.Errorf("read the log of %s: %w", name, readErr)
 	}
 	for line := range bytes.Lines(out) {
 		if bytes.Contains(line, []byte("--- FAIL")) || bytes.HasPrefix(line, []byte("FAIL")) || bytes.HasPrefix(line, []byte("panic:")) {
