@@ -17,10 +17,10 @@ KILLS ?= 100
 SEEDS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help modules build services demo run test lint fmt fuzz soak hold fault-matrix poison sim model bench-relay bench-saga down drop clean
+.PHONY: help modules build services demo run test lint fmt fuzz soak hold fault-matrix poison cluster-test versions-test sim model bench-relay bench-saga down drop clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Go downloads modules by HTTPS, for which a minimal Debian lacks the authorities'
 # certificates. Every target that runs Go comes by here first.
@@ -71,6 +71,12 @@ fault-matrix: services ## Break each table for 30 s with each of ten SQLSTATEs, 
 
 poison: services ## Send bad messages of 49 kinds among a thousand good ones and in outages
 	POISON=1000 go test -count=1 -timeout=30m -v -run='^TestBadMessagesAloneAreSetAside$$' ./test/fault
+
+cluster-test: services ## Break a RabbitMQ cluster of three under load, by one address, a list, haproxy; 10 minutes
+	CLUSTER=1 go test -count=1 -timeout=30m -v -run='^TestCluster$$' ./test/cluster
+
+versions-test: modules ## Try the sample and the suite on PostgreSQL 15, 17, 18 and RabbitMQ 3.10, 4; an hour; needs root
+	go run ./test/versions
 
 sim: modules ## Play SEEDS simulated schedules of sagas, until one breaks an invariant
 	go run ./test/sim/run -inbox -seeds $$(( $(SEEDS) / 100 ))

@@ -42,13 +42,16 @@ var located = sync.OnceValues(func() (services.Set, error) {
 	return services.Locate(ctx)
 })
 
-// Main is the body of a TestMain: it runs the tests, fails the run when
-// goroutines are left, drops what the run made and exits.
-func Main(m *testing.M) {
+// Main is the body of a TestMain: it runs the tests and exits, see [Run].
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run runs the tests, fails the run when goroutines are left, and drops what it made. It
+// returns the exit code to a TestMain that has something to do behind it.
+func Run(m *testing.M, others ...goleak.Option) int {
 	isolate()
 	code := m.Run()
 	if code == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := goleak.Find(others...); err != nil {
 			fmt.Fprintf(os.Stderr, "the tests left goroutines behind: %v\n", err)
 			code = 1
 		}
@@ -57,7 +60,7 @@ func Main(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "remove what the tests made: %v\n", err)
 		code = 1
 	}
-	os.Exit(code)
+	return code
 }
 
 // isolate keeps the settings in the developer's environment away from the

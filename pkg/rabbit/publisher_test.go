@@ -130,6 +130,7 @@ func TestNack(t *testing.T) {
 	t.Parallel()
 	url := testenv.Vhost(t)
 	_, err := rawChannel(t, url).QueueDeclare("small", true, false, false, false, amqp.Table{
+		amqp.QueueTypeArg:   amqp.QueueTypeClassic, // a virtual host may have another default
 		amqp.QueueMaxLenArg: 10, amqp.QueueOverflowArg: amqp.QueueOverflowRejectPublish,
 	})
 	require.NoError(t, err)

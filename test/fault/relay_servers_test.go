@@ -70,11 +70,6 @@ func (s *server) run() {
 	s.Cleanup(func() { s.end(syscall.SIGKILL) })
 }
 
-func (s *server) signal(signal syscall.Signal) {
-	s.Helper()
-	require.NoError(s, s.cmd.Process.Signal(signal))
-}
-
 // end ends it by a signal and waits; it may have ended already.
 func (s *server) end(signal syscall.Signal) {
 	s.Helper()

@@ -17,6 +17,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+
+	"go.example/saga/internal/dev/instance"
 )
 
 // TestSomebodyElsesBroker has two brokers. The one that rabbitmqctl reaches and the
@@ -148,7 +150,7 @@ func needServers(t *testing.T) {
 		t.Skip("starting servers takes seconds")
 	}
 	_, noPostgres := newestPostgres()
-	_, noRabbit := os.Stat(rabbitServer)
+	_, noRabbit := os.Stat(instance.RabbitServer)
 	if (noPostgres != nil || noRabbit != nil) && os.Getenv("CI") == "" {
 		t.Skipf("install PostgreSQL and rabbitmq-server to run this: %v, %v", noPostgres, noRabbit)
 	}
@@ -244,7 +246,7 @@ func manage(t *testing.T, p *private) vhostAdmin {
 	evaluate(t, p, `application:load(rabbitmq_management),
 		application:set_env(rabbitmq_management, tcp_config, [{ip, "127.0.0.1"}, {port, 0}]).`)
 	ctl := p.ctl().(ctl).command(t.Context())
-	enable := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(rabbitCtl), "rabbitmq-plugins"), "-n", rabbitNode, "enable", "rabbitmq_management")
+	enable := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(instance.RabbitCtl), "rabbitmq-plugins"), "-n", rabbitNode, "enable", "rabbitmq_management")
 	enable.Env = ctl.Env
 	out, err := enable.CombinedOutput()
 	require.NoError(t, err, "%s", out)

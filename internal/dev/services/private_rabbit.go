@@ -7,16 +7,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
-)
 
-// Debian's own scripts: those in /usr/sbin change the user and the home directory.
-const (
-	rabbitServer = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-	rabbitCtl    = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+	"go.example/saga/internal/dev/instance"
 )
 
 const rabbitNode = "saga@localhost"
@@ -45,9 +40,9 @@ func (p *private) openBroker(ctx context.Context, port int) (Broker, error) {
 // ctl reaches the private node.
 func (p *private) ctl() vhostAdmin {
 	return ctl{label: "rabbitmqctl of the private instance", command: func(ctx context.Context, args ...string) *exec.Cmd {
-		command := identity{}.command(ctx, rabbitCtl, append([]string{"-n", rabbitNode}, args...)...)
+		command := identity{}.command(ctx, instance.RabbitCtl, append([]string{"-n", rabbitNode}, args...)...)
 		if ports, err := p.readPorts(); err == nil {
-			command.Env = append(command.Env, p.rabbitEnvironment(ports)...)
+			command.Env = append(command.Env, p.nodeSettings(ports).Environment()...)
 		}
 		return command
 	}}
@@ -76,7 +71,7 @@ func privateCtl() []vhostAdmin {
 // PostgreSQL reach a clone below /root.
 func (p *private) startBroker(ctx context.Context) (Broker, error) {
 	began := time.Now()
-	if _, err := os.Stat(rabbitServer); err != nil {
+	if _, err := os.Stat(instance.RabbitServer); err != nil {
 		if err := p.install(ctx, "rabbitmq-server", minRabbit); err != nil {
 			return Broker{}, errors.Join(errors.New("the package rabbitmq-server is not installed"), err)
 		}
@@ -89,14 +84,14 @@ func (p *private) startBroker(ctx context.Context) (Broker, error) {
 }
 
 func (p *private) startNode(ctx context.Context, ports ports) (Broker, error) {
-	if err := p.configureBroker(ports); err != nil {
+	if _, err := instance.NewNode(p.nodeSettings(ports)); err != nil {
 		return Broker{}, err
 	}
 	if err := p.startPortMapper(ctx, ports); err != nil {
 		return Broker{}, err
 	}
-	server := identity{}.command(context.WithoutCancel(ctx), rabbitServer)
-	server.Env = append(server.Env, p.rabbitEnvironment(ports)...)
+	server := identity{}.command(context.WithoutCancel(ctx), instance.RabbitServer)
+	server.Env = append(server.Env, p.nodeSettings(ports).Environment()...)
 	p.report("starting a private RabbitMQ on 127.0.0.1:%d, data in %s", ports.AMQP, p.path("rabbitmq"))
 	record, err := spawn(server, p.path("rabbitmq.log"), p.path("rabbitmq.json"), ports.AMQP, syscall.SIGTERM)
 	if err != nil {
@@ -120,47 +115,9 @@ func (p *private) awaitBroker(ctx context.Context, record process) (found Broker
 	return found, err
 }
 
-// configureBroker writes the files that keep the node off the machine's own
-// configuration in /etc/rabbitmq.
-func (p *private) configureBroker(ports ports) error {
-	dir, err := p.instanceDir("rabbitmq", identity{})
-	if err != nil {
-		return err
-	}
-	files := map[string]string{
-		"rabbitmq.conf":   fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\n", ports.AMQP),
-		"advanced.config": "[].\n",
-		"enabled_plugins": "[].\n",
-		"env.conf":        "",
-	}
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return fmt.Errorf("configure the private RabbitMQ: %w", err)
-		}
-	}
-	return nil
-}
-
-func (p *private) rabbitEnvironment(ports ports) []string {
-	dir := p.path("rabbitmq")
-	return []string{
-		"HOME=" + dir, // Erlang makes its cookie here
-		"RABBITMQ_NODENAME=" + rabbitNode,
-		"RABBITMQ_DIST_PORT=" + strconv.Itoa(ports.Distribution),
-		"RABBITMQ_CONF_ENV_FILE=" + filepath.Join(dir, "env.conf"),
-		"RABBITMQ_CONFIG_FILE=" + filepath.Join(dir, "rabbitmq.conf"),
-		"RABBITMQ_ADVANCED_CONFIG_FILE=" + filepath.Join(dir, "advanced.config"),
-		"RABBITMQ_ENABLED_PLUGINS_FILE=" + filepath.Join(dir, "enabled_plugins"),
-		"RABBITMQ_MNESIA_BASE=" + filepath.Join(dir, "mnesia"),
-		"RABBITMQ_LOG_BASE=" + filepath.Join(dir, "log"),
-		// The start script becomes the node instead of waiting for it, so that the
-		// recorded process is the node itself.
-		"RABBITMQ_ALLOW_INPUT=true",
-		"RABBITMQ_SERVER_START_ARGS=-noinput",
-		"ERL_EPMD_PORT=" + strconv.Itoa(ports.PortMapper),
-		"ERL_EPMD_ADDRESS=127.0.0.1",
-		"ERL_FLAGS=-kernel inet_dist_use_interface {127,0,0,1}",
+func (p *private) nodeSettings(ports ports) instance.NodeSettings {
+	return instance.NodeSettings{
+		Name: rabbitNode, Dir: p.path("rabbitmq"), AMQP: ports.AMQP, Distribution: ports.Distribution, Mapper: ports.PortMapper,
 	}
 }
 

@@ -24,6 +24,9 @@ type Engine struct {
 	unsaved  *unsaved
 	// silent: the last session had no confirm when it should have, and none has come since.
 	silent bool
+	// renewals are the sessions since the broker was last away that were given up for a
+	// repeated refusal.
+	renewals int
 }
 
 // limits are fixed; tests shorten them.
@@ -38,6 +41,7 @@ type limits struct {
 	// A refused message is tried again after retry, then twice that and so on up to
 	// longestRetry.
 	retry, longestRetry time.Duration
+	renew               time.Duration // the age at which the first session is given up for a repeated refusal
 }
 
 var defaultLimits = limits{
@@ -51,6 +55,7 @@ var defaultLimits = limits{
 
 	retry:        time.Second,
 	longestRetry: time.Minute,
+	renew:        time.Second,
 }
 
 // New checks the configuration and makes an engine. It connects to nothing.
@@ -88,6 +93,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		case errors.Is(err, outboxpg.ErrNoShard):
 			return err
 		case errors.Is(err, errRebased):
+		case errors.Is(err, errRenew):
+			e.renewals++
 		case errors.Is(err, outboxpg.ErrMoved):
 			e.board.log.Warn("loads its position anew", zap.Error(err))
 			sleep(ctx, firstRetry)
@@ -98,6 +105,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			}
 			sleep(ctx, standbyPause)
 		default:
+			e.renewals = 0
 			e.cfg.Faults.Count(TaskPublish, err)
 			e.board.set(state, err.Error())
 			sleep(ctx, pauses.next(state, unwritten))
@@ -139,7 +147,7 @@ func (e *Engine) turn(ctx context.Context) (saved bool, err error) {
 	if cause := context.Cause(h.ctx); cause != nil {
 		err = cause // why everything was stopped explains more than what broke by it
 	}
-	if ctx.Err() == nil && err != nil {
+	if ctx.Err() == nil && err != nil && !errors.Is(err, errRenew) {
 		h.ledger.fail(err.Error())
 	}
 	return h.end(err)

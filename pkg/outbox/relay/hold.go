@@ -18,6 +18,7 @@ type hold struct {
 	*Engine
 	tenure    *outboxpg.Tenure
 	publisher Publisher
+	opened    time.Time // the publisher
 	ledger    *ledger
 	troubles  troubles
 	// resuming: nothing is done before what the former tenure could not write is written.
@@ -69,7 +70,7 @@ func (h *hold) run() error {
 		return brokerFault(err)
 	}
 	defer func() { _ = publisher.Close() }()
-	h.publisher = publisher
+	h.publisher, h.opened = publisher, time.Now()
 	return h.work()
 }
 

@@ -174,6 +174,49 @@ func TestFullQueueIsNoLoss(t *testing.T) {
 	require.Zero(t, e.Status().Unanswered)
 }
 
+// stale is a session whose channel believes that a queue's leader is on a node that has died.
+type stale struct {
+	Publisher
+	to string
+}
+
+func (s stale) Publish(ctx context.Context, r *outbox.Record) (func(context.Context) error, error) {
+	if r.RoutingKey == s.to {
+		return func(context.Context) error { return outbox.ErrNacked }, nil
+	}
+	return s.Publisher.Publish(ctx, r)
+}
+
+// A session that refuses all for one queue is given up for another one, without a word of the
+// broker being down and without repeating anything. What the next sessions refuse too is
+// tried on each for a longer time.
+func TestASessionThatRefusesAgainIsRenewed(t *testing.T) {
+	b := setup(t)
+	const other = "other.queue"
+	got, late := b.consumeQueue(), b.consume(rabbit.EventTopology(testenv.Owner, other), other)
+	cfg := b.config("one")
+	var opened atomic.Int64
+	open := cfg.Open
+	cfg.Open = func(ctx context.Context) (Publisher, error) {
+		session, err := open(ctx)
+		if err == nil && opened.Add(1) <= 3 {
+			return stale{session, other}, nil
+		}
+		return session, err
+	}
+	b.insertTo("", other, "", 0, 20)
+	b.insert(20, 60)
+	e := b.start(cfg, quickly, func(l *limits) { l.renew = 20 * time.Millisecond })
+	b.eventually("all arrive", func() bool { return len(late.firsts()) == 20 })
+	b.awaitSet(got, names(20, 60))
+	b.awaitParked()
+	require.Len(t, late.all(), 20, "nothing twice")
+	require.Len(t, got.all(), 40, "nothing twice")
+	require.EqualValues(t, 4, opened.Load())
+	require.Equal(t, Active, e.Status().State)
+	require.Zero(t, e.Status().Unanswered)
+}
+
 func TestScheduledMessagesWaitForTheirTimeAndStopNobody(t *testing.T) {
 	b := setup(t)
 	got := b.consumeQueue()

@@ -53,6 +53,9 @@ type sent struct {
 // errReload ends a stream for another one: somebody has changed the parked messages.
 var errReload = errors.New("parked messages were changed by somebody else")
 
+// errRenew ends a session for another one: the broker has refused a message twice.
+var errRenew = errors.New("the broker has refused a message again: another session may fare better")
+
 // stream runs until it is told to stop, fails, or has to be set up anew.
 func (h *hold) stream() error {
 	s, err := h.newStream()
@@ -252,9 +255,24 @@ func (s *stream) take(answers []answer) {
 			delete(s.suspects, a.entry.ID)
 			s.desk.Refused(a.entry, reason, a.err.Error())
 			s.board.refusal(a.entry.Record, reason, a.err)
+			if reason == desk.Nacked && a.entry.WasParked() && !a.alone {
+				s.renew()
+			}
 		}
 	}
 	s.board.heard(confirmed, refused, unanswered, s.desk.PublishedID())
+}
+
+// renew ends a session that refuses what it has refused before, when it is old enough; a
+// queue that is full will refuse on the next ones too, so they are given more and more time.
+// For a broker's channel asks the node where a queue's leader was at its first message: has that
+// node died just then, it refuses all for the queue until the node is back, while a channel
+// that is opened later has them accepted by the new leader.
+func (s *stream) renew() {
+	const doublings = 6 // to about a minute
+	if time.Since(s.opened) >= s.limits.renew<<min(s.renewals, doublings) {
+		s.fail(errRenew)
+	}
 }
 
 // fail ends the stream; the first reason counts.

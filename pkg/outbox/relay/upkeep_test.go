@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -49,12 +50,21 @@ func (x tended) exec(sql string) {
 	require.NoError(x, err)
 }
 
-// publishAll inserts a row, lets the sequence go on and counts everything as published.
+// publishAll inserts a row, lets the sequence go on and counts everything as published. It
+// claims the partitions meanwhile, or an upkeep would make one for the row's own id.
 func (x tended) publishAll(lastID string) {
 	x.Helper()
-	x.exec(`INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload)
-		VALUES ('test', 'key', 'row', '', 'queue', '{}')`)
-	x.exec(`SELECT setval('public.outbox_id_seq', ` + lastID + `)`)
+	require.NoError(x, pgx.BeginFunc(x.Context(), x.pool, func(tx pgx.Tx) error {
+		require.Eventually(x, func() (claimed bool) {
+			require.NoError(x, tx.QueryRow(x.Context(), `SELECT public.outbox_partitions_claim()`).Scan(&claimed))
+			return claimed
+		}, patience, tick)
+		_, err := tx.Exec(x.Context(), `INSERT INTO public.outbox (aggregate_type, aggregate_id, type, exchange, routing_key, payload)
+			VALUES ('test', 'key', 'row', '', 'queue', '{}')`)
+		require.NoError(x, err)
+		_, err = tx.Exec(x.Context(), `SELECT setval('public.outbox_id_seq', `+lastID+`)`)
+		return err
+	}))
 	x.exec(`UPDATE public.outbox_position SET settled = pg_current_snapshot()`)
 }
 

@@ -26,16 +26,6 @@ func Launch(t *testing.T, arrange func(Proxies)) (*Stack, Proxies) {
 	return s, p
 }
 
-// StartOn starts the daemons on the broker at a URL, and waits until they are ready.
-func StartOn(t *testing.T, amqp string) *Stack {
-	t.Helper()
-	s, settings := prepare(t)
-	s.AMQP, settings.AMQP = amqp, amqp
-	s.launch(t, settings)
-	require.NoError(t, s.Ready(t.Context()))
-	return s
-}
-
 // StartBehindPoolers starts the daemons with a pooler in transaction mode, over two sessions,
 // in front of each database; reservation is the address of one.
 func StartBehindPoolers(t *testing.T) (s *Stack, reservation string) {

@@ -45,16 +45,31 @@ func StartAfter(t *testing.T, arrange func(*Stack)) *Stack {
 	return s
 }
 
+// StartOn is [Start] with a broker that the test has brought, and with the databases and all
+// their connections on the server that testenv found.
+func StartOn(t *testing.T, amqp string) *Stack {
+	t.Helper()
+	s, settings := prepareOn(t, amqp)
+	s.launch(t, settings)
+	require.NoError(t, s.Ready(t.Context()))
+	return s
+}
+
 // prepare makes the databases and the virtual host, and what the daemons need to
 // know of them.
 func prepare(t *testing.T) (*Stack, stack.Settings) {
+	t.Helper()
+	return prepareOn(t, testenv.Vhost(t))
+}
+
+func prepareOn(t *testing.T, amqp string) (*Stack, stack.Settings) {
 	t.Helper()
 	testenv.Connections(t, 40) // five daemons' and the three pools'
 	s := &Stack{
 		Reservation: testenv.Database(t),
 		Hotel:       testenv.Database(t),
 		Payment:     testenv.Database(t),
-		AMQP:        testenv.Vhost(t),
+		AMQP:        amqp,
 	}
 	return s, s.prepare(t)
 }
