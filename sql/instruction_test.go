@@ -2,7 +2,6 @@ package sagasql_test
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 
 	"github.com/google/uuid"
@@ -29,7 +28,8 @@ func TestInstructionsFromSQL(t *testing.T) {
 		`saga_start('trip', 'T-1', '{"n": 9007199254740993, "none": null}')`: {Type: "trip", BusinessKey: "T-1", Payload: payload},
 		`saga_start('trip', 'T-1')`: {Type: "trip", BusinessKey: "T-1"},
 		`saga_signal('trip', 'T-1', 'approval', '{"by": "ada"}', refused => true, reason => 'no credit', who => 'ada')`: {
-			Type: "trip", BusinessKey: "T-1", Signal: &signal},
+			Type: "trip", BusinessKey: "T-1", Signal: &signal,
+		},
 	} {
 		expected, err := protocol.InstructionMessage(testenv.Service, want)
 		require.NoError(t, err)
@@ -74,7 +74,7 @@ func TestInstructionsFromSQL(t *testing.T) {
 	}
 	_, err = stock.Exec(t.Context(), `SELECT saga_start('trip', 'T-1')`)
 	var refused *pgconn.PgError
-	require.True(t, errors.As(err, &refused))
+	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "saga trip: service: is not said, and the service stock has no sagas in this schema", refused.Message)
 }
 
