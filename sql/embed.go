@@ -23,8 +23,8 @@ import (
 type Line string
 
 // The lines. They do not depend on one another, but for Outbox, which brings Relay
-// along, and for Saga, Inbox and Participant, which bring Identity. Relay alone is for a table that somebody else made: a view called outbox
-// has to be there before.
+// along, and for Saga, Inbox and Participant, which bring Identity; Saga and Participant bring Instruction too, whose functions
+// need Outbox and Identity. Relay alone is for a table that somebody else made: a view called outbox has to be there before.
 const (
 	Outbox      Line = "outbox"
 	Relay       Line = "relay"
@@ -32,6 +32,7 @@ const (
 	Saga        Line = "saga"
 	Inbox       Line = "inbox"
 	Participant Line = "participant"
+	Instruction Line = "instruction"
 	Reservation Line = "reservation"
 	Hotel       Line = "hotel"
 	Payment     Line = "payment"

@@ -74,14 +74,16 @@ func up(ctx context.Context, config *pgx.ConnConfig, schema string, lines []Line
 }
 
 // companions are lines that come along with others.
-var companions = map[Line]Line{Outbox: Relay, Saga: Identity, Inbox: Identity, Participant: Identity}
+var companions = map[Line][]Line{
+	Outbox: {Relay}, Saga: {Identity, Instruction}, Inbox: {Identity}, Participant: {Identity, Instruction},
+}
 
-// withCompanions puts each line's companion behind it.
+// withCompanions puts each line's companions behind it.
 func withCompanions(lines []Line) []Line {
 	var all []Line
 	for _, line := range lines {
-		for _, l := range []Line{line, companions[line]} {
-			if l != "" && !slices.Contains(all, l) {
+		for _, l := range append([]Line{line}, companions[line]...) {
+			if !slices.Contains(all, l) {
 				all = append(all, l)
 			}
 		}

@@ -23,7 +23,7 @@ const otherSchema = "order"
 
 var allLines = []sagasql.Line{
 	sagasql.Outbox, sagasql.Relay, sagasql.Identity, sagasql.Saga, sagasql.Inbox, sagasql.Participant,
-	sagasql.Reservation, sagasql.Hotel, sagasql.Payment,
+	sagasql.Instruction, sagasql.Reservation, sagasql.Hotel, sagasql.Payment,
 }
 
 // migrated is a database that holds every line in public and in otherSchema.

@@ -4,12 +4,14 @@
 //
 // A message is an AMQP message whose application headers are CloudEvents 1.0
 // attributes (all strings of at most 255 bytes) and whose body is the business
-// JSON alone. Three kinds exist:
+// JSON alone. Four kinds exist:
 //
 //   - A command asks a participant for an operation of one step: exchange
 //     [ExchangeCommands], routing key the step's destination.
 //   - A reply answers a command: default exchange, routing key the command's
 //     reply_to. It repeats the command's saga headers and adds the outcome.
+//   - An instruction has the orchestrator start a saga, or tells a saga what a signal step waits
+//     for: default exchange, routing key [ReplyQueue] of the saga's service.
 //   - An event tells that a saga has ended or was parked: exchange
 //     [ExchangeEvents], routing key "<saga type>.<completed|aborted|parked|killed>".
 //

@@ -106,8 +106,18 @@ func (c *company) drive(name string, n int) {
 	require.NoError(c, c.dbs[name].SendBatch(c.Context(), batch).Close())
 }
 
+// startFrom has a service without sagas start n of another one's, each asked for twice.
+func (c *company) startFrom(name, of string, n int) {
+	c.Helper()
+	_, err := c.dbs[name].Exec(c.Context(), `
+		SELECT saga_start('order', 'S-' || n, jsonb_build_object('n', n), service => $1)
+		FROM generate_series(1, $2::integer) AS n, generate_series(1, 2)`, of, n)
+	require.NoError(c, err)
+}
+
 // Two services with nothing set but their names share a virtual host, a relay and a
-// participant. Each carries out its own commands, and hears the answers to its own sagas.
+// participant. Each carries out its own commands, and hears the answers to its own sagas, of which
+// the participant has started half.
 // SAGAS says how many of each.
 func TestTwoServicesOnOneVirtualHost(t *testing.T) {
 	t.Parallel()
@@ -126,7 +136,8 @@ func TestTwoServicesOnOneVirtualHost(t *testing.T) {
 	settings.DatabaseURLs, settings.AMQPURL, settings.LogLevel = config.Secret(strings.Join(urls, " ")), config.Secret(c.url), "error"
 	c.run("relay", func(ctx context.Context) error { return relay.Run(ctx, settings) })
 	for _, name := range []string{"alpha", "beta"} {
-		c.drive(name, n)
+		c.drive(name, n/2)
+		c.startFrom("stamp", name, n-n/2)
 	}
 	for _, name := range []string{"alpha", "beta"} {
 		require.Eventually(t, func() bool {

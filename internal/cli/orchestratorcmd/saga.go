@@ -25,10 +25,11 @@ func newSaga(o *options) *cobra.Command {
 		Use: "saga", Short: "Look at sagas, and intervene", Long: sagaHelp,
 		Example: `  orchestrator saga list --stuck
   orchestrator saga show --key room-reservation/R-4711
+  orchestrator saga start room-reservation --key R-4711 --payload @reservation.json
   orchestrator saga retry 0193c0de-0000-7000-8000-000000000001
   orchestrator saga abort --type room-reservation --parked --reason "hotel is closed"`,
 	}
-	cmd.AddCommand(newSagaList(o), newSagaShow(o), newSagaSignal(o))
+	cmd.AddCommand(newSagaList(o), newSagaShow(o), newSagaStart(o), newSagaSignal(o))
 	for _, v := range verbs {
 		cmd.AddCommand(newSagaAct(o, v))
 	}

@@ -2,6 +2,8 @@ package orchestrator
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -16,31 +18,38 @@ import (
 // foreign, or the saga was deleted, or the database is an old copy.
 const reasonUnknown = "unknown saga"
 
-// reply is one decoded delivery of a batch.
-type reply struct {
+// heard is what one delivery of a batch tells a saga: a reply, or a signal.
+type heard struct {
 	index int
 	id    saga.ID
-	event saga.Reply
+	event saga.Event
 }
 
-// Handle applies a batch of replies inside tx. It is an [inbox.Handler].
+// Handle applies a batch of replies and instructions inside tx. It is an [inbox.Handler].
 func (e *Engine) Handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.Delivery) ([]inbox.Rejection, error) {
-	replies, rejections := decode(deliveries)
-	if len(replies) == 0 {
+	replies, instructions, rejections := decode(deliveries)
+	signals, refused, err := e.instruct(ctx, tx, instructions)
+	if err != nil {
+		return nil, err
+	}
+	rejections = append(rejections, refused...)
+	all := slices.SortedFunc(slices.Values(append(replies, signals...)), func(a, b heard) int { return a.index - b.index })
+	if len(all) == 0 {
 		return rejections, nil
 	}
-	loaded, now, err := e.Store.Load(ctx, tx, ids(replies))
+	loaded, now, err := e.Store.Load(ctx, tx, ids(all))
 	if err != nil {
 		return nil, err
 	}
 	b := newBatch(loaded, now)
-	for _, r := range replies {
-		t, known := b.apply(r.id, r.event)
+	for _, one := range all {
+		t, known := b.apply(one.id, one.event)
+		_, isSignal := one.event.(saga.Signalled)
 		switch {
 		case !known:
-			rejections = append(rejections, inbox.Rejection{Index: r.index, Code: inbox.UnknownSubject, Reason: reasonUnknown})
-		case t.Entry.Disposition == saga.Quarantined:
-			rejections = append(rejections, inbox.Rejection{Index: r.index, Code: inbox.Unexpected, Reason: t.Entry.Detail})
+			rejections = append(rejections, inbox.Rejection{Index: one.index, Code: inbox.UnknownSubject, Reason: reasonUnknown})
+		case t.Entry.Disposition == saga.Quarantined, isSignal && t.Entry.Disposition == saga.Refused:
+			rejections = append(rejections, inbox.Rejection{Index: one.index, Code: inbox.Unexpected, Reason: t.Entry.Detail})
 		}
 	}
 	changes := b.changes()
@@ -55,26 +64,42 @@ func (e *Engine) Handle(ctx context.Context, tx pgx.Tx, deliveries []inbox.Deliv
 	return rejections, nil
 }
 
-func decode(deliveries []inbox.Delivery) (replies []reply, rejections []inbox.Rejection) {
+func decode(deliveries []inbox.Delivery) (replies []heard, instructions []instruction, rejections []inbox.Rejection) {
 	for i, d := range deliveries {
-		id, event, err := protocol.DecodeReply(d)
-		if err != nil {
-			rejections = append(rejections, inbox.Rejection{Index: i, Code: inbox.Undecodable, Reason: "not a reply: " + err.Error()})
-			continue
+		var err error
+		if protocol.IsInstruction(d) {
+			var in protocol.Instruction
+			if in, err = protocol.DecodeInstruction(d); err == nil && in.Signal != nil {
+				err = checkEvent(*in.Signal)
+			}
+			if err == nil {
+				instructions = append(instructions, instruction{i, in})
+				continue
+			}
+			err = fmt.Errorf("not an instruction: %w", err)
+		} else {
+			var r heard
+			var event saga.Reply
+			if r.id, event, err = protocol.DecodeReply(d); err == nil {
+				r.index, r.event = i, event
+				replies = append(replies, r)
+				continue
+			}
+			err = fmt.Errorf("not a reply: %w", err)
 		}
-		replies = append(replies, reply{index: i, id: id, event: event})
+		rejections = append(rejections, inbox.Rejection{Index: i, Code: inbox.Undecodable, Reason: err.Error()})
 	}
-	return replies, rejections
+	return replies, instructions, rejections
 }
 
 // ids lists each saga once.
-func ids(replies []reply) []saga.ID {
-	seen := make(map[saga.ID]bool, len(replies))
+func ids(all []heard) []saga.ID {
+	seen := make(map[saga.ID]bool, len(all))
 	var list []saga.ID
-	for _, r := range replies {
-		if !seen[r.id] {
-			seen[r.id] = true
-			list = append(list, r.id)
+	for _, one := range all {
+		if !seen[one.id] {
+			seen[one.id] = true
+			list = append(list, one.id)
 		}
 	}
 	return list

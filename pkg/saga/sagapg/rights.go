@@ -10,9 +10,11 @@ import (
 // sagas, who deletes old ones, who starts them and who looks at them.
 var (
 	RightsToDrive = []sagasql.Right{
-		{On: "saga", Privileges: "SELECT, UPDATE"},
+		{On: "saga", Privileges: "SELECT, INSERT, UPDATE"}, // INSERT for instructions to start
 		{On: "saga_history", Privileges: "INSERT"},
 		{On: "saga_definition", Privileges: "SELECT"},
+		{On: "saga_insert", Privileges: "EXECUTE"},
+		sagasql.RightToKnowService,
 		{On: "saga_hidden", Privileges: "EXECUTE"},
 		{On: "saga_sent", Privileges: "EXECUTE"},
 		{On: "saga_settled", Privileges: "EXECUTE"},
@@ -29,7 +31,7 @@ var (
 		{On: "saga", Privileges: "SELECT, INSERT"},
 		{On: "saga_history", Privileges: "INSERT"},
 		{On: "saga_definition", Privileges: "SELECT"},
-		{On: "saga_start", Privileges: "EXECUTE"},
+		{On: "saga_insert", Privileges: "EXECUTE"},
 		sagasql.RightToKnowService,
 		{On: "saga_hidden", Privileges: "EXECUTE"},
 		{On: "outbox", Privileges: "INSERT"},

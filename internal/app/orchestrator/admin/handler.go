@@ -50,6 +50,10 @@ func describe(a api) (huma.API, http.Handler) {
 	huma.Register(frame, look("list-sagas", Sagas, "Find sagas, the newest first", 422), a.list)
 	huma.Register(frame, look("show-saga", Sagas+"/{id}", "See one saga and what it carries", 404, 422), a.show)
 	huma.Register(frame, look("saga-timeline", Sagas+"/{id}/timeline", "See what has happened to one saga", 404, 422), a.timeline)
+	begin := tell("start-saga", Sagas, "Start a saga",
+		"Answers 200 with the saga that was started under the key before, if there is one.", 404)
+	begin.DefaultStatus = http.StatusCreated
+	huma.Register(frame, begin, a.start)
 	huma.Register(frame, tell("act-on-saga", Sagas+"/{id}/actions", "Retry, skip, abort, kill, pause or resume one saga",
 		"Who it was and why is kept in the saga's history, also where the saga refuses (409).", 404, 409), a.act)
 	huma.Register(frame, tell("signal-saga", Sagas+"/{id}/signals", "Say what a signal step of one saga waits for",

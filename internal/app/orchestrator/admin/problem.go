@@ -22,6 +22,8 @@ func (a api) problem(err error) error {
 	switch {
 	case errors.Is(err, sagapg.ErrNoSaga):
 		return huma.Error404NotFound(sagapg.ErrNoSaga.Error())
+	case errors.Is(err, sagapg.ErrNoDefinition):
+		return huma.Error404NotFound(err.Error())
 	case errors.Is(err, engine.ErrOutdated):
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, sagapg.ErrSelection), errors.Is(err, engine.ErrEvent):

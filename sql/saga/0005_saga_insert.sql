@@ -7,7 +7,7 @@
 -- from the decision. A saga may have ended already: none of its steps was needed, or a
 -- condition failed. For look_at see saga/save.sql. For the messages, which are those of
 -- all sagas, and the announcement see outbox/append.sql.
-CREATE FUNCTION public.saga_start(
+CREATE FUNCTION public.saga_insert(
     service text, definition text, definition_version integer, hash text, sagas jsonb,
     event_id text[], aggregate_type text[], aggregate_id text[], type text[], exchange text[], routing_key text[],
     correlation_id text[], reply_to text[], content_type text[], headers text[], payload text[], payload_bytes text[],
@@ -85,6 +85,6 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION public.saga_start(text, text, integer, text, jsonb, text[], text[], text[], text[], text[], text[], text[], text[],
+COMMENT ON FUNCTION public.saga_insert(text, text, integer, text, jsonb, text[], text[], text[], text[], text[], text[], text[], text[],
     text[], text[], text[], text[], text[], text, boolean) IS
     'Stores new sagas of a service and of one definition with their first history rows and messages: true. Where exactly this definition is not stored, or a business key is taken, nothing stays written: an error, or false where one saga is not wanted in any case.';
