@@ -12,13 +12,15 @@ import (
 const doubts = 4
 
 // heed ends the session when deliveries have ceased for a reason that the broker does not tell:
-// it looks at the queue after each run of deliveries, once while all is well, and now and then.
+// it looks at the queue when it has begun, after each run of deliveries, once while all is well, and now and then.
 // A queue without a leader, as one that has lost most of its nodes, keeps its consumers
 // waiting for ever: it accepts no acknowledgement and says nothing. A passive declaration
 // then counts no consumer, or has no answer.
 func (c *Consumer) heed(s *session, queue string) {
 	looking := &asker{link: s.link}
-	pause, doubtful := s.cfg.pace.round, 0
+	// Soon at first: while a queue gets a new leader it may accept a consumer, and not know it
+	// afterwards.
+	pause, doubtful := s.cfg.pace.silence/(doubts-1), 0
 	for {
 		timer := time.NewTimer(pause)
 		select {

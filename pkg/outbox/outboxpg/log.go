@@ -67,11 +67,11 @@ func (l *Log) acquire(ctx context.Context, shard int, holder string, lease time.
 	void := l.sightings.lease(strconv.Itoa(shard), time.Now())
 	var service string
 	err := l.call(ctx, l.query("acquire"), []any{shard, holder, lease.Seconds(), void},
-		&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards, &t.present, &t.formerTimeline, &service)
+		&t.epoch, &t.from.settled, &t.from.window, &t.from.lastID, &t.shards, &t.present, &t.formerTimeline, &service, &t.void)
 	switch {
 	case err == nil:
 		l.service.Store(&service)
-		t.void, t.saved = void != "", t.from
+		t.saved = t.from
 		return t, nil
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, l.whyNot(ctx, shard)

@@ -59,6 +59,25 @@ func TestALeaseOfTheFutureIsVoid(t *testing.T) {
 	}
 }
 
+// What was seen of a former holder says nothing of who takes the lease when it is free.
+func TestALeaseThatWasGivenUpIsNotVoid(t *testing.T) {
+	b := setup(t)
+	holder, err := b.log.Acquire(b.ctx, 0, "holder", time.Second)
+	require.NoError(t, err)
+	_, err = b.log.Acquire(b.ctx, 0, "next", time.Second)
+	var held *HeldError
+	require.ErrorAs(t, err, &held)
+	seen := time.Now()
+	require.Eventually(t, func() bool { return b.log.sightings.lease("0", time.Now()) != "" }, 10*time.Second, 20*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(seen), time.Second)
+	require.NoError(t, holder.Release(b.ctx, Progress{Position: holder.Position()}))
+	for range 2 {
+		next, err := b.log.Acquire(b.ctx, 0, "next", time.Second)
+		require.NoError(t, err)
+		require.False(t, next.Void())
+	}
+}
+
 // A holder that lives renews, by the clock as it is.
 func TestALeaseThatIsRenewedIsNotVoid(t *testing.T) {
 	b := setup(t)

@@ -24,4 +24,6 @@ UPDATE public.outbox_position AS p
 RETURNING p.epoch, p.settled::text, COALESCE(p.window_end::text, ''), COALESCE(p.last_id, 0),
           (SELECT count(*)::integer FROM public.outbox_position), public.outbox_present(),
           COALESCE((SELECT f.timeline FROM public.outbox_position AS f WHERE f.shard = $1 AND f.timeline <> p.timeline), 0),
-          public.outbox_service()
+          public.outbox_service(),
+          -- Whether another held it by the database's clock.
+          COALESCE((SELECT f.holder <> $2 AND f.lease_until > clock_timestamp() FROM public.outbox_position AS f WHERE f.shard = $1), false)
