@@ -6,7 +6,7 @@
 
 CREATE FUNCTION public.saga_instruct(operation text, name text, key text, body jsonb, service text) RETURNS uuid
     LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp AS
+    SET search_path = pg_catalog, pg_temp SET row_security = off AS
 $$
 #variable_conflict use_variable
 DECLARE

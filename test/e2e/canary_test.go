@@ -110,6 +110,7 @@ var arguments = map[string]string{
 	"orchestrator definition migrate": "trip --to 1",
 	"orchestrator definition show":    "trip",
 	"orchestrator saga show":          "0198a3f0-0000-7000-8000-000000000001",
+	"orchestrator saga start":         "trip --key T-1",
 	"orchestrator saga signal":        "hotel 0198a3f0-0000-7000-8000-000000000001",
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/internal/cli"
-	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/saga"
 )
 
@@ -79,20 +78,4 @@ func TestWrongUseOfMigrate(t *testing.T) {
 	}
 	b.fails(cli.ExitNotFound, "no such saga definition", "definition", "migrate", "tour", "--to", "1")
 	b.fails(cli.ExitNotFound, "version 7", "definition", "migrate", "trip", "--to", "1", "--from", "7")
-}
-
-// The daemon does not start where it would follow another plan than was stored, or
-// none, and says what to do.
-func TestRunRefusesAPlanThatItCannotFollow(t *testing.T) {
-	b := setup(t)
-	b.ok("definition", "apply", b.file)
-	b.saga("K-1")
-	t.Setenv("AMQP_URL", testenv.Vhost(t))
-	b.exec(`ALTER TABLE saga_definition DISABLE TRIGGER USER`)
-	b.exec(`UPDATE saga_definition SET spec = jsonb_set(spec, '{steps,0,priority}', '"high"')`)
-	for _, want := range []string{"definition trip version 1", "run a program as new as the one that stored it"} {
-		b.fails(cli.ExitFailed, want, "run")
-	}
-	b.exec(`DELETE FROM saga_definition`)
-	b.fails(cli.ExitFailed, "definition trip version 1: no such saga definition: store it with `orchestrator definition apply FILE`", "run")
 }

@@ -115,7 +115,7 @@ func TestRunProvesItsRights(t *testing.T) {
 			return code == want && strings.Contains(errs, text)
 		}, 2*soon, tick)
 	}
-	cure := "GRANT SELECT, UPDATE ON public.saga TO " + name
+	cure := "GRANT INSERT, SELECT, UPDATE ON public.saga TO " + name
 	healthy(cli.ExitFailed, "check: rights: the role lacks rights; run as the owner of the tables or a superuser: "+cure)
 	testenv.AsRole(t, b.db, name, cure)
 	healthy(cli.ExitOK, "")

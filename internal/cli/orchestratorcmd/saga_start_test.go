@@ -33,6 +33,6 @@ func TestStartASaga(t *testing.T) {
 	b.fails(cli.ExitUsage, "name the saga with --key", "saga", "start", "trip")
 	b.fails(cli.ExitUsage, "--payload is not a JSON object", "saga", "start", "trip", "--key", "K-2", "--payload", "[1]")
 	b.fails(cli.ExitUsage, "--payload: open", "saga", "start", "trip", "--key", "K-2", "--payload", "@"+payload+".missing")
-	b.fails(cli.ExitUsage, "the business key is not UTF-8 text", "saga", "start", "trip", "--key", "\xff")
+	b.fails(cli.ExitUsage, "--key is not UTF-8 text", "saga", "start", "trip", "--key", "\xff")
 	require.Equal(t, "K-1 STARTED", b.statuses())
 }

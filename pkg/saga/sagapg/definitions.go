@@ -113,7 +113,11 @@ func (s *Store) readDefinition(ctx context.Context, db DB, name string, version 
 	if err != nil {
 		return saga.Definition{}, fmt.Errorf("read %s (safe to retry): %w", label, err)
 	}
-	return decode(name, version, text, hash)
+	def, err := decode(name, version, text, hash)
+	if errors.Is(err, ErrNotUnderstood) {
+		err = fmt.Errorf("%w; run a program as new as the one that stored it, or undo what was changed in its row by hand", err)
+	}
+	return def, err
 }
 
 // DefinitionInfo is one line of the list of definitions.

@@ -96,17 +96,19 @@ func TestRunningOnesAreFoundByTheirIndex(t *testing.T) {
 // A program that cannot follow what runs says what to do about it.
 func TestCheckSaysWhatToDo(t *testing.T) {
 	for remedy, damage := range map[string]string{
-		"run one as new as that which stored it": `UPDATE saga_definition SET spec = jsonb_set(spec, '{steps,0,priority}', '"high"')`,
-		"`orchestrator definition apply FILE`":   `DELETE FROM saga_definition`,
+		"run a program as new as the one that stored it": `UPDATE saga_definition SET spec = jsonb_set(spec, '{steps,0,priority}', '"high"')`,
+		"`orchestrator definition apply FILE`":           `DELETE FROM saga_definition`,
 	} {
 		t.Run(remedy, func(t *testing.T) {
 			b := setup(t)
 			b.start("K-1")
 			b.exec(`ALTER TABLE saga_definition DISABLE TRIGGER USER`)
 			b.exec(damage)
-			_, _, err := sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
-			require.ErrorContains(t, err, fmt.Sprintf("definition %s version 1", plan().Name))
-			require.ErrorContains(t, err, remedy)
+			_, unknown, err := sagapg.New("", testenv.Service).CheckDefinitions(b.ctx, b.db)
+			require.NoError(t, err)
+			require.Len(t, unknown, 1)
+			require.ErrorContains(t, unknown[0].Err, fmt.Sprintf("definition %s version 1", plan().Name))
+			require.ErrorContains(t, unknown[0].Err, remedy)
 		})
 	}
 }
