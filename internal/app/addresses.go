@@ -27,7 +27,8 @@ func Broker(b config.Broker, name string) rabbit.Config {
 			text, err := b.BrokerAddress()
 			return text.Reveal(), err
 		},
-		TLS: rabbit.TLSFiles(b.AMQPCAFile, b.AMQPCertFile, b.AMQPKeyFile),
+		TLS:  rabbit.TLSFiles(b.AMQPCAFile, b.AMQPCertFile, b.AMQPKeyFile),
+		Lost: &rabbit.Lost{},
 	}
 }
 

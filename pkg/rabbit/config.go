@@ -35,6 +35,8 @@ type Config struct {
 	// Remarks, where set, takes what is amiss with exchanges, queues and bindings that a session
 	// can do without.
 	Remarks *Remarks
+	// Lost, where set, gives a consumer's session precedence over those that it stands in for.
+	Lost *Lost
 
 	pace pace
 }

@@ -79,7 +79,7 @@ func (c *Consumer) consume(s *session, queue string, prefetch int, read reading)
 		return fmt.Errorf("set the prefetch: %w", err)
 	}
 	cancelled := s.channel.NotifyCancel(make(chan string, 1))
-	deliveries, err := s.channel.Consume(queue, c.cfg.Name, false, false, false, false, nil)
+	deliveries, err := s.channel.Consume(queue, c.cfg.Name, false, false, false, false, c.cfg.Lost.precedence(queue))
 	if why := c.cfg.Remarks.of("queue " + queue); err != nil && why != nil {
 		return fmt.Errorf("consume: %w; %w", err, why)
 	}
@@ -88,6 +88,7 @@ func (c *Consumer) consume(s *session, queue string, prefetch int, read reading)
 	}
 	s.background.Go(func() { c.pump(s, queue, read, deliveries, cancelled) })
 	s.background.Go(func() { c.heed(s, queue) })
+	s.background.Go(func() { c.cfg.Lost.count(s, queue) })
 	return nil
 }
 
