@@ -35,7 +35,7 @@ type Config struct {
 	// Remarks, where set, takes what is amiss with exchanges, queues and bindings that a session
 	// can do without.
 	Remarks *Remarks
-	// Lost, where set, gives a consumer's session precedence over those that it stands in for.
+	// Lost, where set, lets the sessions of a consumer stand in for those that were lost.
 	Lost *Lost
 
 	pace pace

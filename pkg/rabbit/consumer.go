@@ -27,6 +27,9 @@ type Consumer struct {
 	arrived chan arrival
 	// stirred has one when something has arrived, see heed.
 	stirred chan struct{}
+	// delivered is closed by the first delivery.
+	delivered chan struct{}
+	first     sync.Once
 	// load belongs to the goroutine that receives, see Receive.
 	load flow.Meter
 
@@ -60,7 +63,7 @@ func openConsumer(ctx context.Context, cfg Config, topology Topology, main which
 	if prefetch < 1 || prefetch > math.MaxUint16 {
 		return nil, fmt.Errorf("open a consumer of queue %q: prefetch is %d, want 1 to %d", queue, prefetch, math.MaxUint16)
 	}
-	c := &Consumer{cfg: cfg, arrived: make(chan arrival, prefetch), stirred: make(chan struct{}, 1), unacked: make(map[uint64]bool, prefetch)}
+	c := &Consumer{cfg: cfg, arrived: make(chan arrival, prefetch), stirred: make(chan struct{}, 1), delivered: make(chan struct{}), unacked: make(map[uint64]bool, prefetch)}
 	s, err := open(ctx, cfg, func(s *session) error {
 		if err := s.establish(topology, main); err != nil {
 			return err
@@ -88,7 +91,7 @@ func (c *Consumer) consume(s *session, queue string, prefetch int, read reading)
 	}
 	s.background.Go(func() { c.pump(s, queue, read, deliveries, cancelled) })
 	s.background.Go(func() { c.heed(s, queue) })
-	s.background.Go(func() { c.cfg.Lost.count(s, queue) })
+	s.background.Go(func() { c.cfg.Lost.watch(s, queue, c.delivered) })
 	return nil
 }
 
@@ -103,6 +106,7 @@ func (c *Consumer) pump(s *session, queue string, read reading, deliveries <-cha
 	for d := range deliveries {
 		select {
 		case c.arrived <- arrival{d.DeliveryTag, read(&d, queue)}:
+			c.first.Do(func() { close(c.delivered) })
 			select {
 			case c.stirred <- struct{}{}:
 			default:

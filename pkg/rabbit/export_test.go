@@ -91,3 +91,13 @@ func Commands(t Topology, vhost string) (commands []string) {
 
 // Forgotten has the broker forget the consumer, without telling the session.
 func (c *Consumer) Forgotten() error { return c.session.channel.Cancel(c.cfg.Name, false) }
+
+// Renewals are how often a session is opened anew that stands in and gets nothing.
+var Renewals = len(renewals)
+
+// Impatient makes the silences short after which a configuration's consumers act.
+func Impatient(cfg Config) Config {
+	cfg.pace = standard
+	cfg.pace.silence = 150 * time.Millisecond
+	return cfg
+}
