@@ -32,7 +32,7 @@ type losses struct {
 }
 
 // renewals are how long sessions in a row wait for their first delivery, in lengths of a silence.
-var renewals = []time.Duration{1, 1, 2, 4}
+var renewals = []int{1, 1, 2, 4}
 
 var errNothingDelivered = errors.New("nothing was delivered to a session that stands in for a lost one: perhaps its queue does not know it")
 
@@ -68,7 +68,7 @@ func (l *Lost) watch(s *session, queue string, delivered <-chan struct{}) {
 	var silence <-chan time.Time
 	l.at(queue, func(q *losses) {
 		if q.sessions > 0 && q.renewed < len(renewals) {
-			silence = time.After(renewals[q.renewed] * s.cfg.pace.silence)
+			silence = time.After(time.Duration(renewals[q.renewed]) * s.cfg.pace.silence)
 		}
 	})
 	select {
