@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/dev/stack"
 	"go.example/saga/internal/dev/stack/stacktest"
 )
 
@@ -20,13 +21,19 @@ func TestAllProgramsFollowTheirAddresses(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return settled() > 10 }, patience, 50*time.Millisecond)
 	move()
-	moved, before := time.Now(), settled()
+	followed(t, s, g, settled)
+}
+
+// followed waits until reservations end again and all programs are well, and says how long that
+// took. Then the guests leave, and all must have ended well.
+func followed(t *testing.T, s *stacktest.Stack, g *steadyGuests, settled func() int) {
+	t.Helper()
+	since, before := time.Now(), settled()
 	require.Eventually(t, func() bool { return settled() > before }, patience, 50*time.Millisecond)
-	t.Logf("the first reservation ended %v after the move", time.Since(moved).Round(time.Millisecond))
-	for _, name := range []string{"relay", "orchestrator", "reservation", "hotel", "payment"} {
+	t.Logf("the first reservation ended after %v", time.Since(since).Round(time.Millisecond))
+	for _, name := range stack.Daemons {
 		awaitHealth(t, s, name)
 	}
-	t.Logf("all programs were well after %v", time.Since(moved).Round(time.Millisecond))
-	ids := g.leave(t)
-	recovered(t, s, ids, time.Now())
+	t.Logf("all programs were well after %v", time.Since(since).Round(time.Millisecond))
+	recovered(t, s, g.leave(t), time.Now())
 }

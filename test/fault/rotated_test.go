@@ -53,13 +53,5 @@ func TestAllProgramsTakeNewSecrets(t *testing.T) {
 	n.ctl("close_all_user_connections", tenant, "the password has changed")
 	awaitTrouble(t, s, "relay", "orchestrator", "reservation", "hotel", "payment")
 	rewrite()
-	written, before := time.Now(), settled()
-	require.Eventually(t, func() bool { return settled() > before }, patience, 50*time.Millisecond)
-	t.Logf("the first reservation ended %v after the new secrets", time.Since(written).Round(time.Millisecond))
-	for _, name := range []string{"relay", "orchestrator", "reservation", "hotel", "payment"} {
-		awaitHealth(t, s, name)
-	}
-	t.Logf("all programs were well after %v", time.Since(written).Round(time.Millisecond))
-	ids := g.leave(t)
-	recovered(t, s, ids, time.Now())
+	followed(t, s, g, settled)
 }

@@ -59,7 +59,7 @@ func TestALeaseOfTheFutureIsVoid(t *testing.T) {
 	}
 }
 
-// What was seen of a former holder says nothing of who takes the lease when it is free.
+// A lease that is taken when it is free is not void, whatever was seen of its former holder.
 func TestALeaseThatWasGivenUpIsNotVoid(t *testing.T) {
 	b := setup(t)
 	holder, err := b.log.Acquire(b.ctx, 0, "holder", time.Second)

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
+	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
@@ -48,8 +47,8 @@ func checkStart(r sagapg.StartRequest) error {
 	switch key := r.BusinessKey; {
 	case len(key) > protocol.MaxText:
 		return fmt.Errorf("the business key has %d bytes, at most %d are allowed", len(key), protocol.MaxText)
-	case !utf8.ValidString(key) || strings.ContainsRune(key, 0):
-		return errors.New("the business key is not UTF-8 text")
+	case !jsonmap.Storable(key):
+		return errors.New("the business key is not UTF-8 text, or has the character U+0000")
 	}
 	if err := protocol.Fits(r.Payload, nil); err != nil {
 		return fmt.Errorf("payload: %w", err)
