@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"go.example/saga/internal/dev/demo"
@@ -8,9 +10,12 @@ import (
 
 func newDemoCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "demo", Args: cobra.NoArgs,
-		Short: "Place three reservations and show each saga's way to its end",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return demo.Run(cmd.Context(), cmd.OutOrStdout()) },
+		Use: "demo [pattern]", Args: cobra.MaximumNArgs(1),
+		Short:     "Place three reservations and show each saga's way to its end, or another pattern",
+		ValidArgs: demo.Patterns(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return demo.Run(cmd.Context(), strings.Join(args, ""), cmd.OutOrStdout())
+		},
 	}
 }
 

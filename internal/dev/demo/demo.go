@@ -19,16 +19,6 @@ const (
 	tellTime = 100 * time.Millisecond
 )
 
-// Run is `make demo`. It prints to out and returns an error when a reservation or
-// a saga did not end as it has to.
-func Run(ctx context.Context, out io.Writer) error {
-	env, err := prepare(ctx, reporter(out))
-	if err != nil {
-		return err
-	}
-	return env.run(ctx, out)
-}
-
 // run starts the daemons, tells the story and stops them.
 func (env environment) run(ctx context.Context, out io.Writer) (err error) {
 	report := reporter(out)

@@ -1,0 +1,39 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// usual is the pattern of a demo that names none.
+const usual = "orchestration"
+
+// patterns are the ways of working together that a demo can show, by the name in
+// `make demo PATTERN=name`. Each has a page of its name in docs/patterns.
+var patterns = map[string]func(context.Context, environment, io.Writer) error{
+	usual: func(ctx context.Context, env environment, out io.Writer) error { return env.run(ctx, out) },
+}
+
+// Patterns are the names of the demos, in order.
+func Patterns() []string { return slices.Sorted(maps.Keys(patterns)) }
+
+// Run is `make demo`. It prints to out and returns an error when something did not end
+// as the pattern, or the usual one where it is empty, promises.
+func Run(ctx context.Context, pattern string, out io.Writer) error {
+	if pattern == "" {
+		pattern = usual
+	}
+	run, known := patterns[pattern]
+	if !known {
+		return fmt.Errorf("there is no demo of the pattern %q: say one of %s", pattern, strings.Join(Patterns(), ", "))
+	}
+	env, err := prepare(ctx, reporter(out))
+	if err != nil {
+		return err
+	}
+	return run(ctx, env, out)
+}
