@@ -31,6 +31,8 @@ type bench struct {
 	t *testing.T
 	p *participant.Participant
 	participant.Config
+	// call, where set, carries commands to the participant otherwise than handle does.
+	call func(...inbox.Delivery) ([]inbox.Rejection, error)
 }
 
 func setUp(t *testing.T) *bench {
@@ -148,6 +150,7 @@ func bothForms(t *testing.T, test func(*testing.T, *bench)) {
 		require.NoError(t, err)
 		test(t, b)
 	})
+	t.Run("by HTTP", func(t *testing.T) { test(t, byHTTP(t)) })
 }
 
 // command is what the orchestrator would send.
@@ -172,6 +175,9 @@ func wire(m outbox.Message) inbox.Delivery {
 
 // handle does one batch in one transaction.
 func (b *bench) handle(ds ...inbox.Delivery) (rejections []inbox.Rejection, err error) {
+	if b.call != nil {
+		return b.call(ds...)
+	}
 	err = pgx.BeginFunc(b.t.Context(), b.DB, func(tx pgx.Tx) error {
 		rejections, err = participant.Handle(b.p, b.t.Context(), tx, ds)
 		return err

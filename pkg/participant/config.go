@@ -24,7 +24,8 @@ type Config struct {
 	DB *pgxpool.Pool
 	// Schema holds the tables of this project; empty means public.
 	Schema string
-	// Open starts a session with the broker on the queue of the service's commands.
+	// Open starts a session with the broker on the queue of the service's commands. A
+	// participant that is only called by HTTP, see [Participant.Handler], needs none.
 	Open func(ctx context.Context, owner sagasql.Service) (inbox.Source, error)
 	// Steps by name, as the saga's definition calls them.
 	Steps map[string]Step
@@ -86,9 +87,6 @@ func (c Config) check() error {
 	}
 	if err := sagasql.CheckServiceName(c.Service); err != nil {
 		errs = append(errs, fmt.Errorf("participant: Config.Service: %w", err))
-	}
-	if c.Open == nil {
-		errs = append(errs, errors.New("participant: Config.Open is missing"))
 	}
 	if c.DB == nil {
 		errs = append(errs, errors.New("participant: Config.DB is missing"))

@@ -3,6 +3,7 @@ package participant
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -44,6 +45,9 @@ func New(cfg Config) (*Participant, error) {
 
 // Run works until ctx ends, see [inbox.Run].
 func (p *Participant) Run(ctx context.Context) error {
+	if p.cfg.Open == nil {
+		return errors.New("participant: Config.Open is missing, so there is no broker to take commands from")
+	}
 	var upkeep sync.WaitGroup
 	defer upkeep.Wait()
 	ctx, stop := context.WithCancel(ctx)

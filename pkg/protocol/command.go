@@ -53,6 +53,10 @@ func CommandMessage(service string, st saga.State, c saga.SendCommand) (outbox.M
 	m.ID = cmd.MessageID
 	m.Type = c.Step + "." + string(c.Operation)
 	m.Exchange, m.RoutingKey = ExchangeCommands, c.Destination
+	if c.URL != "" {
+		m.Exchange, m.RoutingKey = ExchangeHTTP, c.URL
+		m.Headers[HeaderSagaTimeout] = strconv.FormatFloat(c.Timeout.Seconds(), 'f', -1, 64)
+	}
 	m.ReplyTo = cmd.ReplyTo
 	m.ContentType, m.Payload = typeJSON, body
 	return m, nil

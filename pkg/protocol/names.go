@@ -10,6 +10,9 @@ const (
 	// ExchangeEvents is the topic exchange of events; a saga's own end is
 	// "<service>.<saga type>.<completed|aborted|parked|killed>".
 	ExchangeEvents = "saga.events"
+	// ExchangeHTTP is the exchange of commands that a relay carries by HTTP; the routing key is
+	// the URL. The broker has none of that name.
+	ExchangeHTTP = "saga.http"
 	// ExchangeDead is the direct exchange of what a queue gave up delivering; the routing
 	// key is the id of the queue's owner.
 	ExchangeDead = "saga.dead"
@@ -44,4 +47,7 @@ const (
 	// of the participant's barrier.
 	HeaderSagaKey     = "cloudEvents_sagakey"
 	HeaderSagaOutcome = "cloudEvents_sagaoutcome"
+	// HeaderSagaTimeout is for how many seconds the attempt may stay unanswered. Commands that
+	// are carried by HTTP have it.
+	HeaderSagaTimeout = "cloudEvents_sagatimeout"
 )

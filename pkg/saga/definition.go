@@ -89,6 +89,9 @@ type StepDefinition struct {
 	// Destination is the service that carries out a command step. One service may carry
 	// out several steps: it goes by the step's name.
 	Destination string
+	// URL is where a command step is called by HTTP; then it has no Destination. Empty: it goes
+	// by the broker.
+	URL string
 	// Request, Confirm and Cancel govern the operations of a command step apart: a
 	// compensation usually deserves more patience. Confirm is for mode TCC.
 	Request, Confirm, Cancel Policy

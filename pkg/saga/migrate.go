@@ -73,7 +73,7 @@ func (d StepDefinition) keeps(to StepDefinition, s StepState) error {
 	switch {
 	case d.Kind != to.Kind || d.Type != to.Type:
 		return fmt.Errorf("step %q has begun as a %s %s and is a %s %s now", d.Name, d.Type, d.Kind, to.Type, to.Kind)
-	case s.Operation() != "" && (d.Destination != to.Destination || !maps.Equal(d.Send, to.Send) || (d.Send == nil) != (to.Send == nil)):
+	case s.Operation() != "" && (d.Destination != to.Destination || d.URL != to.URL || !maps.Equal(d.Send, to.Send) || (d.Send == nil) != (to.Send == nil)):
 		return fmt.Errorf("step %q is under way and would be sent elsewhere or otherwise", d.Name)
 	}
 	return nil

@@ -46,7 +46,7 @@ func (t Timer) Destinations(def Definition, s State, now time.Time) []string {
 	var names []string
 	for i, step := range s.Steps {
 		d := def.Steps[i]
-		if step.WakeAt.IsZero() || now.Before(step.WakeAt) || !d.asks() || step.answered() || slices.Contains(names, d.Destination) {
+		if step.WakeAt.IsZero() || now.Before(step.WakeAt) || !d.asks() || d.URL != "" || step.answered() || slices.Contains(names, d.Destination) {
 			continue
 		}
 		if step.Held.Reason != "" || !t.wait(d, s.ID, step, now).until.After(now) {

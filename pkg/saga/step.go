@@ -91,6 +91,9 @@ func (m *machine) send(i, attempt int) {
 		Step: d.Name, Operation: op, Attempt: attempt, Destination: d.Destination,
 		Payload: m.s.Payload, Outputs: m.outputsFor(i),
 	}
+	if d.URL != "" {
+		command.URL, command.Timeout = d.URL, d.policy(op).Timeout
+	}
 	if d.Send != nil {
 		command.Payload, command.Outputs = d.Send.of(m.data(i)), nil
 	}

@@ -1,6 +1,10 @@
 package saga
 
-import "go.example/saga/pkg/jsonmap"
+import (
+	"time"
+
+	"go.example/saga/pkg/jsonmap"
+)
 
 // Transition is what [Step] decided. The caller stores Next and Entry and hands
 // the Effects to the outbox in one database transaction.
@@ -24,6 +28,9 @@ type SendCommand struct {
 	Operation   Operation
 	Attempt     int
 	Destination string
+	// URL is where to call instead, and Timeout how long the attempt may stay unanswered then.
+	URL     string
+	Timeout time.Duration
 	// Payload and Outputs are what the step is sent, by its definition.
 	Payload, Outputs jsonmap.JSONMap
 }

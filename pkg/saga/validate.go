@@ -2,6 +2,7 @@ package saga
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -128,7 +129,12 @@ func (c *checker) step(path string, s StepDefinition, mode Mode) {
 }
 
 func (c *checker) command(path string, s StepDefinition, mode Mode) {
-	if !servicePattern.MatchString(s.Destination) {
+	switch {
+	case s.URL != "" && s.Destination != "":
+		c.add(path+".destination", "a step with a url goes to no service", "leave destination or url out")
+	case s.URL != "":
+		c.url(path+".url", s.URL)
+	case !servicePattern.MatchString(s.Destination):
 		c.add(path+".destination", fmt.Sprintf("%q is no name of a service", s.Destination),
 			"name the participant's service: 1 to 100 letters, digits, _ and -, the first one a letter or a digit")
 	}
@@ -153,11 +159,34 @@ func (c *checker) command(path string, s StepDefinition, mode Mode) {
 	}
 }
 
+// MaxURL is the longest URL of a step in bytes: what a routing key holds.
+const MaxURL = 255
+
+// url checks where a step is called. Who may be called is the relay's to say.
+func (c *checker) url(path, text string) {
+	target, err := url.Parse(text)
+	switch {
+	case err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Hostname() == "" || target.Opaque != "":
+		c.add(path, "is no address of HTTP", "write http://host/path or https://host/path")
+	case target.User != nil:
+		c.add(path, "has a user or a password, which everybody could read here", "leave them out")
+	case target.Fragment != "" || strings.Contains(text, "#"):
+		c.add(path, "has a fragment, which is never sent", "leave out what follows the #")
+	case len(text) > MaxURL:
+		c.add(path, fmt.Sprintf("has %d bytes", len(text)), fmt.Sprintf("use at most %d", MaxURL))
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
+		c.add(path, "has a character that no URL has", "write it percent-encoded")
+	}
+}
+
 // local checks a step that takes place in the orchestrator alone.
 func (c *checker) local(path string, s StepDefinition) {
 	c.duration(path+".wait", s.Wait, time.Millisecond)
 	if s.Destination != "" {
 		c.add(path+".destination", "a "+string(s.Kind)+" asks no participant", "leave destination out")
+	}
+	if s.URL != "" {
+		c.add(path+".url", "a "+string(s.Kind)+" asks no participant", "leave url out")
 	}
 	if s.Send != nil {
 		c.add(path+".send", "a "+string(s.Kind)+" asks no participant", "leave send out")

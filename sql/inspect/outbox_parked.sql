@@ -5,5 +5,5 @@ SELECT p.id, p.state, p.reason, p.error, p.attempts, p.parked_at, p.next_at,
 FROM public.outbox_parked AS p
 LEFT JOIN public.outbox AS o ON o.id = p.id
 WHERE p.state <> 'discarded'
-ORDER BY p.state <> 'dead', p.id
+ORDER BY p.state NOT IN ('dead', 'http_dead'), p.id
 LIMIT 100;

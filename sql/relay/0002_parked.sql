@@ -16,15 +16,16 @@ CREATE TABLE public.outbox_parked (
     next_at      timestamptz,
     parked_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     tried_at     timestamptz,
+    accepted_at  timestamptz,
     note         text,
     CONSTRAINT outbox_parked_pkey PRIMARY KEY (id),
     CONSTRAINT outbox_parked_state_known
-        CHECK (state IN ('scheduled', 'retry', 'waiting', 'dead', 'discarded')),
+        CHECK (state IN ('scheduled', 'retry', 'http', 'http_dead', 'waiting', 'dead', 'discarded')),
     CONSTRAINT outbox_parked_reason_known
-        CHECK (reason IN ('unroutable', 'nacked', 'invalid', 'fatal', 'unreadable')),
+        CHECK (reason IN ('unroutable', 'nacked', 'invalid', 'fatal', 'unreadable', 'refused', 'unreachable', 'unanswered')),
     CONSTRAINT outbox_parked_time_where_needed
-        CHECK ((next_at IS NOT NULL) = (state IN ('scheduled', 'retry'))),
-    CONSTRAINT outbox_parked_dead_has_reason CHECK (state <> 'dead' OR reason IS NOT NULL),
+        CHECK ((next_at IS NOT NULL) = (state IN ('scheduled', 'retry', 'http'))),
+    CONSTRAINT outbox_parked_dead_has_reason CHECK (state NOT IN ('dead', 'http_dead') OR reason IS NOT NULL),
     CONSTRAINT outbox_parked_discarded_has_note CHECK (state <> 'discarded' OR note <> ''),
     CONSTRAINT outbox_parked_attempts_count CHECK (attempts >= 0)
 );
@@ -34,8 +35,10 @@ CREATE INDEX outbox_parked_next_at_idx ON public.outbox_parked (next_at, id) WHE
 -- The rows of an aggregate that has to wait, in order.
 CREATE INDEX outbox_parked_blocked_idx ON public.outbox_parked (aggregate_id, id)
     WHERE state IN ('retry', 'waiting', 'dead');
+-- The rows of an aggregate that are carried by calls.
+CREATE INDEX outbox_parked_called_idx ON public.outbox_parked (aggregate_id) WHERE state IN ('http', 'http_dead');
 -- The rows that a destination refused, for the moment when it takes one again.
-CREATE INDEX outbox_parked_destination_idx ON public.outbox_parked (exchange, routing_key, next_at) WHERE state = 'retry';
+CREATE INDEX outbox_parked_destination_idx ON public.outbox_parked (exchange, routing_key, next_at) WHERE state IN ('retry', 'http');
 
 COMMENT ON TABLE public.outbox_parked IS
     'Messages that could not be published in their turn, and why. Each is tried again, waits for one of its aggregate, is due later, or is dead and needs an operator: see `relay parked`. No message is ever dropped from here without being published.';
@@ -44,13 +47,14 @@ COMMENT ON COLUMN public.outbox_parked.event_id IS 'outbox.event_id of the messa
 COMMENT ON COLUMN public.outbox_parked.aggregate_id IS 'outbox.aggregate_id of the message, whose later messages wait; a name made of the id where it could not be read, and then none waits.';
 COMMENT ON COLUMN public.outbox_parked.exchange IS 'outbox.exchange of the message.';
 COMMENT ON COLUMN public.outbox_parked.routing_key IS 'outbox.routing_key of the message.';
-COMMENT ON COLUMN public.outbox_parked.state IS 'retry: will be tried at next_at. waiting: behind an earlier message of its aggregate. dead: not tried any more, needs an operator, and its aggregate waits. scheduled: will be published at next_at for the first time, or once more. discarded: an operator gave it up.';
-COMMENT ON COLUMN public.outbox_parked.reason IS 'Why the last attempt failed. unroutable: no queue is bound. nacked: the broker refused it, for example a full queue. invalid: the protocol cannot carry it. fatal: the broker ended the session because of it, for example because there is no such exchange. unreadable: its row cannot be read, or holds what no message can. Null before the first attempt.';
+COMMENT ON COLUMN public.outbox_parked.state IS 'retry: will be tried at next_at. http: carried by a call that is not answered yet, and called again at next_at at the earliest; nothing waits for it. http_dead: not called any more, needs an operator. waiting: behind an earlier message of its aggregate. dead: not tried any more, needs an operator, and its aggregate waits. scheduled: will be published at next_at for the first time, or once more. discarded: an operator gave it up.';
+COMMENT ON COLUMN public.outbox_parked.reason IS 'Why the last attempt failed. unroutable: no queue is bound. nacked: the broker refused it, for example a full queue. invalid: the protocol cannot carry it. fatal: the broker ended the session because of it, for example because there is no such exchange. unreadable: its row cannot be read, or holds what no message can. Of calls, refused: the target must not be called. unreachable: the receiver cannot be reached, or takes nothing now. unanswered: it has had the message, and whether it acted on it is not known. Null before the first attempt.';
 COMMENT ON COLUMN public.outbox_parked.error IS 'The last attempt''s error in words.';
 COMMENT ON COLUMN public.outbox_parked.attempts IS 'Attempts that failed.';
 COMMENT ON COLUMN public.outbox_parked.next_at IS 'When it is due, by the database''s clock.';
 COMMENT ON COLUMN public.outbox_parked.parked_at IS 'When it came here.';
 COMMENT ON COLUMN public.outbox_parked.tried_at IS 'When it was last tried.';
+COMMENT ON COLUMN public.outbox_parked.accepted_at IS 'When the receiver of a call had the whole message for the first time; null before, and for what the broker carries.';
 COMMENT ON COLUMN public.outbox_parked.note IS 'The operator''s words.';
 
 -- The relay keeps in memory which aggregates wait, so it has to hear of every change
@@ -94,9 +98,9 @@ BEGIN
     PERFORM public.outbox_parked_changed();
     -- parked_at is when its time to be tried begins.
     UPDATE public.outbox_parked AS p
-       SET state = 'retry', next_at = clock_timestamp(), parked_at = clock_timestamp(),
+       SET state = CASE WHEN p.state IN ('http', 'http_dead') THEN 'http' ELSE 'retry' END, next_at = clock_timestamp(), parked_at = clock_timestamp(),
            note = coalesce(nullif(note, ''), p.note)
-     WHERE p.id = ANY (ids) AND p.state IN ('retry', 'dead');
+     WHERE p.id = ANY (ids) AND p.state IN ('retry', 'dead', 'http', 'http_dead');
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END

@@ -36,7 +36,7 @@ COMMENT ON VIEW public.outbox_overview IS
     'Every message of the outbox in order: has it been published, and if not, for how long has it waited and why.';
 COMMENT ON COLUMN public.outbox_overview.id IS 'Order of insertion.';
 COMMENT ON COLUMN public.outbox_overview.created_at IS 'Start of the inserting transaction, to the second.';
-COMMENT ON COLUMN public.outbox_overview.state IS 'published: the broker has confirmed it. pending: not yet, or confirmed within the last moments. Others are those of outbox_parked: retry, waiting, dead, scheduled, discarded.';
+COMMENT ON COLUMN public.outbox_overview.state IS 'published: the broker has confirmed it. pending: not yet, or confirmed within the last moments. Others are those of outbox_parked: retry, http, http_dead, waiting, dead, scheduled, discarded.';
 COMMENT ON COLUMN public.outbox_overview.waiting IS 'Age of a message that is not published.';
 COMMENT ON COLUMN public.outbox_overview.type IS 'The event''s type.';
 COMMENT ON COLUMN public.outbox_overview.about IS 'Aggregate type and id: the thing the event is about.';

@@ -47,6 +47,7 @@ DECLARE
     relay CONSTANT text := public.saga_relay_state();
     seen  boolean;
     first record;
+    called record;
 BEGIN
     -- A number from the future is of another database.
     IF xact IS NULL OR relay = 'unknown' OR xact >= pg_snapshot_xmax(pg_current_snapshot()) THEN RETURN; END IF;
@@ -68,6 +69,18 @@ BEGIN
              || coalesce(first.reason, 'to be tried again');
     ELSIF NOT seen THEN
         held := 'waits for the relay';
+    ELSE
+        -- What is carried by calls keeps nothing else back, so only these messages count.
+        SELECT k.state, k.parked_at, k.error, k.routing_key INTO called
+          FROM public.outbox_parked AS k
+          JOIN public.outbox AS o ON o.id = k.id AND o.event_id = k.event_id
+         WHERE k.aggregate_id = saga::text AND (k.state = 'http' AND k.accepted_at IS NULL OR k.state = 'http_dead') AND o.xact = xact
+         ORDER BY k.state = 'http', k.id LIMIT 1;
+        IF FOUND THEN
+            since := called.parked_at;
+            dead := called.state = 'http_dead';
+            held := CASE WHEN dead THEN 'the relay has given up a call of ' ELSE 'waits for ' END || called.routing_key || coalesce(': ' || called.error, '');
+        END IF;
     END IF;
 END
 $$;

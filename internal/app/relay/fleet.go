@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/pkg/httpcall"
 	"go.example/saga/pkg/outbox/outboxpg"
 	engine "go.example/saga/pkg/outbox/relay"
 )
@@ -25,6 +26,7 @@ type fleet struct {
 	process  string
 	registry prometheus.Registerer
 	topology *app.Topology
+	caller   *httpcall.Caller
 	log      *zap.Logger
 	started  int // how many were, of which each has a holder's name of its own
 
@@ -161,7 +163,7 @@ func (f *fleet) build(r *relayed) error {
 	s := f.settings
 	cfg := engine.Config{
 		Name: r.name, Log: r.log, Open: open(f.topology.Broker(s.Broker, name), s.Window), Holder: fmt.Sprintf("%s/%d", f.process, f.started),
-		Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Logger: f.log,
+		Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Caller: f.caller, Logger: f.log,
 	}
 	r.faults = engine.NewFaults(r.name, f.log)
 	meter := newMeter(r.database, s.DatabaseSchema, r.faults)

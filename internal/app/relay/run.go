@@ -36,7 +36,14 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	defer stopTracing()
 	registry := app.NewRegistry(namespace, "")
-	f := &fleet{settings: s, process: newHolder(), registry: registry, topology: app.WatchTopology(registry, log), log: log}
+	caller, err := s.caller()
+	if err != nil {
+		return err
+	}
+	defer caller.Close()
+	f := &fleet{
+		settings: s, process: newHolder(), registry: registry, topology: app.WatchTopology(registry, log), caller: caller, log: log,
+	}
 	return app.Run(ctx, f.run, func(ctx context.Context) error {
 		return app.ServeHealth(ctx, s.HealthAddr, f.topology.Ready(f.ready), log, app.MetricsEndpoint(registry, log))
 	})

@@ -11,6 +11,7 @@ import (
 	"go.example/saga/internal/address"
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
+	"go.example/saga/pkg/httpcall"
 	"go.example/saga/pkg/outbox/adopt"
 )
 
@@ -47,6 +48,14 @@ type Settings struct {
 	Page int `env:"RELAY_PAGE"`
 	// Lease is how long a silent relay keeps a standby out.
 	Lease time.Duration `env:"RELAY_LEASE"`
+	// HTTPTargets are the origins that steps with transport http may call.
+	HTTPTargets string `env:"HTTP_TARGETS"`
+	// HTTPPrivate allows targets whose names stand for private addresses.
+	HTTPPrivate bool `env:"HTTP_PRIVATE_ADDRESSES"`
+	// HTTPPerHost is how many calls there are to one host at a time, and HTTPTimeout how long
+	// one may take.
+	HTTPPerHost int           `env:"HTTP_CALLS_PER_HOST"`
+	HTTPTimeout time.Duration `env:"HTTP_TIMEOUT"`
 	// Adopt says how the rows of a table that somebody else made are messages. It
 	// stands in the file alone; without a table, the outbox is the relay's own.
 	Adopt adopt.Mapping `yaml:"adopt"`
@@ -57,6 +66,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		Window: 2048, Page: 1024, Lease: 5 * time.Second,
 		RetryFor: 24 * time.Hour, Retention: 7 * 24 * time.Hour, PartitionRows: 1_000_000,
+		HTTPPerHost: httpcall.DefaultPerHost, HTTPTimeout: httpcall.DefaultTimeout,
 	}
 }
 
@@ -74,7 +84,26 @@ func (s *Settings) Validate() error {
 		within("RELAY_LEASE", s.Lease, minLease, maxLease), within("RELAY_SHARDS", s.Shards, 0, maxShards),
 		within("RELAY_RETRY_FOR", s.RetryFor, time.Second, 10*365*24*time.Hour),
 		within("RELAY_RETENTION", s.Retention, time.Second, 100*365*24*time.Hour),
-		within("RELAY_PARTITION_ROWS", s.PartitionRows, 1000, 1_000_000_000))
+		within("RELAY_PARTITION_ROWS", s.PartitionRows, 1000, 1_000_000_000),
+		within("HTTP_CALLS_PER_HOST", s.HTTPPerHost, 1, 4096), within("HTTP_TIMEOUT", s.HTTPTimeout, 10*time.Millisecond, 5*time.Minute),
+		s.validateTargets())
+}
+
+func (s *Settings) validateTargets() error {
+	_, err := httpcall.ParseTargets(s.HTTPTargets, s.HTTPPrivate)
+	if err != nil {
+		return fmt.Errorf("HTTP_TARGETS: %w", err)
+	}
+	return nil
+}
+
+// caller calls the participants of steps with transport http.
+func (s *Settings) caller() (*httpcall.Caller, error) {
+	targets, err := httpcall.ParseTargets(s.HTTPTargets, s.HTTPPrivate)
+	if err != nil {
+		return nil, fmt.Errorf("HTTP_TARGETS: %w", err)
+	}
+	return httpcall.New(httpcall.Config{Targets: targets, PerHost: s.HTTPPerHost, Timeout: s.HTTPTimeout}), nil
 }
 
 // validateDatabases judges the list as it is at the start.

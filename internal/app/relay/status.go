@@ -86,7 +86,7 @@ func (s Status) OK() bool {
 		ok = ok && d.State == StateActive
 	}
 	for _, p := range s.Parked {
-		ok = ok && p.State != outboxpg.Dead
+		ok = ok && p.State != outboxpg.Dead && p.State != outboxpg.CallDead
 	}
 	return ok
 }

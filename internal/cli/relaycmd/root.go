@@ -23,6 +23,9 @@ RELAY_LEASE (5s), RELAY_WINDOW (2048 messages that a crash may repeat), RELAY_PA
 read), RELAY_RETRY_FOR (24h, then a refused message is dead),
 RELAY_RETENTION (168h, then published rows are dropped by the partition),
 RELAY_PARTITION_ROWS (1000000).
+Steps with transport http are called by the relay: HTTP_TARGETS (none: the origins that may be called,
+as https://pay.example.com,http://10.0.0.7:8080), HTTP_PRIVATE_ADDRESSES (false: true lets names stand
+for private addresses), HTTP_CALLS_PER_HOST (64 at a time), HTTP_TIMEOUT (10s a call).
 HEALTH_ADDR serves /livez, /readyz and /metrics; OTEL_EXPORTER_OTLP_ENDPOINT takes traces:
 the variables of OpenTelemetry are honoured or refused (docs/metrics.md).
 DATABASE_URLS_FILE holds the list instead; run follows it when it changes.

@@ -21,6 +21,15 @@ type Desk[R, P any] struct {
 	open  fifo[*Entry[R, P]] // entries of the log that the position has not passed, in order
 	lanes map[string]lane[R, P]
 	ready ready[R, P] // firsts of lanes that nobody has sent
+
+	// calls are the entries whose calls have not begun, and answers those to publish the
+	// answer of; away are all from the beginning of the call until the database knows of its
+	// end, by id.
+	calls, answers fifo[*Entry[R, P]]
+	away           map[int64]*Entry[R, P]
+	// ended are those of which the database has heard since [Desk.InWork]: who looked for
+	// parked messages meanwhile may have seen them as they were.
+	ended map[int64]bool
 	// blocked are the aggregates whose later messages are to be parked, because an
 	// earlier one is.
 	blocked map[string]bool
@@ -35,7 +44,7 @@ type Desk[R, P any] struct {
 	inFlight int   // sent and not answered
 	flying   int64 // payloads of those
 	// exposed are the messages that a crash now would publish again: sent, and the
-	// database does not know of it.
+	// database does not know of it. Of those that are called there are as many as calls.
 	exposed int
 	written Written[R, P]
 }
@@ -46,7 +55,7 @@ func New[R, P any](limits Limits, policy Policy, random func() float64, from P, 
 	d := &Desk[R, P]{
 		limits: limits, policy: policy, random: random,
 		lanes: map[string]lane[R, P]{}, blocked: map[string]bool{},
-		unwritten: map[string]int{}, shelved: map[int64]*Entry[R, P]{},
+		unwritten: map[string]int{}, shelved: map[int64]*Entry[R, P]{}, away: map[int64]*Entry[R, P]{}, ended: map[int64]bool{},
 		written: Written[R, P]{Position: from},
 	}
 	for _, key := range blocked {
@@ -63,6 +72,9 @@ func (d *Desk[R, P]) Admit(m Message, record R, after P) {
 	switch {
 	case m.Scheduled:
 		d.park(e, Parking[R]{State: Scheduled})
+	case m.Called:
+		d.calls.push(e)
+		return
 	case d.blocked[m.Aggregate]:
 		d.park(e, Parking[R]{State: Waiting})
 	default:
@@ -75,12 +87,16 @@ func (d *Desk[R, P]) Admit(m Message, record R, after P) {
 // AdmitDue takes a parked message whose time has come. One that is in work already is
 // no news.
 func (d *Desk[R, P]) AdmitDue(m Message, due Due[R]) {
-	if d.shelved[m.ID] != nil {
+	if d.shelved[m.ID] != nil || d.away[m.ID] != nil || d.ended[m.ID] {
 		return
 	}
 	e := &Entry[R, P]{Message: m, Record: due.Record, due: &due, place: -1}
 	d.shelved[m.ID] = e
 	d.bytes += m.Size
+	if m.Called {
+		d.calls.push(e)
+		return
+	}
 	if due.State == Scheduled && d.blocked[m.Aggregate] {
 		d.park(e, Parking[R]{State: Waiting, Attempts: due.Attempts})
 		return
@@ -125,7 +141,16 @@ func (d *Desk[R, P]) enqueue(e *Entry[R, P]) {
 // has to be answered, by [Desk.Confirmed], [Desk.Refused], [Desk.Unanswered] or
 // [Desk.Withdrawn].
 func (d *Desk[R, P]) Next() *Entry[R, P] {
-	if len(d.ready) == 0 || d.inFlight >= d.limits.InFlight {
+	if d.inFlight >= d.limits.InFlight {
+		return nil
+	}
+	if d.answers.len() > 0 {
+		e := d.answers.pop()
+		e.sent = true
+		d.inFlight++
+		return e
+	}
+	if len(d.ready) == 0 {
 		return nil
 	}
 	e := d.ready[0]
@@ -149,7 +174,9 @@ func (d *Desk[R, P]) Next() *Entry[R, P] {
 // Withdrawn says that the entry was not sent after all, and the desk is about to be left.
 func (d *Desk[R, P]) Withdrawn(e *Entry[R, P]) {
 	d.answered(e)
-	d.exposed--
+	if !e.Called {
+		d.exposed--
+	}
 }
 
 // Unanswered says that what became of the entry will not be known to this desk.
@@ -163,17 +190,17 @@ func (d *Desk[R, P]) answered(e *Entry[R, P]) {
 // Confirmed says that the broker has stored and routed the message.
 func (d *Desk[R, P]) Confirmed(e *Entry[R, P]) {
 	d.answered(e)
-	e.done = true
+	d.finished(e)
 	if e.due != nil {
-		d.written.Unparked = append(d.written.Unparked, e)
-		d.unsettled(e)
 		if e.due.Attempts > 0 {
 			d.written.Recovered = append(d.written.Recovered, e.To)
 		}
 	}
-	if e.behind == nil {
+	switch {
+	case e.Called: // has no lane
+	case e.behind == nil:
 		delete(d.lanes, e.Aggregate)
-	} else {
+	default:
 		d.lanes[e.Aggregate] = lane[R, P]{e.behind, d.lanes[e.Aggregate].last}
 		heap.Push(&d.ready, e.behind)
 	}
@@ -183,10 +210,26 @@ func (d *Desk[R, P]) Confirmed(e *Entry[R, P]) {
 	d.pass()
 }
 
+// finished: nothing more is to be done for the entry but to write that down.
+func (d *Desk[R, P]) finished(e *Entry[R, P]) {
+	e.done = true
+	if e.due == nil && !e.passed {
+		delete(d.away, e.ID)
+		return
+	}
+	d.written.Unparked = append(d.written.Unparked, e)
+	d.unsettled(e)
+}
+
 // Refused says that the broker will not have the message. It is parked, and what follows it
 // in its aggregate with it.
 func (d *Desk[R, P]) Refused(e *Entry[R, P], reason, why string) {
 	d.answered(e)
+	if e.Called {
+		e.sent = false
+		d.Uncalled(e, Uncalled{Reason: reason, Error: why, Failed: true})
+		return
+	}
 	p := Parking[R]{Reason: reason, Error: why, Attempts: 1}
 	if e.due != nil {
 		p.Attempts = e.due.Attempts + 1
@@ -221,7 +264,7 @@ func (d *Desk[R, P]) park(e *Entry[R, P], p Parking[R]) {
 
 // forget: a parked message is not in work any more.
 func (d *Desk[R, P]) forget(e *Entry[R, P]) {
-	if d.shelved[e.ID] != nil {
+	if d.shelved[e.ID] == e {
 		delete(d.shelved, e.ID)
 		d.bytes -= e.Size
 	}
@@ -240,7 +283,11 @@ func (d *Desk[R, P]) pass() {
 		if e.empty {
 			continue
 		}
-		if e.sent {
+		e.passed = true
+		switch {
+		case e.sent && e.Called:
+			d.written.Called++
+		case e.sent:
 			d.written.Passed++
 		}
 		if e.parking != nil {
@@ -254,15 +301,24 @@ func (d *Desk[R, P]) pass() {
 // Saved takes over that a part of what was to be written has been, and which of
 // its aggregates still have parked messages that others must wait for.
 func (d *Desk[R, P]) Saved(w Written[R, P], blocked []string) {
-	d.exposed -= w.Passed + len(w.Unparked)
+	d.exposed -= w.Passed
 	if len(w.Parked)+len(w.Unparked) == 0 {
 		return
 	}
 	touched := map[string]bool{}
+	for _, e := range w.Unparked {
+		if !e.Called {
+			d.exposed--
+		}
+		delete(d.away, e.ID)
+	}
 	for _, list := range [][]*Entry[R, P]{w.Parked, w.Unparked} {
 		for _, e := range list {
 			touched[e.Aggregate] = true
 			d.forget(e)
+			if e.Called {
+				d.ended[e.ID] = true
+			}
 			d.parkings--
 			if d.unwritten[e.Aggregate]--; d.unwritten[e.Aggregate] == 0 {
 				delete(d.unwritten, e.Aggregate)
@@ -294,11 +350,15 @@ func (d *Desk[R, P]) Oldest() time.Time {
 	return d.open.front().CreatedAt
 }
 
-// InWork are the ids of the parked messages in work.
+// InWork are the ids of the parked messages in work. What is due besides is to be looked
+// for after this was called, and admitted before it is called again.
 func (d *Desk[R, P]) InWork() []int64 {
-	ids := make([]int64, 0, len(d.shelved))
-	for id := range d.shelved {
-		ids = append(ids, id)
+	clear(d.ended)
+	ids := make([]int64, 0, len(d.shelved)+len(d.away))
+	for _, work := range []map[int64]*Entry[R, P]{d.shelved, d.away} {
+		for id := range work {
+			ids = append(ids, id)
+		}
 	}
 	return ids
 }

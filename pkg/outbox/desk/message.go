@@ -10,6 +10,8 @@ type Message struct {
 	Size      int64 // bytes that it takes while it is in work
 	// Scheduled: it is not due when the log comes to it.
 	Scheduled bool
+	// Called: it is carried by a call to its receiver, not by the broker, see [Desk.NextCall].
+	Called    bool
 	CreatedAt time.Time
 }
 
@@ -25,6 +27,10 @@ const (
 	Scheduled State = "scheduled"
 	// Retry: refused, will be tried again.
 	Retry State = "retry"
+	// Calling: carried by a call that is not answered yet, in nobody's way.
+	Calling State = "http"
+	// CallDead: not called any more until an operator says so, in nobody's way.
+	CallDead State = "http_dead"
 	// Waiting: behind an earlier message of its aggregate.
 	Waiting State = "waiting"
 	// Dead: not tried any more until an operator says so.
@@ -43,6 +49,16 @@ const (
 	Unreadable = "unreadable"
 )
 
+// Classes of calls that brought no answer.
+const (
+	// Refused: the target must not be called.
+	Refused = "refused"
+	// Unreachable: the receiver cannot be reached, or says that it takes nothing now.
+	Unreachable = "unreachable"
+	// Unanswered: the receiver has had the message, and whether it acted on it is unknown.
+	Unanswered = "unanswered"
+)
+
 // Parking sets one message aside.
 type Parking[R any] struct {
 	Record R
@@ -52,8 +68,10 @@ type Parking[R any] struct {
 	Reason, Error string
 	// Attempts counts the failures.
 	Attempts int
-	// Delay is the time until a Retry.
+	// Delay is the time until a Retry, or the next call.
 	Delay time.Duration
+	// Accepted: the receiver has had the whole message, and may have acted on it.
+	Accepted bool
 }
 
 // Due is a parked message whose time has come.
@@ -64,6 +82,8 @@ type Due[R any] struct {
 	Attempts int
 	// Age is how long it has been parked, or since an operator asked to retry it.
 	Age time.Duration
+	// Accepted is for how long its receiver has had it; negative where it has not.
+	Accepted time.Duration
 }
 
 // Entry is a message in work.
@@ -85,6 +105,18 @@ type Entry[R, P any] struct {
 	behind *Entry[R, P]
 	sent   bool
 	done   bool // confirmed or parked: the position may pass it
+	passed bool // the position has passed it
+	// answer is what is published in place of a called message.
+	answer   R
+	answered bool
+}
+
+// Outgoing is what is to be published: the message, or the answer to its call.
+func (e *Entry[R, P]) Outgoing() R {
+	if e.answered {
+		return e.answer
+	}
+	return e.Record
 }
 
 // WasParked says that it comes from the parked messages and not from the log.
@@ -100,6 +132,14 @@ func (e *Entry[R, P]) Reason() string {
 
 // Parking is how it is set aside, where it is in [Written.Parked].
 func (e *Entry[R, P]) Parking() Parking[R] { return *e.parking }
+
+// Accepted is for how long its receiver has had it; negative where it has not.
+func (e *Entry[R, P]) Accepted() time.Duration {
+	if e.due == nil {
+		return -1
+	}
+	return e.due.Accepted
+}
 
 // age is for how long it has been refused.
 func (e *Entry[R, P]) age() time.Duration {

@@ -24,6 +24,7 @@ type simRow struct {
 	key       string
 	size      int
 	deliverAt int64 // 0: at once
+	called    bool  // goes by a call
 	place     int   // in the log, from 0
 	// ordered: it has its place in the order of its aggregate.
 	ordered   bool
@@ -40,10 +41,15 @@ type simParked struct {
 	attempts int
 	nextAt   int64
 	since    int64 // since when it is tried
+	accepted bool
 }
 
 func (r *simRow) message() Message {
-	return Message{ID: r.id, Aggregate: r.key, To: Destination{RoutingKey: "to " + r.key}, Size: int64(r.size)}
+	m := Message{ID: r.id, Aggregate: r.key, To: Destination{RoutingKey: "to " + r.key}, Size: int64(r.size), Called: r.called}
+	if r.called {
+		m.To.RoutingKey, m.Size = "call of "+r.key, 0
+	}
+	return m
 }
 
 func (p *simParked) blocks() bool {
@@ -76,12 +82,12 @@ func (db *simDatabase) blocked() (keys []string) {
 // the log.
 func (db *simDatabase) save(w testWritten) (blocked []string) {
 	seen := map[int64]bool{}
-	for _, e := range w.Parked {
-		if seen[e.ID] {
-			db.fatal("message %d is parked twice in one statement, which PostgreSQL refuses", e.ID)
+	for _, p := range w.Parkings() {
+		if seen[p.Record.ID] {
+			db.fatal("message %d is parked twice in one statement, which PostgreSQL refuses", p.Record.ID)
 		}
-		seen[e.ID] = true
-		db.park(e.Parking())
+		seen[p.Record.ID] = true
+		db.park(p)
 	}
 	for _, e := range w.Unparked {
 		if db.rows[e.ID].delivered == 0 {
@@ -108,12 +114,12 @@ func (db *simDatabase) park(p Parking[Message]) {
 	if was != nil && was.state == Discarded {
 		return
 	}
-	now := &simParked{id: id, state: p.State, reason: p.Reason, attempts: p.Attempts, since: db.now}
+	now := &simParked{id: id, state: p.State, reason: p.Reason, attempts: p.Attempts, since: db.now, accepted: p.Accepted}
 	if was != nil && was.attempts > 0 {
 		now.since = was.since
 	}
 	switch p.State {
-	case Retry:
+	case Retry, Calling:
 		now.nextAt = db.now + int64(p.Delay/time.Second)
 	case Scheduled:
 		now.nextAt = db.rows[id].deliverAt
@@ -124,7 +130,7 @@ func (db *simDatabase) park(p Parking[Message]) {
 
 func (db *simDatabase) recover(destinations []Destination) {
 	for id, p := range db.parked {
-		if p.state == Retry && slices.Contains(destinations, db.rows[id].message().To) {
+		if (p.state == Retry || p.state == Calling && !p.accepted) && slices.Contains(destinations, db.rows[id].message().To) {
 			p.nextAt = min(p.nextAt, db.now)
 		}
 	}
@@ -143,7 +149,9 @@ func (db *simDatabase) advance(position int) {
 		if r.delivered == 0 && db.parked[r.id] == nil {
 			db.fatal("the position passes message %d, which is neither published nor parked", r.id)
 		}
-		r.sent = false
+		if p := db.parked[r.id]; p == nil || p.state != Calling { // that one's call may have ended since
+			r.sent = false
+		}
 	}
 	if position < db.saved {
 		db.fatal("the position goes back from %d to %d", db.saved, position)
@@ -156,7 +164,7 @@ func (db *simDatabase) due(inWork []int64) (found []Due[Message]) {
 	const heads, followers = 3, 2
 	var list []*simParked
 	for _, p := range db.parked {
-		timed := p.state == Retry || p.state == Scheduled
+		timed := p.state == Retry || p.state == Scheduled || p.state == Calling
 		if timed && p.nextAt <= db.now && !slices.Contains(inWork, p.id) {
 			list = append(list, p)
 		}
@@ -190,16 +198,28 @@ func (db *simDatabase) behind(head *simParked, inWork []int64, limit int) (list 
 }
 
 func (db *simDatabase) asDue(p *simParked) Due[Message] {
+	accepted := time.Duration(-1)
+	if p.accepted {
+		accepted = 0
+	}
 	return Due[Message]{
-		Record: db.rows[p.id].message(), State: p.state, Reason: p.reason, Attempts: p.attempts,
+		Accepted: accepted,
+		Record:   db.rows[p.id].message(), State: p.state, Reason: p.reason, Attempts: p.attempts,
 		Age: time.Duration(db.now-p.since) * time.Second,
 	}
 }
 
 // retry, discard and replay are what an operator does.
 func (db *simDatabase) retry(id int64) {
-	if p := db.parked[id]; p != nil && (p.state == Retry || p.state == Dead) {
-		p.state, p.nextAt, p.since = Retry, db.now, db.now
+	if p := db.parked[id]; p != nil && (p.state == Retry || p.state == Dead || p.state == Calling || p.state == CallDead) {
+		p.nextAt, p.since = db.now, db.now
+		switch p.state {
+		case Dead:
+			p.state = Retry
+		case CallDead:
+			p.state = Calling
+		default:
+		}
 	}
 	db.version++
 }

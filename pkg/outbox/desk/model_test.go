@@ -17,6 +17,7 @@ func TestDeskKeepsItsPromises(t *testing.T) {
 		s := newSim(r)
 		r.Repeat(map[string]func(*rapid.T){
 			"write": s.write, "late commit": s.commitLate, "read": s.readPage, "send": s.send, "answer": s.answer,
+			"call": s.call, "call ends": s.endCall, "call is slow": s.deferCall,
 			"save": s.beginSave, "saved": s.commitSave, "save answered": s.answerSave, "save lost": s.loseSave, "hear": s.hear,
 			"enter": func(*rapid.T) { s.enter() }, "ask": s.ask, "look": s.look, "found": s.takeFound, "time": s.passTime, "reload": s.reload,
 			"operator": s.operator, "crash": s.crash, "session breaks": s.breakSession,
@@ -41,6 +42,7 @@ type sim struct {
 	heard    []simSave   // saved, and the desk has not been told
 	read     int         // rows of the log that were read
 	inFlight []*testEntry
+	calls    []*testEntry
 	saving   *simSave
 	asking   bool
 	inWork   []int64
@@ -88,7 +90,7 @@ func (s *sim) setUp() {
 	policy := Policy{First: time.Second, Longest: 4 * time.Second, RetryFor: 10 * time.Second}
 	s.desk = New[Message](s.limits, policy, func() float64 { return 0.5 }, s.ledger.Position, s.blocked())
 	s.read, s.since, s.reloading = s.ledger.Position, s.version, false
-	s.inFlight, s.asking, s.found = nil, false, nil
+	s.inFlight, s.calls, s.asking, s.found = nil, nil, false, nil
 	s.gone = map[int64]bool{}
 	for id, p := range s.parked {
 		s.gone[id] = p.state == Discarded
@@ -105,6 +107,9 @@ func (s *sim) write(r *rapid.T) {
 	row := &simRow{id: s.lastID, key: key, size: rapid.IntRange(0, 3).Draw(r, "size"), ordered: true, wanted: 1}
 	if rapid.IntRange(0, 5).Draw(r, "for later") == 0 {
 		row.deliverAt, row.ordered = s.now+rapid.Int64Range(1, 5).Draw(r, "delay"), false
+	}
+	if rapid.IntRange(0, 2).Draw(r, "called") == 0 {
+		row.called, row.ordered = true, false
 	}
 	if rapid.IntRange(0, 3).Draw(r, "late") == 0 {
 		s.locked = append(s.locked, row)
@@ -171,7 +176,7 @@ func (s *sim) sendNext() bool {
 	}
 	row := s.rows[e.ID]
 	for _, other := range s.inFlight {
-		if other.Aggregate == row.key {
+		if other.Aggregate == row.key && !other.Called && !row.called {
 			s.Fatalf("messages %d and %d of %s are with the broker at once", other.ID, row.id, row.key)
 		}
 	}
@@ -184,6 +189,67 @@ func (s *sim) sendNext() bool {
 	row.sent = true
 	s.inFlight = append(s.inFlight, e)
 	return true
+}
+
+func (s *sim) call(r *rapid.T) {
+	if !s.callNext() {
+		r.Skip()
+	}
+}
+
+func (s *sim) callNext() bool {
+	e := s.desk.NextCall()
+	if e == nil {
+		return false
+	}
+	for _, other := range slices.Concat(s.calls, s.inFlight) {
+		if other.ID == e.ID {
+			s.Fatalf("message %d is called twice at a time", e.ID)
+		}
+	}
+	if row := s.rows[e.ID]; s.gone[row.id] || s.now < row.deliverAt && row.delivered == 0 {
+		s.Fatalf("message %d is called, which was discarded or is not due", row.id)
+	}
+	s.calls = append(s.calls, e)
+	return true
+}
+
+func (s *sim) endCall(r *rapid.T) {
+	if len(s.calls) == 0 {
+		r.Skip()
+	}
+	i := rapid.IntRange(0, len(s.calls)-1).Draw(r, "call")
+	e := s.calls[i]
+	s.calls = slices.Delete(s.calls, i, i+1)
+	switch rapid.SampledFrom([]string{"answer", "answer", "done", "not yet", "no room", Unreachable, Unanswered, Invalid}).Draw(r, "end") {
+	case "answer":
+		s.desk.Answered(e, Message{})
+	case "done":
+		s.rows[e.ID].sent = true
+		s.deliver(s.rows[e.ID])
+		s.desk.Called(e)
+	case "not yet":
+		s.desk.Uncalled(e, Uncalled{Reason: Unanswered, Accepted: true, Later: time.Second})
+	case "no room":
+		s.desk.Uncalled(e, Uncalled{Later: time.Second})
+	case Unreachable:
+		s.desk.Uncalled(e, Uncalled{Reason: Unreachable, Failed: true, Later: 3 * time.Second})
+	case Unanswered:
+		s.desk.Uncalled(e, Uncalled{Reason: Unanswered, Failed: true, Accepted: true})
+	case Invalid:
+		s.desk.Uncalled(e, Uncalled{Reason: Invalid, Failed: true})
+	}
+}
+
+// deferCall is what happens to a call that takes long.
+func (s *sim) deferCall(r *rapid.T) {
+	all := slices.Concat(s.calls, s.inFlight)
+	if len(all) == 0 {
+		r.Skip()
+	}
+	if e := rapid.SampledFrom(all).Draw(r, "call"); e.Called {
+		s.desk.Defer(e)
+	}
 }
 
 func (s *sim) answer(r *rapid.T) {
@@ -373,7 +439,7 @@ func (s *sim) breakSession(r *rapid.T) {
 func (s *sim) check(r *rapid.T) {
 	exposed, bytes := 0, 0
 	for _, row := range s.log {
-		if row.sent {
+		if row.sent && !row.called {
 			exposed++
 		}
 	}
@@ -413,6 +479,12 @@ func (s *sim) quiet() {
 // turn lets each part go on once.
 func (s *sim) turn() {
 	s.readRows(5)
+	for s.callNext() {
+	}
+	for _, e := range s.calls {
+		s.desk.Answered(e, Message{})
+	}
+	s.calls = nil
 	for s.sendNext() {
 	}
 	for len(s.inFlight) > 0 {
@@ -439,7 +511,7 @@ func (s *sim) atRest() bool {
 	for id, p := range s.parked {
 		behind := s.inTheWay(s.rows[id].key)
 		waits := p.state == Waiting && behind[0].state == Dead
-		if p.state != Dead && p.state != Discarded && !waits {
+		if p.state != Dead && p.state != CallDead && p.state != Discarded && !waits {
 			return false
 		}
 	}
@@ -457,7 +529,7 @@ func (s *sim) nothingIsLost() {
 func (s *sim) nothingIsLeft() {
 	s.hear(s.T)
 	d := s.desk
-	if n := len(d.lanes) + len(d.ready) + len(d.shelved) + len(d.unwritten) + d.parkings + d.exposed + d.inFlight + int(d.flying) + int(d.bytes); n != 0 {
+	if n := len(d.lanes) + len(d.ready) + len(d.shelved) + len(d.unwritten) + d.parkings + d.exposed + d.inFlight + int(d.flying) + int(d.bytes) + len(d.away) + d.calls.len() + d.answers.len(); n != 0 {
 		s.Fatalf("the desk does not forget: %d lanes, %d ready, %d shelved, %d unwritten, %d parkings, %d exposed, %d in flight, %d bytes flying, %d open",
 			len(d.lanes), len(d.ready), len(d.shelved), len(d.unwritten), d.parkings, d.exposed, d.inFlight, d.flying, d.bytes)
 	}

@@ -13,7 +13,7 @@ const batchRows = 2000
 
 // Retryable are the states that [Log.RetryParked] changes: a message that waits behind
 // another cannot go before that one, and one that is scheduled has not failed.
-var Retryable = []ParkState{Retry, Dead}
+var Retryable = []ParkState{Retry, Calling, Dead, CallDead}
 
 // Discardable are the states that [Log.DiscardParked] changes.
 var Discardable = []ParkState{Scheduled, Retry, Waiting, Dead}

@@ -29,6 +29,8 @@ type (
 const (
 	Scheduled = desk.Scheduled
 	Retry     = desk.Retry
+	Calling   = desk.Calling
+	CallDead  = desk.CallDead
 	Waiting   = desk.Waiting
 	Dead      = desk.Dead
 	Discarded = desk.Discarded
@@ -91,11 +93,11 @@ func (t *Tenure) due(ctx context.Context, heads int, inWork []int64) ([]Due, err
 func scanDue(row pgx.CollectableRow) (Due, error) {
 	d := Due{Record: new(outbox.Record)}
 	var eventID pgtype.UUID
-	var seconds float64
+	var age, accepted float64
 	err := row.Scan(&d.Record.Position, &eventID, &d.Record.AggregateID, &d.Record.Exchange, &d.Record.RoutingKey,
-		&d.State, &d.Reason, &d.Attempts, &seconds)
+		&d.State, &d.Reason, &d.Attempts, &age, &accepted)
 	d.Record.ID = eventID.Bytes
-	d.Age = time.Duration(seconds * float64(time.Second))
+	d.Age, d.Accepted = time.Duration(age*float64(time.Second)), time.Duration(accepted*float64(time.Second))
 	return d, err
 }
 
@@ -152,17 +154,18 @@ func columns(parked []Parking) []any {
 	keys, exchanges, routes := make([]string, n), make([]string, n), make([]string, n)
 	states, reasons, errs := make([]string, n), make([]string, n), make([]string, n)
 	delays, due, events := make([]float64, n), make([]*time.Time, n), make([]pgtype.UUID, n)
+	accepted := make([]bool, n)
 	for i, p := range parked {
 		r := p.Record
 		ids[i], attempts[i] = r.Position, int32(min(p.Attempts, 1<<30)) // #nosec G115 -- bounded
 		keys[i], exchanges[i], routes[i] = r.AggregateID, r.Exchange, r.RoutingKey
 		states[i], reasons[i], errs[i] = string(p.State), p.Reason, p.Error
-		delays[i], events[i] = p.Delay.Seconds(), eventID(r)
+		delays[i], events[i], accepted[i] = p.Delay.Seconds(), eventID(r), p.Accepted
 		if !r.DeliverAt.IsZero() {
 			due[i] = &r.DeliverAt
 		}
 	}
-	return []any{ids, keys, exchanges, routes, states, reasons, errs, attempts, delays, due, events}
+	return []any{ids, keys, exchanges, routes, states, reasons, errs, attempts, delays, due, events, accepted}
 }
 
 // eventID is null where the row's could not be read.

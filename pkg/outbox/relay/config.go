@@ -42,6 +42,8 @@ type Config struct {
 	// was so often of late that more may be committed without telling. Where nobody tells,
 	// it is nil, or gives nil as long as that is so, and the log is polled more often.
 	Rung func() (rung <-chan struct{}, often bool)
+	// Caller carries the messages that go by a call; nil where all go to the broker.
+	Caller Caller
 	// Confirmed is told of each message when the broker has confirmed it; may be nil.
 	// It must not block.
 	Confirmed func(*outbox.Record)

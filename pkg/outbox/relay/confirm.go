@@ -15,25 +15,26 @@ type answer struct {
 	alone bool // it was sent on a session of its own
 }
 
-// answers is a mailbox: a window of answers is taken with one wake-up.
-type answers struct {
+// mailbox gathers what goroutines tell the loop: a window of answers is taken with one
+// wake-up.
+type mailbox[T any] struct {
 	mu      sync.Mutex
-	list    []answer
+	list    []T
 	arrived chan struct{}
 }
 
-func (a *answers) add(one answer) {
-	a.mu.Lock()
-	a.list = append(a.list, one)
-	a.mu.Unlock()
-	wake(a.arrived)
+func (m *mailbox[T]) add(one T) {
+	m.mu.Lock()
+	m.list = append(m.list, one)
+	m.mu.Unlock()
+	wake(m.arrived)
 }
 
-func (a *answers) collect() []answer {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	list := a.list
-	a.list = nil
+func (m *mailbox[T]) collect() []T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := m.list
+	m.list = nil
 	return list
 }
 

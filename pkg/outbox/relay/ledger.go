@@ -105,9 +105,8 @@ func (l *ledger) empty() bool {
 
 // progress words it for the log.
 func progress(w written, lastError string) outboxpg.Progress {
-	p := outboxpg.Progress{Position: w.Position, PublishedID: w.PublishedID, LastError: lastError, Touched: w.Touched()}
-	for _, e := range w.Parked {
-		p.Parked = append(p.Parked, e.Parking())
+	p := outboxpg.Progress{
+		Position: w.Position, PublishedID: w.PublishedID, LastError: lastError, Touched: w.Touched(), Parked: w.Parkings(),
 	}
 	for _, e := range w.Unparked {
 		p.Unparked = append(p.Unparked, e.Record)

@@ -28,7 +28,7 @@ func parked(t *testing.T, ids ...int64) []*entry {
 	d := desk.New[*outbox.Record](limits, desk.Policy{}, func() float64 { return 0 }, outboxpg.Position{}, nil)
 	for _, id := range ids {
 		r := &outbox.Record{Position: id, Message: outbox.Message{AggregateID: "k"}}
-		d.Admit(message(r), r, outboxpg.Position{})
+		d.Admit(desk.Message{ID: r.Position, Aggregate: r.AggregateID}, r, outboxpg.Position{})
 	}
 	d.Refused(d.Next(), desk.Nacked, "no")
 	list := d.Take().Parked

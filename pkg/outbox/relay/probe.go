@@ -22,7 +22,15 @@ func (s *stream) suspect(unanswered []answer) {
 
 // mustBeAlone says whether an entry may end the session that carries it.
 func (s *stream) mustBeAlone(e *entry) bool {
-	return e.Reason() == desk.Fatal || s.suspects[e.ID] || s.doubts.about(e.To.Exchange)
+	return e.Reason() == desk.Fatal || s.suspects[e.ID] || s.doubts.about(exchangeOf(e))
+}
+
+// exchangeOf is where the entry, or the answer to its call, is published.
+func exchangeOf(e *entry) string {
+	if e.Called {
+		return e.Outgoing().Exchange
+	}
+	return e.To.Exchange
 }
 
 // probe sends the suspects one after the other on a throw-away session. The one
@@ -41,10 +49,11 @@ func (s *stream) probe() {
 			s.answers.add(answer{entry: e, err: errNotSent, alone: true})
 			continue
 		}
-		err := s.doubts.standing(e.To.Exchange, time.Now())
+		exchange := exchangeOf(e)
+		err := s.doubts.standing(exchange, time.Now())
 		if err == nil {
-			err = s.try(&session, e.Record)
-			s.doubts.learn(e.To.Exchange, err, time.Now())
+			err = s.try(&session, e.Outgoing())
+			s.doubts.learn(exchange, err, time.Now())
 		}
 		if len(s.alone) == 0 || reasonOf(err) == desk.Fatal || reasonOf(err) == "" && err != nil {
 			leave()

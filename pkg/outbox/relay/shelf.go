@@ -83,7 +83,7 @@ func (f *shelf) take(found shelved) {
 		return
 	}
 	for _, due := range found.due {
-		f.s.desk.AdmitDue(message(due.Record), due)
+		f.s.desk.AdmitDue(f.s.message(due.Record), due)
 	}
 	pause := min(max(found.wait, dueSoon), dueLatest)
 	if f.again {

@@ -34,8 +34,9 @@ type stream struct {
 	pages   chan outboxpg.Page
 	flight  chan sent   // sent and to be answered, in order
 	alone   chan *entry // to be sent on a session of their own
-	answers answers
+	answers mailbox[answer]
 	shelf   *shelf
+	calls   *calls
 	// unanswered are entries whose outcome will not be known.
 	unanswered []answer
 
@@ -76,6 +77,7 @@ func (h *hold) stream() error {
 	close(s.alone)
 	close(s.shelf.asked)
 	helpers.Wait()
+	s.calls.end()
 	s.leave()
 	return s.reason()
 }
@@ -109,14 +111,14 @@ func (h *hold) newStream() (*stream, error) {
 		pages:   make(chan outboxpg.Page, 1),
 		flight:  make(chan sent, inFlight),
 		alone:   make(chan *entry, inFlight),
-		answers: answers{arrived: make(chan struct{}, 1)},
+		answers: mailbox[answer]{arrived: make(chan struct{}, 1)},
 	}
 	limits := desk.Limits{Window: h.cfg.Window, InFlight: inFlight, Bytes: maxFlight, Open: h.cfg.Window}
 	policy := desk.Policy{First: h.limits.retry, Longest: h.limits.longestRetry, RetryFor: h.cfg.RetryFor}
 	s.desk = desk.New[*outbox.Record](limits, policy, h.random, h.ledger.position(), blocked)
 	s.ctx, s.abort = context.WithCancel(h.ctx)
 	s.front, s.stop = context.WithCancel(h.front)
-	s.shelf = newShelf(s)
+	s.shelf, s.calls = newShelf(s), newCalls(s)
 	return s, nil
 }
 
@@ -125,6 +127,7 @@ func (s *stream) loop() {
 	blockedAgain := time.NewTimer(0)
 	defer blockedAgain.Stop()
 	for {
+		s.calls.begin()
 		s.send()
 		s.ledger.put(s.desk.Take())
 		if s.desk.Full() {
@@ -162,6 +165,10 @@ func (s *stream) loop() {
 			s.shelf.take(found)
 		case <-s.shelf.timer.C:
 			s.shelf.ask()
+		case <-s.calls.ends.arrived:
+			s.calls.takeAll()
+		case <-s.calls.slow.C:
+			s.calls.setAside(false)
 		case <-blockedAgain.C:
 		case <-s.publisher.Done():
 			s.fail(brokerFault(s.publisher.Err()))
@@ -178,16 +185,25 @@ func (s *stream) admit(page outboxpg.Page) {
 		s.desk.AdmitGap(page.End())
 	}
 	for i, r := range page.Records {
-		s.desk.Admit(message(r), r, page.After(i))
+		s.desk.Admit(s.message(r), r, page.After(i))
+	}
+	if s.desk.Open() >= s.cfg.Window/2 {
+		s.calls.setAside(true)
 	}
 }
 
-// message is what the desk has to know of a record.
-func message(r *outbox.Record) desk.Message {
-	return desk.Message{
+// message is what the desk has to know of a record. One that is called has no size: how
+// many calls there are at a time bounds them.
+func (s *stream) message(r *outbox.Record) desk.Message {
+	m := desk.Message{
 		ID: r.Position, Aggregate: r.AggregateID, To: desk.Destination{Exchange: r.Exchange, RoutingKey: r.RoutingKey},
 		Size: weight(r), Scheduled: !r.DeliverAt.IsZero(), CreatedAt: r.CreatedAt,
+		Called: s.cfg.Caller != nil && s.cfg.Caller.Carries(r),
 	}
+	if m.Called {
+		m.Size = 0
+	}
+	return m
 }
 
 // send gives the broker what it has room for.
@@ -197,7 +213,7 @@ func (s *stream) send() {
 		if e == nil {
 			return
 		}
-		if err := e.Record.Unreadable; err != nil {
+		if err := e.Outgoing().Unreadable; err != nil {
 			s.desk.Refused(e, desk.Unreadable, err.Error())
 			s.board.refusal(e.Record, desk.Unreadable, err)
 			continue
@@ -206,8 +222,9 @@ func (s *stream) send() {
 			s.alone <- e
 			continue
 		}
-		span := startSpan(s.ctx, e.Record)
-		wait, err := s.publisher.Publish(s.ctx, e.Record)
+		r := e.Outgoing()
+		span := startSpan(s.ctx, r)
+		wait, err := s.publisher.Publish(s.ctx, r)
 		switch {
 		case err == nil:
 			s.flight <- sent{e, span, wait}

@@ -27,6 +27,7 @@ type specStep struct {
 	Group       string          `json:"group,omitzero"`
 	When        saga.Condition  `json:"when,omitzero"`
 	Destination string          `json:"destination,omitzero"`
+	URL         string          `json:"url,omitzero"`
 	Request     specPolicy      `json:"request,omitzero"`
 	Confirm     specPolicy      `json:"confirm,omitzero"`
 	Cancel      specPolicy      `json:"cancel,omitzero"`
@@ -113,7 +114,7 @@ func parse(text string) (saga.Definition, error) {
 
 func stepSpec(d saga.StepDefinition) specStep {
 	return specStep{
-		Name: d.Name, Kind: d.Kind, Type: d.Type, Group: d.Group, When: d.When, Destination: d.Destination,
+		Name: d.Name, Kind: d.Kind, Type: d.Type, Group: d.Group, When: d.When, Destination: d.Destination, URL: d.URL,
 		Request: policySpec(d.Request), Confirm: policySpec(d.Confirm), Cancel: policySpec(d.Cancel),
 		Send: d.Send, Keep: d.Keep, Wait: duration(d.Wait), OnTimeout: d.OnTimeout,
 	}
@@ -121,7 +122,7 @@ func stepSpec(d saga.StepDefinition) specStep {
 
 func (s specStep) step() saga.StepDefinition {
 	return saga.StepDefinition{
-		Name: s.Name, Kind: s.Kind, Type: s.Type, Group: s.Group, When: s.When, Destination: s.Destination,
+		Name: s.Name, Kind: s.Kind, Type: s.Type, Group: s.Group, When: s.When, Destination: s.Destination, URL: s.URL,
 		Request: s.Request.policy(), Confirm: s.Confirm.policy(), Cancel: s.Cancel.policy(),
 		Send: s.Send, Keep: s.Keep, Wait: time.Duration(s.Wait), OnTimeout: s.OnTimeout,
 	}

@@ -30,6 +30,8 @@ type (
 		Wait        time.Duration  `yaml:"wait,omitempty"`
 		OnTimeout   saga.OnTimeout `yaml:"on_timeout,omitempty"`
 		Destination string         `yaml:"destination,omitempty"`
+		Transport   string         `yaml:"transport,omitempty"`
+		URL         string         `yaml:"url,omitempty"`
 		Send        *map[any]any   `yaml:"send,omitempty"`
 		Keep        *map[any]any   `yaml:"keep,omitempty"`
 		Request     *policy        `yaml:"request,omitempty"`
@@ -85,6 +87,9 @@ func spellStep(s saga.StepDefinition, mode saga.Mode) *step {
 		return written
 	}
 	written.Type, written.Destination, written.Request = s.Type, s.Destination, spellPolicy(s.Request)
+	if s.URL != "" {
+		written.Transport, written.URL = transportHTTP, s.URL
+	}
 	if s.Type == saga.Compensatable {
 		written.Cancel = spellPolicy(s.Cancel)
 	}

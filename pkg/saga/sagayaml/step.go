@@ -1,12 +1,16 @@
 package sagayaml
 
-import "go.example/saga/pkg/saga"
+import (
+	"fmt"
+
+	"go.example/saga/pkg/saga"
+)
 
 // step reads one step; those of a group are given its name.
 func (r *reader) step(v value, group string, def *saga.Definition) {
 	v.flat = stepPath(len(def.Steps))
 	r.note(v)
-	m := r.keys(v, "name", "kind", "type", "group", "when", "destination", "request", "confirm", "cancel",
+	m := r.keys(v, "name", "kind", "type", "group", "when", "destination", "transport", "url", "request", "confirm", "cancel",
 		"send", "keep", "wait", "on_timeout")
 	s := saga.StepDefinition{Kind: saga.Command, Type: saga.Compensatable, Group: group}
 	r.text(m["name"], &s.Name)
@@ -38,7 +42,9 @@ func (r *reader) step(v value, group string, def *saga.Definition) {
 
 // command reads what only a command has.
 func (r *reader) command(m map[string]value, s *saga.StepDefinition, mode saga.Mode) {
-	s.Destination = s.Name
+	if r.transport(m, s); s.URL == "" {
+		s.Destination = s.Name
+	}
 	r.text(m["destination"], &s.Destination)
 	r.projection(m["send"], false, &s.Send)
 	s.Request = r.policy(m["request"], DefaultRequest)
@@ -48,6 +54,28 @@ func (r *reader) command(m map[string]value, s *saga.StepDefinition, mode saga.M
 	}
 	if mode == saga.TCC {
 		s.Confirm = r.policy(m["confirm"], DefaultConfirm)
+	}
+}
+
+// The transports of a step; the broker is the default.
+const (
+	transportBroker = "broker"
+	transportHTTP   = "http"
+)
+
+// transport reads how a step is asked.
+func (r *reader) transport(m map[string]value, s *saga.StepDefinition) {
+	by := transportBroker
+	r.text(m["transport"], &by)
+	switch {
+	case by != transportBroker && by != transportHTTP:
+		r.fault(m["transport"], fmt.Sprintf("%q is no transport", by), "use broker or http")
+	case by == transportHTTP && m["url"].node == nil:
+		r.fault(m["transport"], "a step that is called by HTTP needs its address", "give url")
+	case by == transportBroker && m["url"].node != nil:
+		r.fault(m["url"].atKey(), "the step goes by the broker", "say transport: http, or leave url out")
+	default:
+		r.text(m["url"], &s.URL)
 	}
 }
 
@@ -80,7 +108,7 @@ func useless(key string, s saga.StepDefinition, mode saga.Mode) (reason, remedy 
 // uselessWithout is for steps without a participant.
 func uselessWithout(key string, kind saga.StepKind) (reason, remedy string) {
 	switch key {
-	case "type", "destination", "request", "confirm", "cancel", "send":
+	case "type", "destination", "transport", "url", "request", "confirm", "cancel", "send":
 		return "a " + string(kind) + " asks no participant", "leave it out"
 	case "keep", "on_timeout":
 		if kind == saga.Delay {

@@ -27,7 +27,8 @@ WITH due AS MATERIALIZED (
     WHERE d.state = 'retry' AND f.free
 )
 SELECT p.id, p.event_id, p.aggregate_id, p.exchange, p.routing_key, p.state, COALESCE(p.reason, ''), p.attempts,
-       extract(epoch FROM clock_timestamp() - p.parked_at)::float8
+       extract(epoch FROM clock_timestamp() - p.parked_at)::float8,
+       coalesce(greatest(extract(epoch FROM clock_timestamp() - p.accepted_at), 0), -1)::float8
 FROM chain AS c
 JOIN public.outbox_parked AS p ON p.id = c.id
 WHERE EXISTS (SELECT FROM public.outbox AS o WHERE o.id = p.id AND (p.event_id IS NULL OR p.event_id = o.event_id))

@@ -1,0 +1,198 @@
+package httpcall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.example/saga/pkg/outbox"
+	"go.example/saga/pkg/outbox/desk"
+	"go.example/saga/pkg/outbox/relay"
+	"go.example/saga/pkg/protocol"
+)
+
+// Config says whom to call, and how.
+type Config struct {
+	Targets Targets
+	// PerHost is how many calls there are to one host at a time; 0 means 64. In all there
+	// are eight times as many.
+	PerHost int
+	// Timeout is how long a call may take; 0 means 10 s.
+	Timeout time.Duration
+}
+
+const (
+	// DefaultPerHost is that of [Config.PerHost].
+	DefaultPerHost = 64
+	// DefaultTimeout is that of [Config.Timeout].
+	DefaultTimeout = 10 * time.Second
+
+	hostsInAll = 8
+	// longestPause is the most that a receiver may ask to wait.
+	longestPause = time.Hour
+	// shortestPoll and longestPoll bound the pause before a receiver that has the command is
+	// asked again.
+	shortestPoll, longestPoll = time.Second, 30 * time.Second
+)
+
+// Caller calls participants. It is safe for concurrent use.
+type Caller struct {
+	cfg    Config
+	client *http.Client
+	all    atomic.Int64
+
+	mu    sync.Mutex
+	hosts map[string]*host
+}
+
+// New makes a caller. It connects to nothing.
+func New(cfg Config) *Caller {
+	if cfg.PerHost <= 0 {
+		cfg.PerHost = DefaultPerHost
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	dialer := &net.Dialer{Timeout: cfg.Timeout / 2, Control: cfg.Targets.control}
+	return &Caller{
+		cfg: cfg, hosts: map[string]*host{},
+		client: &http.Client{
+			Transport: &http.Transport{
+				DialContext: dialer.DialContext, TLSHandshakeTimeout: cfg.Timeout / 2, ForceAttemptHTTP2: true,
+				MaxIdleConnsPerHost: cfg.PerHost, IdleConnTimeout: 90 * time.Second, DisableCompression: true,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Close closes the connections that nobody uses.
+func (c *Caller) Close() { c.client.CloseIdleConnections() }
+
+// Carries implements [relay.Caller].
+func (c *Caller) Carries(r *outbox.Record) bool { return r.Exchange == protocol.ExchangeHTTP }
+
+// Begin implements [relay.Caller].
+func (c *Caller) Begin(r *outbox.Record, accepted time.Duration) (func(context.Context) relay.Called, relay.Called) {
+	cmd, timeout, err := protocol.CommandOf(r)
+	if err != nil {
+		return nil, failed(desk.Invalid, err, 0)
+	}
+	if accepted >= 0 && timeout > 0 && accepted > timeout {
+		return nil, relay.Called{Done: true} // the saga has asked again by now, or given up
+	}
+	target, err := c.cfg.Targets.check(r.RoutingKey)
+	if err != nil {
+		return nil, failed(desk.Refused, err, 0)
+	}
+	if c.all.Add(1) > int64(hostsInAll*c.cfg.PerHost) {
+		c.all.Add(-1)
+		return nil, relay.Called{Uncalled: desk.Uncalled{Later: usualCall}}
+	}
+	h := c.host(target)
+	ok, wait, why := h.enter(time.Now())
+	if !ok {
+		c.all.Add(-1)
+		none := desk.Uncalled{Later: wait}
+		if why != "" {
+			none.Reason, none.Error = desk.Unreachable, target+" is left alone for a while: "+why
+		}
+		return nil, relay.Called{Uncalled: none}
+	}
+	return func(ctx context.Context) relay.Called {
+		defer c.all.Add(-1)
+		return c.call(ctx, h, r, cmd, max(accepted, 0))
+	}, relay.Called{}
+}
+
+func (c *Caller) host(target string) *host {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.hosts[target]
+	if h == nil { // as many as there are targets
+		h = &host{limit: c.cfg.PerHost}
+		c.hosts[target] = h
+	}
+	return h
+}
+
+// call makes one call, and tells the host how it went.
+func (c *Caller) call(ctx context.Context, h *host, r *outbox.Record, cmd protocol.Command, accepted time.Duration) relay.Called {
+	began := time.Now()
+	answer, pause, sent, err := c.post(ctx, r, cmd)
+	now := time.Now()
+	if err != nil && ctx.Err() != nil {
+		h.abandon()
+		return relay.Called{}
+	}
+	switch {
+	case err == nil:
+		h.leave(began, now, "", 0)
+		record := &outbox.Record{Message: answer, Position: r.Position, CreatedAt: r.CreatedAt, Service: r.Service}
+		return relay.Called{Answer: record}
+	case errors.Is(err, protocol.ErrNotYet):
+		h.leave(began, now, "", 0)
+		if pause == 0 {
+			pause = min(max(accepted/4, shortestPoll), longestPoll)
+		}
+		return relay.Called{Uncalled: desk.Uncalled{Later: pause, Accepted: true, Reason: desk.Unanswered, Error: err.Error()}}
+	case errors.Is(err, errTooLarge):
+		h.leave(began, now, "", 0)
+		return failed(desk.Invalid, err, 0)
+	case errors.Is(err, protocol.ErrRefusesCall), errors.Is(err, errPrivate):
+		h.leave(began, now, "", 0) // it answers; it is this call that it does not want
+		return failed(desk.Refused, err, pause)
+	case errors.Is(err, protocol.ErrBusy):
+		h.leave(began, now, err.Error(), pause)
+		return failed(desk.Unreachable, err, pause)
+	}
+	h.leave(began, now, err.Error(), pause)
+	if !sent {
+		return failed(desk.Unreachable, err, pause)
+	}
+	unclear := failed(desk.Unanswered, err, pause)
+	unclear.Accepted = true
+	return unclear
+}
+
+func failed(reason string, err error, later time.Duration) relay.Called {
+	return relay.Called{Uncalled: desk.Uncalled{Reason: reason, Error: err.Error(), Failed: true, Later: later}}
+}
+
+// errTooLarge: a body that no message can have.
+var errTooLarge = fmt.Errorf("the response has more than %d bytes, which no reply can have", protocol.MaxBody)
+
+// post makes the request and reads the response. sent says that the receiver may have the
+// request.
+func (c *Caller) post(ctx context.Context, r *outbox.Record, cmd protocol.Command) (answer outbox.Message, pause time.Duration, sent bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	var wrote atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
+	req, err := protocol.HTTPRequest(ctx, r, r.Service)
+	if err != nil {
+		return outbox.Message{}, 0, false, fmt.Errorf("%w: %w", protocol.ErrRefusesCall, err)
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return outbox.Message{}, 0, wrote.Load(), err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	pause = min(protocol.RetryAfter(resp, time.Now()), longestPause)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, protocol.MaxBody+1))
+	switch {
+	case err != nil:
+		return outbox.Message{}, pause, true, fmt.Errorf("the response ends early: %w", err)
+	case len(body) > protocol.MaxBody:
+		return outbox.Message{}, pause, true, errTooLarge
+	}
+	answer, err = protocol.ReadHTTPReply(cmd, resp, body)
+	return answer, pause, true, err
+}
