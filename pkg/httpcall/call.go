@@ -101,6 +101,9 @@ func (c *Caller) Begin(r *outbox.Record, accepted time.Duration) (func(context.C
 	if !ok {
 		c.all.Add(-1)
 		none := desk.Uncalled{Later: wait}
+		if accepted >= 0 && timeout > 0 {
+			none.Until = timeout - accepted + time.Millisecond
+		}
 		if why != "" {
 			none.Reason, none.Error = desk.Unreachable, target+" is left alone for a while: "+why
 		}
@@ -108,7 +111,12 @@ func (c *Caller) Begin(r *outbox.Record, accepted time.Duration) (func(context.C
 	}
 	return func(ctx context.Context) relay.Called {
 		defer c.all.Add(-1)
-		return c.call(ctx, h, r, cmd, max(accepted, 0))
+		called := c.call(ctx, h, r, cmd, max(accepted, 0))
+		if timeout > 0 && (called.Accepted || accepted >= 0) {
+			// Then this attempt is over, and its message done.
+			called.Until = max(timeout-max(accepted, 0), 0) + time.Millisecond
+		}
+		return called
 	}, relay.Called{}
 }
 

@@ -4,14 +4,14 @@
 //
 // # What a call brings
 //
-//	2xx but 202                    the reply succeeded, confirmed or compensated; the body is the output
+//	2xx but 202                    the reply succeeded, confirmed or compensated; the body, if there is one, is a JSON object, the output
 //	409, 422 with a problem whose "outcome" is "failed"   the reply failed: the participant refuses
 //	4xx, 5xx with a problem whose "outcome" is "retry"    the reply retry: the saga asks again by its own rules
 //	202, 425                       not yet: the same POST again, after Retry-After or a quarter of the time it has taken
 //	429, 503                       busy: not taken. Again after Retry-After, with growing pauses; no attempt of the saga is spent
 //	connection refused, no such name, no TLS   the same
 //	other 4xx, 3xx, a target that is not allowed   refused: the same, and it needs somebody
-//	other 409 and 422, 408, 5xx, a timeout, a body that ends early   unclear: again with growing pauses, and the attempt's time runs
+//	other 409 and 422, 408, 5xx, 2xx with another body, a timeout, a body that ends early   unclear: again with growing pauses, and the attempt's time runs
 //	a body of more than 1 MiB      dead: the reply can never be published, and the saga is parked
 //
 // All calls of a command carry the same Idempotency-Key, its barrier's key. A command whose

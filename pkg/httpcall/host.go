@@ -87,9 +87,6 @@ func (h *host) leave(began, now time.Time, why string, pause time.Duration) {
 	if until := now.Add(max(open, pause)); until.After(h.until) {
 		h.until = until
 	}
-	if pause > 0 {
-		h.failures = max(h.failures, failuresToOpen) // it said so itself
-	}
 }
 
 // abandon gives the room back of a call that was broken off here.

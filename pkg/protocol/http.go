@@ -189,19 +189,19 @@ func ReadHTTPReply(cmd Command, resp *http.Response, body []byte) (outbox.Messag
 
 func readSuccess(cmd Command, resp *http.Response, body []byte) (outbox.Message, error) {
 	reply := Reply{Outcome: saga.OutcomeSucceeded, Output: jsonmap.JSONMap{}}
+	// Whatever the operation: a page for people is of something that stands before the participant.
+	if len(bytes.TrimSpace(body)) > 0 {
+		r := reader{d: inbox.Delivery{ContentType: resp.Header.Get("Content-Type"), Body: body}}
+		if reply.Output = r.body(); r.err != nil {
+			return outbox.Message{}, fmt.Errorf("%w: %s with no JSON object: %w", ErrUnclear, resp.Status, r.err)
+		}
+	}
 	switch cmd.Operation {
 	case saga.Confirm:
 		reply.Outcome = saga.OutcomeConfirmed
 	case saga.Cancel:
 		reply.Outcome = saga.OutcomeCompensated
 	case saga.Request:
-		if len(bytes.TrimSpace(body)) == 0 {
-			break
-		}
-		r := reader{d: inbox.Delivery{ContentType: resp.Header.Get("Content-Type"), Body: body}}
-		if reply.Output = r.body(); r.err != nil {
-			return outbox.Message{}, fmt.Errorf("%w: %s with no output that can be read: %w", ErrUnclear, resp.Status, r.err)
-		}
 	}
 	m, err := ReplyMessage(cmd, reply)
 	if err != nil {

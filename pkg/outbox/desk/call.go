@@ -15,8 +15,8 @@ type Uncalled struct {
 	Failed bool
 	// Accepted: the receiver has had the message.
 	Accepted bool
-	// Later is when to call again at the earliest.
-	Later time.Duration
+	// Later is when to call again at the earliest, and Until at the latest; zero leaves it open.
+	Later, Until time.Duration
 }
 
 // NextCall takes an entry to begin a call for; nil when there is none. Each has to be
@@ -64,6 +64,9 @@ func (d *Desk[R, P]) Uncalled(e *Entry[R, P], u Uncalled) {
 		if state == Dead {
 			p.State, p.Delay = CallDead, 0
 		}
+	}
+	if u.Until > 0 {
+		p.Delay = min(p.Delay, u.Until)
 	}
 	delete(d.away, e.ID)
 	if !e.passed {
