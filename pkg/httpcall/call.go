@@ -21,8 +21,8 @@ import (
 // Config says whom to call, and how.
 type Config struct {
 	Targets Targets
-	// PerHost is how many calls there are to one host at a time; 0 means 64. In all there
-	// are eight times as many.
+	// PerHost is how many calls there are to one host at a time; 0 means 64. Sixteen times
+	// as many may wait here for their turn.
 	PerHost int
 	// Timeout is how long a call may take; 0 means 10 s.
 	Timeout time.Duration
@@ -34,7 +34,8 @@ const (
 	// DefaultTimeout is that of [Config.Timeout].
 	DefaultTimeout = 10 * time.Second
 
-	hostsInAll = 8
+	// maxBytes bounds the commands in hand, with those that wait for their turn.
+	maxBytes = 64 << 20
 	// longestPause is the most that a receiver may ask to wait.
 	longestPause = time.Hour
 	// shortestPoll and longestPoll bound the pause before a receiver that has the command is
@@ -46,7 +47,7 @@ const (
 type Caller struct {
 	cfg    Config
 	client *http.Client
-	all    atomic.Int64
+	bytes  atomic.Int64 // of the commands in hand
 
 	mu    sync.Mutex
 	hosts map[string]*host
@@ -92,32 +93,47 @@ func (c *Caller) Begin(r *outbox.Record, accepted time.Duration) (func(context.C
 	if err != nil {
 		return nil, failed(desk.Refused, err, 0)
 	}
-	if c.all.Add(1) > int64(hostsInAll*c.cfg.PerHost) {
-		c.all.Add(-1)
+	if c.bytes.Add(int64(len(r.Payload))) > maxBytes {
+		c.bytes.Add(-int64(len(r.Payload)))
 		return nil, relay.Called{Uncalled: desk.Uncalled{Later: usualCall}}
 	}
 	h := c.host(target)
-	ok, wait, why := h.enter(time.Now())
-	if !ok {
-		c.all.Add(-1)
-		none := desk.Uncalled{Later: wait}
-		if accepted >= 0 && timeout > 0 {
-			none.Until = timeout - accepted + time.Millisecond
-		}
-		if why != "" {
-			none.Reason, none.Error = desk.Unreachable, target+" is left alone for a while: "+why
-		}
-		return nil, relay.Called{Uncalled: none}
+	use := lifetime(accepted, timeout)
+	probe, no := h.enter(time.Now())
+	if no != nil {
+		c.bytes.Add(-int64(len(r.Payload)))
+		return nil, no.called(target, use)
 	}
 	return func(ctx context.Context) relay.Called {
-		defer c.all.Add(-1)
-		called := c.call(ctx, h, r, cmd, max(accepted, 0))
-		if timeout > 0 && (called.Accepted || accepted >= 0) {
-			// Then this attempt is over, and its message done.
-			called.Until = max(timeout-max(accepted, 0), 0) + time.Millisecond
+		defer c.bytes.Add(-int64(len(r.Payload)))
+		if no := h.turn(ctx, probe); no != nil {
+			return no.called(target, use)
 		}
+		called := c.call(ctx, h, probe, r, cmd, max(accepted, 0))
+		if called.Accepted && use == 0 {
+			use = lifetime(0, timeout)
+		}
+		called.Until = use
 		return called
 	}, relay.Called{}
+}
+
+// lifetime is for how long a message that its receiver has is of use: then its attempt is
+// over, and the saga has asked again or given up. Zero for one that it has not.
+func lifetime(accepted, timeout time.Duration) time.Duration {
+	if accepted < 0 || timeout == 0 {
+		return 0
+	}
+	return max(timeout-accepted, 0) + time.Millisecond
+}
+
+// called is what becomes of a message for which there is no call now.
+func (no *refusal) called(target string, use time.Duration) relay.Called {
+	u := desk.Uncalled{Later: no.wait, Until: use}
+	if no.why != "" {
+		u.Reason, u.Error = desk.Unreachable, target+" is left alone for a while: "+no.why
+	}
+	return relay.Called{Uncalled: u}
 }
 
 func (c *Caller) host(target string) *host {
@@ -125,43 +141,43 @@ func (c *Caller) host(target string) *host {
 	defer c.mu.Unlock()
 	h := c.hosts[target]
 	if h == nil { // as many as there are targets
-		h = &host{limit: c.cfg.PerHost}
+		h = newHost(c.cfg.PerHost)
 		c.hosts[target] = h
 	}
 	return h
 }
 
 // call makes one call, and tells the host how it went.
-func (c *Caller) call(ctx context.Context, h *host, r *outbox.Record, cmd protocol.Command, accepted time.Duration) relay.Called {
+func (c *Caller) call(ctx context.Context, h *host, probe bool, r *outbox.Record, cmd protocol.Command, accepted time.Duration) relay.Called {
 	began := time.Now()
 	answer, pause, sent, err := c.post(ctx, r, cmd)
 	now := time.Now()
 	if err != nil && ctx.Err() != nil {
-		h.abandon()
+		h.abandon(probe)
 		return relay.Called{}
 	}
 	switch {
 	case err == nil:
-		h.leave(began, now, "", 0)
+		h.leave(now.Sub(began), now, probe, "", 0)
 		record := &outbox.Record{Message: answer, Position: r.Position, CreatedAt: r.CreatedAt, Service: r.Service}
 		return relay.Called{Answer: record}
 	case errors.Is(err, protocol.ErrNotYet):
-		h.leave(began, now, "", 0)
+		h.leave(now.Sub(began), now, probe, "", 0)
 		if pause == 0 {
 			pause = min(max(accepted/4, shortestPoll), longestPoll)
 		}
 		return relay.Called{Uncalled: desk.Uncalled{Later: pause, Accepted: true, Reason: desk.Unanswered, Error: err.Error()}}
 	case errors.Is(err, errTooLarge):
-		h.leave(began, now, "", 0)
+		h.leave(now.Sub(began), now, probe, "", 0)
 		return failed(desk.Invalid, err, 0)
 	case errors.Is(err, protocol.ErrRefusesCall), errors.Is(err, errPrivate):
-		h.leave(began, now, "", 0) // it answers; it is this call that it does not want
+		h.leave(now.Sub(began), now, probe, "", 0) // it answers; it is this call that it does not want
 		return failed(desk.Refused, err, pause)
 	case errors.Is(err, protocol.ErrBusy):
-		h.leave(began, now, err.Error(), pause)
+		h.leave(now.Sub(began), now, probe, err.Error(), pause)
 		return failed(desk.Unreachable, err, pause)
 	}
-	h.leave(began, now, err.Error(), pause)
+	h.leave(now.Sub(began), now, probe, err.Error(), pause)
 	if !sent {
 		return failed(desk.Unreachable, err, pause)
 	}

@@ -120,7 +120,7 @@ func TestWhatResponsesMean(t *testing.T) {
 		"more than a message has":  {saga.Request, answer(200, "Content-Type", "application/json", `{"x":"`+strings.Repeat("x", 1<<20)+`"}`), "", desk.Invalid, false, true, 0, "1048576"},
 		"a body that ends early": {saga.Request, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 			_, _ = io.WriteString(w, `{"id":`)
 		}, "", desk.Unanswered, true, true, 0, "ends early"},
 		"closed without an answer": {saga.Request, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "", desk.Unanswered, true, true, 0, "EOF"},
@@ -247,7 +247,7 @@ func TestARowThatIsNoCommand(t *testing.T) {
 // So many calls at a time go to a host; the others are given places one after the other.
 func TestAHostsLimit(t *testing.T) {
 	t.Parallel()
-	let, here := make(chan struct{}), make(chan struct{}, 10)
+	let, here := make(chan struct{}), make(chan struct{}, 100)
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		here <- struct{}{}
 		<-let
@@ -255,20 +255,22 @@ func TestAHostsLimit(t *testing.T) {
 	})
 	c := caller(t, url, func(cfg *httpcall.Config) { cfg.PerHost = 2; cfg.Timeout = 20 * time.Second })
 	var all sync.WaitGroup
-	for range 2 {
+	for range 2 + 2*16 { // those under way, and those who wait for their turn
 		begin, _ := c.Begin(record(t, url, saga.Request), -1)
 		require.NotNil(t, begin)
-		all.Go(func() { begin(context.Background()) })
-		<-here
+		all.Go(func() { require.NotNil(t, begin(context.Background()).Answer) })
 	}
+	<-here
+	<-here
 	last := time.Duration(0)
 	for range 5 {
 		begin, instead := c.Begin(record(t, url, saga.Request), -1)
 		require.Nil(t, begin)
 		require.False(t, instead.Failed, "to wait for room is no failure")
-		require.GreaterOrEqual(t, instead.Later, last)
+		require.Greater(t, instead.Later, last)
 		last = instead.Later
 	}
+	require.Empty(t, here, "no third one is called")
 	close(let)
 	all.Wait()
 	require.NotNil(t, call(t, c, record(t, url, saga.Request)).Answer)

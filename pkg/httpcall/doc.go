@@ -26,10 +26,10 @@
 //
 // # How many at a time
 //
-// So many calls at a time to one host, and so many in all. After five failures in a row a host
+// So many calls at a time to one host; sixteen times as many wait for their turn. After five failures in a row a host
 // is left alone: for a second, then twice as long and so on up to half a minute; then one call
-// tries it. Whoever has to wait is given a place in the time that the host needs for those
-// before, so that a crowd does not ask again and again.
+// tries it. For whom there is no room here comes back at a place in the time that the host
+// needs for those before, so that a crowd does not ask again and again.
 //
 // # What a crash can do
 //

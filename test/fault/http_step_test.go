@@ -32,7 +32,7 @@ import (
 
 // mixed is sagas of mode tcc whose steps go by the broker and by HTTP.
 type mixed struct {
-	*testing.T
+	testing.TB
 	def   saga.Definition
 	store *sagapg.Store
 	sagas *pgxpool.Pool
@@ -58,12 +58,11 @@ steps:
     cancel: *patient
 `
 
-func newMixed(t *testing.T) *mixed {
+func newMixed(t testing.TB) *mixed {
 	t.Helper()
-	t.Parallel()
 	testenv.Connections(t, 40)
 	m := &mixed{
-		T: t, store: sagapg.New("", testenv.Service), url: testenv.Vhost(t), deeds: map[string]*pgxpool.Pool{},
+		TB: t, store: sagapg.New("", testenv.Service), url: testenv.Vhost(t), deeds: map[string]*pgxpool.Pool{},
 		sagas: testenv.Database(t, sagasql.Outbox, sagasql.Relay, sagasql.Saga, sagasql.Inbox),
 	}
 	for _, name := range []string{"hotel", "payment"} {
@@ -156,7 +155,7 @@ func (m *mixed) start(n int) {
 
 // rudeServer serves a participant, and mistreats each fifth request or so.
 type rudeServer struct {
-	t       *testing.T
+	t       testing.TB
 	handler http.Handler
 	addr    string
 	url     string
@@ -165,7 +164,7 @@ type rudeServer struct {
 	server  *http.Server
 }
 
-func newRudeServer(t *testing.T, handler http.Handler) *rudeServer {
+func newRudeServer(t testing.TB, handler http.Handler) *rudeServer {
 	s := &rudeServer{t: t, handler: handler}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -249,6 +248,7 @@ func (n nobody) WriteHeader(int)                {}
 // participant by the broker restarts and the one by HTTP is rude, and away for a while: each
 // saga ends as it has to, and each deed is done once.
 func TestMixedTransportsUnderFaults(t *testing.T) {
+	t.Parallel()
 	const sagas = 500
 	m := newMixed(t)
 	m.web.rude.Store(true)
