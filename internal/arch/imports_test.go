@@ -189,6 +189,7 @@ var rank = []struct {
 	{"pkg/flow", 0},
 	{"pkg/groupcommit", 0},
 	{"pkg/condition", 2},
+	{"pkg/compose", 2},
 	{"sql", 0},
 	{"internal/address", 0},
 	{"internal/config", 6},
