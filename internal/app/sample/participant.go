@@ -2,9 +2,14 @@ package sample
 
 import (
 	"context"
+	"net/http"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/tasks"
+	"go.example/saga/internal/httpapi"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/outbox/outboxpg"
@@ -17,6 +22,9 @@ import (
 // spare are the connections beside those of the workers.
 const spare = 4
 
+// readsPoolSize is how many reads are at the database at a time.
+const readsPoolSize = 4
+
 // taskCommands is the participant's one task, as its readiness names it.
 const taskCommands = "commands"
 
@@ -24,9 +32,22 @@ const taskCommands = "commands"
 // have to wait before a fast one behind them is not delivered.
 const prefetch = 200
 
-// ServeParticipant runs one participant with one step until ctx is done. Its
-// database holds the given line beside the outbox, the inbox and the barrier.
-func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step string, work participant.Step, line sagasql.Line) error {
+// Participant is a service that carries out one step of the saga.
+type Participant struct {
+	// Name is the program's.
+	Name string
+	Step string
+	Work participant.Step
+	// Line are its own tables, beside the outbox, the inbox and the barrier.
+	Line sagasql.Line
+	// Reads is its HTTP interface, which shows what is in the database.
+	Reads func(db *pgxpool.Pool, log *zap.Logger) http.Handler
+}
+
+// Serve runs the participant until ctx is done: the consumer of its commands and, where
+// the settings name an address for it, the HTTP interface.
+func (who Participant) Serve(ctx context.Context, s ParticipantSettings) error {
+	name := who.Name
 	log, err := app.Logger(s.LogLevel, s.LogFormat)
 	if err != nil {
 		return err
@@ -47,7 +68,7 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
 			return open(ctx, broker, rabbit.CommandTopology(owner), protocol.CommandQueue(owner.Name))
 		},
-		Steps:   map[string]participant.Step{step: work},
+		Steps:   map[string]participant.Step{who.Step: who.Work},
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
 		Remember:  app.OrForEver(s.Remember),
 		Retention: s.Retention(),
@@ -64,17 +85,33 @@ func ServeParticipant(ctx context.Context, s ParticipantSettings, name, step str
 	service := app.WatchService(registry, outboxpg.New(pool, ""), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
-			err := migrate(ctx, s.Settings, log, ParticipantLines(line)...)
+			err := migrate(ctx, s.Settings, log, ParticipantLines(who.Line)...)
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, p.Run, drain, held, service.Run)
+			return app.Run(ctx, p.Run, drain, held, service.Run,
+				func(ctx context.Context) error { return who.serveReads(ctx, s, log) })
 		},
 		// From the first moment: a process that waits for its database is alive.
 		func(ctx context.Context) error {
 			return app.ServeHealth(ctx, s.HealthAddr, topology.Ready(service.Ready(all.Ready)), log, app.MetricsEndpoint(registry, log))
 		},
 	)
+}
+
+// serveReads answers reads, with connections of their own: however many come, the
+// commands have theirs.
+func (who Participant) serveReads(ctx context.Context, s ParticipantSettings, log *zap.Logger) error {
+	if s.ListenAddr == "" {
+		<-ctx.Done()
+		return nil
+	}
+	pool, err := app.OpenSteadyPool(ctx, s.DatabaseAddress, who.Name+" reads", readsPoolSize)
+	if err != nil {
+		return err
+	}
+	defer app.ClosePools(pool)
+	return httpapi.Serve(ctx, s.ListenAddr, who.Reads(pool, log), log)
 }
 
 func open(ctx context.Context, broker rabbit.Config, topology rabbit.Topology, queue string) (inbox.Source, error) {

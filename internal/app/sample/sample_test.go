@@ -21,10 +21,12 @@ import (
 	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/config"
 	"go.example/saga/internal/sample/hotel"
+	"go.example/saga/internal/sample/lookup"
 	"go.example/saga/internal/sample/payment"
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/internal/sample/reservation/api"
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/compose"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
@@ -58,6 +60,11 @@ func handlers(s sample.Settings) sample.ParticipantSettings {
 	all.Settings = s
 	return all
 }
+
+var (
+	hotelService   = sample.Participant{Name: "hotel", Step: hotel.StepName, Work: hotel.Step(), Line: sagasql.Hotel, Reads: hotel.Handler}
+	paymentService = sample.Participant{Name: "payment", Step: payment.StepName, Work: payment.Step(), Line: sagasql.Payment, Reads: payment.Handler}
+)
 
 // daemon runs until the test ends and must stop without an error.
 func daemon(t *testing.T, serve func(context.Context) error) {
@@ -120,14 +127,14 @@ func TestHandlerSettings(t *testing.T) {
 	}
 }
 
-// From an empty database to a reply in the outbox, over the real broker.
+// From an empty database to a reply in the outbox, over the real broker, and a booking that
+// is shown.
 func TestHotelDaemon(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t), testenv.Vhost(t)
-	s := settings(t, db, vhost)
-	daemon(t, func(ctx context.Context) error {
-		return sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
-	})
+	s := handlers(settings(t, db, vhost))
+	s.ListenAddr = freeAddr(t)
+	daemon(t, func(ctx context.Context) error { return hotelService.Serve(ctx, s) })
 	ctx := context.Background()
 	eventually(t, "not ready", func() bool {
 		err := app.CheckHealth(ctx, s.HealthAddr)
@@ -135,7 +142,8 @@ func TestHotelDaemon(t *testing.T) {
 	})
 	serve(t, db, vhost)
 	eventually(t, "ready", func() bool { return app.CheckHealth(ctx, s.HealthAddr) == nil })
-	m, err := protocol.CommandMessage("trips", saga.State{ID: saga.ID(uuid.New()), Type: "room-reservation"}, saga.SendCommand{
+	id := uuid.New()
+	m, err := protocol.CommandMessage("trips", saga.State{ID: saga.ID(id), Type: "room-reservation"}, saga.SendCommand{
 		Step: hotel.StepName, Operation: saga.Request, Attempt: 1, Destination: testenv.Service,
 		Payload: jsonmap.JSONMap{"hotelId": 1, "roomId": 3, "startDate": "2027-01-10", "endDate": "2027-01-12"},
 	})
@@ -146,6 +154,10 @@ func TestHotelDaemon(t *testing.T) {
 		err := db.QueryRow(ctx, `SELECT count(*) FROM booking, outbox WHERE headers ->> $1 = 'succeeded'`, protocol.HeaderSagaOutcome).Scan(&n)
 		return err == nil && n == 1
 	})
+	var client compose.Client
+	shown, err := client.Get(ctx, "http://"+s.ListenAddr+lookup.Path(hotel.Thing, id.String()))
+	require.NoError(t, err)
+	require.Contains(t, string(shown), `"roomId":3`)
 }
 
 // The service waits for the definition, and learns a saga's end from its event.
@@ -259,7 +271,7 @@ func TestDaemonWaitsForItsDatabase(t *testing.T) {
 		s := sample.Settings{Service: "hotel", Database: config.Database{DatabaseURL: address}, Broker: config.Broker{AMQPURL: "amqp://127.0.0.1:1/"}, LogLevel: "error", HealthAddr: freeAddr(t)}
 		ended := make(chan error, 1)
 		go func() {
-			ended <- sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+			ended <- hotelService.Serve(ctx, handlers(s))
 		}()
 		eventually(t, name+": alive", func() bool { return alive(s.HealthAddr) })
 		require.Error(t, app.CheckHealth(ctx, s.HealthAddr), "%s: not ready", name)
@@ -292,7 +304,7 @@ func TestDaemonMigratesAgainAfterALostConnection(t *testing.T) {
 	_, err = other.Exec(ctx, sagasql.Query("", "migration/lock.sql"))
 	require.NoError(t, err)
 	daemon(t, func(ctx context.Context) error {
-		return sample.ServeParticipant(ctx, handlers(s), "hotel", hotel.StepName, hotel.Step(), sagasql.Hotel)
+		return hotelService.Serve(ctx, handlers(s))
 	})
 	eventually(t, "the daemon waits for the other migration", func() bool {
 		var waiting bool
@@ -333,7 +345,7 @@ func TestAServiceThatMayNotMigrate(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t), testenv.Vhost(t)
 	begin := func(as *pgxpool.Pool) error {
-		return sample.ServeParticipant(t.Context(), handlers(settings(t, as, vhost)), "payment", payment.StepName, payment.Step(), sagasql.Payment)
+		return paymentService.Serve(t.Context(), handlers(settings(t, as, vhost)))
 	}
 	_, as := testenv.Login(t, db)
 	err := begin(as)

@@ -44,6 +44,8 @@ type ParticipantSettings struct {
 	Remember time.Duration `env:"BARRIER_REMEMBER"`
 	// Limit bounds the handler for one command.
 	Limit time.Duration `env:"HANDLER_LIMIT"`
+	// ListenAddr serves the HTTP interface; empty serves none.
+	ListenAddr string `env:"LISTEN_ADDR"`
 }
 
 // maxWorkers have a connection each; a database has a hundred.

@@ -4,6 +4,7 @@ package hotelcmd
 import (
 	"github.com/spf13/cobra"
 
+	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli/samplecmd"
 	"go.example/saga/internal/sample/hotel"
 	sagasql "go.example/saga/sql"
@@ -11,6 +12,7 @@ import (
 
 // New is the command "hotel".
 func New() *cobra.Command {
-	return samplecmd.Participant("hotel", "The sample's hotel service: books and releases rooms",
-		hotel.StepName, hotel.Step(), sagasql.Hotel)
+	return samplecmd.Participant("The sample's hotel service: books and releases rooms", hotel.Thing, sample.Participant{
+		Name: "hotel", Step: hotel.StepName, Work: hotel.Step(), Line: sagasql.Hotel, Reads: hotel.Handler,
+	})
 }

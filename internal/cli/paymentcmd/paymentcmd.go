@@ -4,6 +4,7 @@ package paymentcmd
 import (
 	"github.com/spf13/cobra"
 
+	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli/samplecmd"
 	"go.example/saga/internal/sample/payment"
 	sagasql "go.example/saga/sql"
@@ -11,6 +12,7 @@ import (
 
 // New is the command "payment".
 func New() *cobra.Command {
-	return samplecmd.Participant("payment", "The sample's payment service: charges and refunds cards",
-		payment.StepName, payment.Step(), sagasql.Payment)
+	return samplecmd.Participant("The sample's payment service: charges and refunds cards", payment.Thing, sample.Participant{
+		Name: "payment", Step: payment.StepName, Work: payment.Step(), Line: sagasql.Payment, Reads: payment.Handler,
+	})
 }

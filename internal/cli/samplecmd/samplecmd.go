@@ -13,7 +13,6 @@ import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/quarantinecmd"
 	"go.example/saga/internal/config"
-	"go.example/saga/pkg/participant"
 	sagasql "go.example/saga/sql"
 )
 
@@ -34,19 +33,26 @@ HANDLER_WORKERS (4) transactions run side by side. HANDLER_BUDGET (500ms) bounds
 of one of them, HANDLER_LIMIT (30s) one command. BARRIER_REMEMBER (2160h; 0: for ever) is for
 how long a saga is remembered; commands for older ones are refused.`
 
-// Participant is the command of a service that carries out one step of the saga. Its
-// database holds the line's tables beside those that every participant has.
-func Participant(name, short, step string, work participant.Step, line sagasql.Line) *cobra.Command {
+const readsHelp = `
+
+LISTEN_ADDR, for example 127.0.0.1:8082, serves an HTTP interface that shows the %[1]s of a saga,
+GET /api/v1/sagas/{saga}/%[1]s, described at /openapi.json. Where it is not set there is none.`
+
+// Participant is the command of a service that carries out one step of the saga, and shows
+// one thing of each saga.
+func Participant(short, thing string, service sample.Participant) *cobra.Command {
+	name := service.Name
 	root := &cobra.Command{Use: name, Short: short, Example: "  " + name + " serve"}
+	long := short + "." + settingsHelp + handlerHelp + fmt.Sprintf(readsHelp, thing)
 	root.AddCommand(
-		Serve(name, "Carry out the commands of the saga", short+"."+settingsHelp+handlerHelp, func(ctx context.Context, file string) error {
+		Serve(name, "Carry out the commands of the saga", long, func(ctx context.Context, file string) error {
 			settings := sample.DefaultParticipantSettings(name)
 			if err := errors.Join(config.Load(file, &settings), settings.RequireBroker()); err != nil {
 				return cli.Usagef("%w", err)
 			}
-			return sample.ServeParticipant(ctx, settings, name, step, work, line)
+			return service.Serve(ctx, settings)
 		}),
-		Migrate(name, sample.ParticipantLines(line)...),
+		Migrate(name, sample.ParticipantLines(service.Line)...),
 		Quarantine(name),
 		cli.Healthcheck(name),
 	)

@@ -4,5 +4,5 @@
 //
 // That two stays cannot overlap is an exclusion constraint of the database, and
 // that a command takes effect at most once is the barrier of the participant.
-// The code here only puts a no into words.
+// The code here only puts a no into words, and shows a saga's booking over HTTP.
 package hotel

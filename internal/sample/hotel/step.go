@@ -98,7 +98,8 @@ func problem(kind, title, detail string) saga.Problem {
 	return saga.Problem{Type: "urn:problem:hotel:" + kind, Title: title, Detail: detail}
 }
 
-var queries = struct{ book, release string }{
+var queries = struct{ book, release, ofSaga string }{
 	book:    sagasql.Query("", "hotel/book.sql"),
 	release: sagasql.Query("", "hotel/release.sql"),
+	ofSaga:  sagasql.Query("", "hotel/of_saga.sql"),
 }

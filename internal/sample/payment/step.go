@@ -79,7 +79,8 @@ func problem(kind, title, detail string) saga.Problem {
 	return saga.Problem{Type: "urn:problem:payment:" + kind, Title: title, Detail: detail}
 }
 
-var queries = struct{ charge, refund string }{
+var queries = struct{ charge, refund, ofSaga string }{
 	charge: sagasql.Query("", "payment/charge.sql"),
 	refund: sagasql.Query("", "payment/refund.sql"),
+	ofSaga: sagasql.Query("", "payment/of_saga.sql"),
 }
