@@ -68,8 +68,8 @@ var programs = map[string]program{
 	"relay":        {relaycmd.New(), relay.Settings{}},
 	"orchestrator": {orchestratorcmd.New(), orchestrator.Settings{}},
 	"reservation":  {reservationcmd.New(), sample.ReservationSettings{}},
-	"hotel":        {hotelcmd.New(), sample.Settings{}},
-	"payment":      {paymentcmd.New(), sample.Settings{}},
+	"hotel":        {hotelcmd.New(), sample.ParticipantSettings{}},
+	"payment":      {paymentcmd.New(), sample.ParticipantSettings{}},
 }
 
 func load(t *testing.T) file {

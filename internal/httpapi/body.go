@@ -32,7 +32,7 @@ func bounded(next http.Handler) http.Handler {
 		case len(body) > 0 && !isJSON(r.Header.Values("Content-Type")):
 			Problem(w, http.StatusUnsupportedMediaType, "the Content-Type of the body has to be application/json, in UTF-8")
 		case !legible(r.URL):
-			Problem(w, http.StatusUnprocessableEntity, "the path or the query is not UTF-8 text without the character U+0000, or not escaped as a URL is")
+			Problem(w, http.StatusUnprocessableEntity, "the path or the query is not UTF-8 text without the character U+0000, or not escaped as a URL is; a semicolon is %3B")
 		default:
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			next.ServeHTTP(w, r)
@@ -63,6 +63,9 @@ func isJSON(contentTypes []string) bool {
 
 // legible says that what a URL says can be a text in PostgreSQL. Of a body, unmarshal does.
 func legible(u *url.URL) bool {
+	if _, err := url.ParseQuery(u.RawQuery); err != nil { // what it cannot read would be passed over: a semicolon
+		return false
+	}
 	query, err := url.QueryUnescape(u.RawQuery)
 	return err == nil && jsonmap.Storable(u.Path) && jsonmap.Storable(query)
 }

@@ -82,7 +82,8 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 				held,
 				relayed.Run,
 				func(ctx context.Context) error {
-					return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, log), log)
+					parts := api.Parts{Hotel: s.HotelURL, Payment: s.PaymentURL, Within: s.PartsWithin}
+					return httpapi.Serve(ctx, s.ListenAddr, api.Handler(service, parts, log), log)
 				})
 		},
 		// Alive from the first moment. Ready means that reservations are accepted, and

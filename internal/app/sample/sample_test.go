@@ -164,7 +164,8 @@ func TestHotelDaemon(t *testing.T) {
 func TestReservationDaemon(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t), testenv.Vhost(t)
-	s := sample.ReservationSettings{Settings: settings(t, db, vhost), ListenAddr: freeAddr(t)}
+	s := sample.DefaultReservationSettings()
+	s.Settings, s.ListenAddr = settings(t, db, vhost), freeAddr(t)
 	daemon(t, func(ctx context.Context) error { return sample.ServeReservation(ctx, s) })
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	post := func() (int, api.Body) {
@@ -246,7 +247,8 @@ func TestReservationHearsOfSagasThatEndedBefore(t *testing.T) {
 	}
 	granted, refused, open := place(saga.OutcomeSucceeded), place(saga.OutcomeFailed), place()
 
-	s := sample.ReservationSettings{Settings: settings(t, db, vhost), ListenAddr: freeAddr(t)}
+	s := sample.DefaultReservationSettings()
+	s.Settings, s.ListenAddr = settings(t, db, vhost), freeAddr(t)
 	daemon(t, func(ctx context.Context) error { return sample.ServeReservation(ctx, s) })
 	for id, want := range map[uuid.UUID]reservation.Status{granted: reservation.Succeed, refused: reservation.Failed} {
 		eventually(t, string(want), func() bool { r, err := service.Get(ctx, id); return err == nil && r.Status == want })
@@ -335,6 +337,18 @@ func TestSettingsNameWhatIsMissing(t *testing.T) {
 	}
 	for _, bound := range []int{-1, 1_000_001} {
 		require.ErrorContains(t, (&sample.ReservationSettings{MaxRunning: bound}).Validate(), "RESERVATION_MAX_RUNNING")
+	}
+	for _, within := range []time.Duration{0, -time.Second, time.Minute} {
+		require.ErrorContains(t, (&sample.ReservationSettings{PartsWithin: within}).Validate(), "PARTS_WITHIN")
+	}
+	for _, address := range []string{"hotel:8080", "http://", "http://:80", "ftp://hotel", "http://u:hush@hotel", "http://hotel?a=b", "http://hotel/#a", "http://[::1", "/hotel"} {
+		err := (&sample.ReservationSettings{HotelURL: address, PaymentURL: address}).Validate()
+		require.ErrorContains(t, err, "HOTEL_URL is no URL", address)
+		require.ErrorContains(t, err, "PAYMENT_URL is no URL", address)
+		require.NotContains(t, err.Error(), "hush")
+	}
+	for _, address := range []string{"", "http://hotel", "https://hotel:8443/base/", "http://[::1]:8082"} {
+		require.NotContains(t, (&sample.ReservationSettings{HotelURL: address}).Validate().Error(), "HOTEL_URL", address)
 	}
 	require.NotContains(t, config.Database{DatabaseURL: "postgres://u:hush@h/d"}.DatabaseURL.String(), "hush")
 }

@@ -3,6 +3,8 @@ package sample
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"go.example/saga/internal/app"
@@ -91,14 +93,26 @@ type ReservationSettings struct {
 	// MaxRunning is how many sagas may run before new reservations are refused; 0
 	// bounds nothing.
 	MaxRunning int `env:"RESERVATION_MAX_RUNNING"`
+	// HotelURL and PaymentURL are the HTTP interfaces of these services, for the parts of an
+	// answer that they have; empty offers no such part.
+	HotelURL   string `env:"HOTEL_URL"`
+	PaymentURL string `env:"PAYMENT_URL"`
+	// PartsWithin is how long all parts of an answer have together.
+	PartsWithin time.Duration `env:"PARTS_WITHIN"`
 }
+
+// maxPartsWithin leaves time to write the answer, see [httpapi.Serve].
+const maxPartsWithin = 20 * time.Second
 
 // maxRunning is a bound that can be counted along an index several times a second.
 const maxRunning = 1_000_000
 
 // DefaultReservationSettings listen on this machine only.
 func DefaultReservationSettings() ReservationSettings {
-	return ReservationSettings{Settings: DefaultSettings("reservation"), Patience: time.Minute, ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000}
+	return ReservationSettings{
+		Settings: DefaultSettings("reservation"), Patience: time.Minute, ListenAddr: "127.0.0.1:8080", MaxRunning: 10_000,
+		PartsWithin: 2 * time.Second,
+	}
 }
 
 // Validate implements [config.Validator].
@@ -114,5 +128,23 @@ func (s *ReservationSettings) Validate() error {
 	if s.Patience < 0 {
 		patience = fmt.Errorf("EVENT_PATIENCE is %s, want more than 0, as 1m", s.Patience)
 	}
-	return errors.Join(s.Settings.Validate(), patience, listen, running)
+	var parts error
+	if s.PartsWithin <= 0 || s.PartsWithin > maxPartsWithin {
+		parts = fmt.Errorf("PARTS_WITHIN is %s, want more than 0 and at most %s, as 2s", s.PartsWithin, maxPartsWithin)
+	}
+	return errors.Join(s.Settings.Validate(), patience, listen, running, parts,
+		checkBase("HOTEL_URL", s.HotelURL), checkBase("PAYMENT_URL", s.PaymentURL))
+}
+
+// checkBase is nil for the URL of a service, to which paths are added. The error does not
+// repeat it: there may be a password inside.
+func checkBase(variable, text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(text, "?#") {
+		return fmt.Errorf("%s is no URL of a service: want http://host:port or https://host:port, without user, query or fragment", variable)
+	}
+	return nil
 }

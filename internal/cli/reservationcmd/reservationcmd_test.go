@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -40,7 +41,7 @@ func server(t *testing.T) (*pgxpool.Pool, string) {
 	service := reservation.NewService(db, testenv.Service)
 	_, err = service.LoadDefinition(ctx)
 	require.NoError(t, err)
-	s := httptest.NewServer(api.Handler(service, zap.NewNop()))
+	s := httptest.NewServer(api.Handler(service, api.Parts{Within: time.Minute}, zap.NewNop()))
 	t.Cleanup(s.Close)
 	return db, s.URL
 }

@@ -19,6 +19,9 @@ const serveHelp = `Serve the HTTP interface and learn from events how the sagas 
 DATABASE_URL, AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
 SERVICE (reservation): whose sagas these are; the orchestrator's is the same.
 RESERVATION_MAX_RUNNING (10000): while more sagas run, new ones are answered 503.
+HOTEL_URL, PAYMENT_URL, for example http://127.0.0.1:8082: where these services show what they
+hold (their LISTEN_ADDR), for GET /api/v1/reservations/{id}?expand=booking,payment,saga. Without
+one of them there is no such part. PARTS_WITHIN (2s): how long all parts of an answer have.
 EVENT_PATIENCE (1m): for how long an event fails alone before it is set aside.
 QUARANTINE_KEEP_HANDLED (168h), QUARANTINE_KEEP_DEAD (720h): when what was set aside is deleted.
 

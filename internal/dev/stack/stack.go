@@ -39,7 +39,7 @@ type Settings struct {
 // Stack is the five daemons. Its methods are for one goroutine at a time.
 type Stack struct {
 	settings Settings
-	http     *socket // of the reservation service
+	http     map[string]*socket // of the services, by name
 	daemons  map[string]*daemon
 }
 
@@ -60,11 +60,13 @@ func Start(ctx context.Context, settings Settings) (*Stack, error) {
 // starts all daemons, without waiting for them. On an error nothing runs. It is
 // syscall.EADDRINUSE when somebody else has the port in settings.
 func Launch(ctx context.Context, settings Settings) (*Stack, error) {
-	http, err := bind(cmp.Or(settings.Listen, loopback))
-	if err != nil {
-		return nil, err
+	s := &Stack{settings: settings, http: map[string]*socket{}, daemons: map[string]*daemon{}}
+	for name, address := range map[string]string{"reservation": cmp.Or(settings.Listen, loopback), "hotel": loopback, "payment": loopback} {
+		var err error
+		if s.http[name], err = bind(address); err != nil {
+			return nil, err
+		}
 	}
-	s := &Stack{settings: settings, http: http, daemons: map[string]*daemon{}}
 	if err := s.launch(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -111,8 +113,8 @@ func (s *Stack) start() error {
 			env: append(s.environment(name), "HEALTH_ADDR="+inherited(0)), log: s.LogFile(name),
 			sockets: []*socket{health},
 		}
-		if name == "reservation" {
-			d.sockets = append(d.sockets, s.http)
+		if http := s.http[name]; http != nil {
+			d.sockets = append(d.sockets, http)
 			d.env = append(d.env, "LISTEN_ADDR="+inherited(1))
 		}
 		s.daemons[name] = d
@@ -138,12 +140,18 @@ func (s *Stack) Health(ctx context.Context, name string) error {
 }
 
 // URL is where the reservation service listens.
-func (s *Stack) URL() string { return "http://" + s.http.addr }
+func (s *Stack) URL() string { return s.url("reservation") }
+
+func (s *Stack) url(name string) string { return "http://" + s.http[name].addr }
 
 // LogFile is the file that holds what the daemon wrote.
 func (s *Stack) LogFile(name string) string {
 	return filepath.Join(s.settings.LogDir, name+".log")
 }
+
+// Halt stops the daemon in order. Its port stays taken: connections to it are made, and nobody
+// answers there until [Stack.Restart].
+func (s *Stack) Halt(name string) error { return s.daemons[name].stop() }
 
 // Restart kills the daemon as a crash does (SIGKILL), starts it again and waits
 // until it is ready.
@@ -204,6 +212,9 @@ func (s *Stack) environment(name string) []string {
 	}
 	if name == "orchestrator" || name == "reservation" {
 		env = append(env, "SERVICE=reservation")
+	}
+	if name == "reservation" {
+		env = append(env, "HOTEL_URL="+s.url("hotel"), "PAYMENT_URL="+s.url("payment"))
 	}
 	return env
 }

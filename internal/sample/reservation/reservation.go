@@ -42,6 +42,8 @@ type Reservation struct {
 	Status  Status
 	// FailureReason is for the guest to read; empty unless FAILED.
 	FailureReason string
+	// Saga is the saga that carries it out; only [Service.Get] tells it.
+	Saga uuid.UUID
 }
 
 var (

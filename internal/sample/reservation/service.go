@@ -73,7 +73,7 @@ func (s *Service) LoadDefinition(ctx context.Context) (saga.Definition, error) {
 func (s *Service) Get(ctx context.Context, id uuid.UUID) (Reservation, error) {
 	var r Reservation
 	err := s.db.QueryRow(ctx, queries.get, id).
-		Scan(&r.ID, &r.HotelID, &r.RoomID, &r.GuestID, &r.Status, &r.FailureReason)
+		Scan(&r.ID, &r.HotelID, &r.RoomID, &r.GuestID, &r.Status, &r.FailureReason, &r.Saga)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Reservation{}, ErrNotFound
 	}

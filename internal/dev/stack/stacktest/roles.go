@@ -48,5 +48,6 @@ func (s *Stack) grant(t *testing.T, roles *testenv.Roles, settings stack.Setting
 			roles.Run(t, db, section)
 		}
 	}
+	roles.Run(t, s.Reservation, "The reservation service", "expand=saga")
 	roles.Run(t, s.Reservation, "The orchestrator", "definition apply")
 }

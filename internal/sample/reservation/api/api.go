@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,6 +16,7 @@ import (
 
 	"go.example/saga/internal/httpapi"
 	"go.example/saga/internal/sample/reservation"
+	"go.example/saga/pkg/compose"
 	"go.example/saga/pkg/saga/sagapg"
 )
 
@@ -30,13 +32,15 @@ const requestTime = 5 * time.Second
 
 type api struct {
 	service *reservation.Service
+	parts   compose.Sources[reservation.Reservation]
+	within  time.Duration
 	log     *zap.Logger
 }
 
 // Handler serves the interface.
-func Handler(service *reservation.Service, log *zap.Logger) http.Handler {
+func Handler(service *reservation.Service, parts Parts, log *zap.Logger) http.Handler {
 	frame, handler := httpapi.New("Reservations", "1")
-	a := api{service: service, log: log}
+	a := api{service: service, parts: parts.sources(service), within: parts.Within, log: log}
 	huma.Register(frame, huma.Operation{
 		OperationID: "place-reservation", Method: http.MethodPost, Path: Path,
 		Summary:       "Ask for a room",
@@ -49,7 +53,10 @@ func Handler(service *reservation.Service, log *zap.Logger) http.Handler {
 	huma.Register(frame, huma.Operation{
 		OperationID: "get-reservation", Method: http.MethodGet, Path: Path + "/{id}",
 		Summary: "See what became of a reservation",
-		Errors:  []int{400, 404, 503},
+		Description: "With expand, also what other services know of it: " + strings.Join(a.parts.Names(), ", ") + ". " +
+			"A part that does not come in time is named in missing, with the reason; the answer is 200 all the same.",
+		Errors:                       []int{400, 404, 422, 503},
+		RejectUnknownQueryParameters: true, // a misspelt expand would be passed over
 	}, a.get)
 	return handler
 }
@@ -74,13 +81,25 @@ func (a api) get(ctx context.Context, in *getInput) (*getOutput, error) {
 		return nil, huma.Error400BadRequest("the reservation's id is not a UUID",
 			&huma.ErrorDetail{Location: "path.id", Message: "expected a UUID such as 01234567-89ab-7cde-8f01-23456789abcd"})
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
-	defer cancel()
-	found, err := a.service.Get(ctx, id)
+	names := in.named()
+	if err := a.parts.Check(names); err != nil {
+		return nil, unknownPart(err)
+	}
+	found, err := a.find(ctx, id)
 	if err != nil {
 		return nil, a.problem(err, "path.id")
 	}
-	return &getOutput{Body: bodyOf(found)}, nil
+	composed, err := a.compose(ctx, found, names)
+	if err != nil {
+		return nil, err
+	}
+	return answer(in, composed)
+}
+
+func (a api) find(ctx context.Context, id uuid.UUID) (reservation.Reservation, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	return a.service.Get(ctx, id)
 }
 
 // problem tells the client what it can act on, and the log the rest.

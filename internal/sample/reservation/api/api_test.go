@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -51,7 +52,7 @@ func setup(t testing.TB) *bench {
 	def, err := sagayaml.Parse(text)
 	require.NoError(t, err)
 	b := &bench{db: db, service: reservation.NewService(db, testenv.Service), log: &safeBuffer{}}
-	b.handler = api.Handler(b.service, zap.New(zapcore.NewCore(
+	b.handler = api.Handler(b.service, api.Parts{Within: time.Minute}, zap.New(zapcore.NewCore(
 		zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), b.log, zap.DebugLevel)))
 	_, err = sagapg.New("", testenv.Service).ApplyDefinition(context.Background(), db, def)
 	require.NoError(t, err)
@@ -156,7 +157,7 @@ func TestNoDefinitionNoReservation(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation)
 	b := &bench{db: db, service: reservation.NewService(db, testenv.Service)}
-	b.handler = api.Handler(b.service, zap.NewNop())
+	b.handler = api.Handler(b.service, api.Parts{Within: time.Minute}, zap.NewNop())
 	_, err := b.service.LoadDefinition(context.Background())
 	require.ErrorIs(t, err, reservation.ErrNotReady)
 	res := b.post(fmt.Sprintf(valid, "************7999"))

@@ -72,10 +72,17 @@ type placeOutput struct {
 }
 
 type getInput struct {
-	ID string `path:"id" doc:"The reservation's id, a UUID."`
+	ID          string   `path:"id" doc:"The reservation's id, a UUID."`
+	Expand      []string `query:"expand,explode" doc:"Parts to add, which other services know: names between commas, or this parameter several times."`
+	IfNoneMatch string   `header:"If-None-Match" doc:"The ETag of an answer that the client has."`
 }
 
-type getOutput struct{ Body Body }
+type getOutput struct {
+	Status       int
+	ETag         string `header:"ETag" doc:"Changes with the answer. There is none where a part is missing."`
+	CacheControl string `header:"Cache-Control"`
+	Body         Composed
+}
 
 // Body is a reservation as the interface shows it.
 type Body struct {

@@ -27,7 +27,7 @@ func behindProxy(t *testing.T, b *bench) *testenv.Proxy {
 	service := reservation.NewService(pool, testenv.Service)
 	_, err = service.LoadDefinition(context.Background())
 	require.NoError(t, err)
-	b.handler = api.Handler(service, zap.NewNop())
+	b.handler = api.Handler(service, api.Parts{Within: time.Minute}, zap.NewNop())
 	return proxy
 }
 
