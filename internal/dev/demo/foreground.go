@@ -64,6 +64,7 @@ func invitation(env environment, server string) string {
 	return fmt.Sprintf(`
 The reservation service listens on %s (API description: /openapi.json).
   curl -i %[1]s/api/v1/reservations -H 'Content-Type: application/json' -d '{"hotelId":1,"roomId":1,"startDate":"2028-05-01","endDate":"2028-05-03","guestId":"me","paymentDue":49900,"creditCardNo":"************7999"}'
+  curl -i '%[1]s/api/v1/reservations/{id}?expand=booking,payment,saga'
   psql %[2]s -c 'SELECT * FROM saga_overview'
 Ctrl-C stops the daemons.
 

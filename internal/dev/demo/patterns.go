@@ -15,7 +15,8 @@ const usual = "orchestration"
 // patterns are the ways of working together that a demo can show, by the name in
 // `make demo PATTERN=name`. Each has a page of its name in docs/patterns.
 var patterns = map[string]func(context.Context, environment, io.Writer) error{
-	usual: func(ctx context.Context, env environment, out io.Writer) error { return env.run(ctx, out) },
+	usual:             func(ctx context.Context, env environment, out io.Writer) error { return env.run(ctx, out) },
+	"api-composition": func(ctx context.Context, env environment, out io.Writer) error { return env.compose(ctx, out) },
 }
 
 // Patterns are the names of the demos, in order.
