@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -115,7 +116,7 @@ func (source Source[K]) fetch(ctx context.Context, name string, of K) (r result)
 	r.name = name
 	defer func() {
 		if p := recover(); p != nil {
-			r.err = fmt.Errorf("the source of %s panicked: %v", name, p)
+			r.err = fmt.Errorf("the source of %s panicked: %v\n%s", name, p, debug.Stack())
 		}
 	}()
 	part, err := source(ctx, of)
