@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"go.example/saga/internal/schematest"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
@@ -79,9 +80,12 @@ func bodyDamages() []damage {
 	}
 }
 
-func check(t *testing.T, good func() inbox.Delivery, decode func(inbox.Delivery) error, damages ...damage) {
+// check has each damage refused by decode, and by the schema of that name where one can know it.
+func check(t *testing.T, schema string, good func() inbox.Delivery, decode func(inbox.Delivery) error, damages ...damage) {
 	t.Helper()
+	compiled := schematest.Compile(t, schema)
 	require.NoError(t, decode(good()))
+	requireFits(t, compiled, good())
 	for _, c := range damages {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -90,6 +94,7 @@ func check(t *testing.T, good func() inbox.Delivery, decode func(inbox.Delivery)
 			var why *protocol.DecodeError
 			require.ErrorAs(t, decode(d), &why)
 			require.Equal(t, c.field, why.Field, why.Error())
+			requireUnfit(t, compiled, c.name, d)
 		})
 	}
 }
@@ -104,7 +109,7 @@ func TestDecodeCommandRefuses(t *testing.T) {
 		damage{"payload is a list", body(`{"payload":[]}`), "body"},
 		damage{"output is a string", body(`{"outputs":{"a":"b"}}`), "body"},
 	)
-	check(t, good, func(d inbox.Delivery) error { _, err := protocol.DecodeCommand(d); return err }, damages...)
+	check(t, "command", good, func(d inbox.Delivery) error { _, err := protocol.DecodeCommand(d); return err }, damages...)
 }
 
 func TestDecodeReplyRefuses(t *testing.T) {
@@ -121,7 +126,7 @@ func TestDecodeReplyRefuses(t *testing.T) {
 		damage{"confirmed answers no REQUEST", set("cloudEvents_sagaoutcome", "confirmed"), "cloudEvents_sagaoutcome"},
 		damage{"message id with control characters", func(d *inbox.Delivery) { d.MessageID = "a\nb" }, "message_id"},
 	)
-	check(t, good, func(d inbox.Delivery) error { _, _, err := protocol.DecodeReply(d); return err }, damages...)
+	check(t, "reply", good, func(d inbox.Delivery) error { _, _, err := protocol.DecodeReply(d); return err }, damages...)
 }
 
 func TestDecodeEventRefuses(t *testing.T) {
@@ -139,7 +144,7 @@ func TestDecodeEventRefuses(t *testing.T) {
 		damage{"type against status", func(d *inbox.Delivery) { d.Type = "room-reservation.aborted" }, "type"},
 		damage{"no message id", func(d *inbox.Delivery) { d.MessageID = "" }, "message_id"},
 	)
-	check(t, good, func(d inbox.Delivery) error { _, err := protocol.DecodeEvent(d); return err }, damages...)
+	check(t, "event", good, func(d inbox.Delivery) error { _, err := protocol.DecodeEvent(d); return err }, damages...)
 }
 
 // Members of a wrong type in a problem are ignored (RFC 9457, section 3.1).

@@ -88,13 +88,13 @@ func TestDecodeInstructionRefuses(t *testing.T) {
 	decode := func(d inbox.Delivery) error { _, err := protocol.DecodeInstruction(d); return err }
 	t.Run("START", func(t *testing.T) {
 		t.Parallel()
-		check(t, func() inbox.Delivery { return wire(sampleStart(t)) }, decode, append(common,
+		check(t, "instruction", func() inbox.Delivery { return wire(sampleStart(t)) }, decode, append(common,
 			damage{"payload a list", body(`{"key": "a", "payload": []}`), "body"},
 			damage{"payload too large", body(`{"key": "a", "payload": {"x": "` + strings.Repeat("x", protocol.MaxContent) + `"}}`), "body"})...)
 	})
 	t.Run("SIGNAL", func(t *testing.T) {
 		t.Parallel()
-		check(t, func() inbox.Delivery { return wire(sampleSignal(t)) }, decode, append(common,
+		check(t, "instruction", func() inbox.Delivery { return wire(sampleSignal(t)) }, decode, append(common,
 			damage{"no step", body(`{"key": "a"}`), "step"},
 			damage{"output a string", body(`{"key": "a", "step": "b", "output": "c"}`), "body"},
 			damage{"refused a string", body(`{"key": "a", "step": "b", "refused": "no"}`), "body"})...)

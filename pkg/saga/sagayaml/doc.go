@@ -27,5 +27,6 @@
 //	      retry: {initial: 1s, factor: 2, max: 30s, jitter: 0.2, attempts: 5}
 //
 // Writing `group: bookings` at each step is the same as the list under parallel.
-// Anchors, aliases and merge keys may share what several steps have in common.
+// Anchors, aliases and merge keys may share what several steps have in common. The same as a
+// JSON Schema, for editors: docs/schema/definition.schema.json.
 package sagayaml

@@ -129,8 +129,10 @@ func TestAPartThatDoesNotCome(t *testing.T) {
 		why    string
 		status int
 	}{
-		"an end":  {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "unreachable", 0},
-		"500":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "dial 10.0.0.7", http.StatusInternalServerError) }, "status", 500},
+		"an end": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "unreachable", 0},
+		"500": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "dial 10.0.0.7", http.StatusInternalServerError)
+		}, "status", 500},
 		"a move":  {http.RedirectHandler(c.payment.URL, http.StatusFound).ServeHTTP, "status", 302},
 		"none":    {http.NotFound, "not-found", 0},
 		"huge":    {text(`"` + strings.Repeat("x", 64<<10) + `"`), "too-large", 0},
