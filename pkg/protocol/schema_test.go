@@ -153,6 +153,24 @@ func texts(list any) (all []string) {
 	return all
 }
 
+// Which outcome answers which operation, the schema knows as the reader does.
+func TestSchemaKnowsWhatAnswersWhat(t *testing.T) {
+	t.Parallel()
+	schema := schematest.Compile(t, "reply")
+	for _, m := range fullest(t)["reply"] {
+		for _, outcome := range []saga.Outcome{
+			saga.OutcomeSucceeded, saga.OutcomeConfirmed, saga.OutcomeCompensated, saga.OutcomeFailed, saga.OutcomeRetry,
+		} {
+			d := wire(m)
+			d.Headers[protocol.HeaderSagaOutcome] = string(outcome)
+			message, ok := asMessage(t, d)
+			require.True(t, ok)
+			answers := outcome.Answers(saga.Operation(d.Headers[protocol.HeaderSagaOp]))
+			require.Equal(t, answers, schema.Validate(message) == nil, "%s to %s", outcome, d.Headers[protocol.HeaderSagaOp])
+		}
+	}
+}
+
 // What a schema asks for beyond what the reader insists on: it is for who writes.
 func TestSchemasAreForWriters(t *testing.T) {
 	t.Parallel()
