@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
@@ -66,6 +67,11 @@ func fullest(t testing.TB) map[string][]outbox.Message {
 	st := sampleState(t)
 	problem := saga.Problem{Type: "urn:problem:payment:card-declined", Title: "Card declined", Detail: "card declined"}
 	outcomes := []saga.Outcome{saga.OutcomeSucceeded, saga.OutcomeConfirmed, saga.OutcomeCompensated, saga.OutcomeFailed, saga.OutcomeRetry}
+	called, err := protocol.CommandMessage("trips", st, saga.SendCommand{
+		Step: "payment", Operation: saga.Request, Attempt: 1, URL: "http://payment.example/", Timeout: 1500 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	all["command"] = append(all["command"], called)
 	for _, op := range []saga.Operation{saga.Request, saga.Confirm, saga.Cancel} {
 		command, err := protocol.CommandMessage("trips", st, saga.SendCommand{
 			Step: "payment", Operation: op, Attempt: 2147483647, Destination: "payment", Payload: st.Payload, Outputs: st.Outputs,
@@ -123,10 +129,13 @@ func TestSchemasAreThoseOfTheMessages(t *testing.T) {
 			}
 		}
 		required := texts(defs["headers"].(map[string]any)["required"])
+		if delete(headers, protocol.HeaderSagaTimeout); name == "command" { // of some commands
+			require.Contains(t, members(defs, "headers"), protocol.HeaderSagaTimeout)
+		}
 		require.ElementsMatch(t, slices.Collect(maps.Keys(headers)), required, name)
 		for header := range members(defs, "headers") {
 			known := slices.Contains(required, header) || strings.HasPrefix(header, "trace") ||
-				slices.Contains([]string{"cloudEvents_specversion", "cloudEvents_id", "cloudEvents_source", "cloudEvents_type"}, header)
+				slices.Contains([]string{protocol.HeaderSagaTimeout, "cloudEvents_specversion", "cloudEvents_id", "cloudEvents_source", "cloudEvents_type"}, header)
 			require.True(t, known, "%s: nobody writes %s", name, header)
 		}
 		if name == "reply" { // an output is anything

@@ -69,6 +69,12 @@ func TestSchemaTakesWhatIsValid(t *testing.T) {
 			requireValid(t, schema, string(text))
 		}
 	}
+	for _, url := range []string{"http://h", "https://h.example:8443/a/b?c=@:/", "HTTP://h/", "http://[::1]:80/p", "http://h?q=1"} {
+		text := "name: trip\nversion: 1\nsteps: [{name: a, transport: http, url: '" + url + "'}]"
+		_, err := sagayaml.Parse([]byte(text))
+		require.NoError(t, err, url)
+		requireValid(t, schema, text)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		written, err := sagayaml.Marshal(definitions.Draw(rt, "definition"))
 		require.NoError(rt, err)
@@ -128,6 +134,11 @@ func TestSchemaRefusesEachFault(t *testing.T) {
 		step("kind: delay"), step("kind: signal"), step("kind: delay, wait: 1s, keep: [a]"), step("kind: delay, wait: 1s, on_timeout: refuse"),
 		step("kind: signal, wait: 1s, on_timeout: explode"), step("kind: signal, wait: 1s, type: pivot"), step("kind: signal, wait: 1s, send: {}"),
 		step("kind: delay, wait: 1s, destination: b"), step("kind: delay, wait: 1s, request: {}"), step("kind: delay, wait: 1s, cancel: {}"), step("kind: signal, wait: 1s, confirm: {}"),
+		step("transport: pigeon"), step("transport: http"), step("url: http://h/"), step("transport: broker, url: http://h/"),
+		step("transport: http, url: http://h/, destination: b"), step("transport: http, url: ftp://h/"), step("transport: http, url: h/p"),
+		step("transport: http, url: http:///p"), step("transport: http, url: 'http://:80/'"), step("transport: http, url: 'http://u:p@h/'"),
+		step("transport: http, url: 'http://h/#f'"), step("transport: http, url: 'http://h/a b'"), step("transport: http, url: http://h/ü"),
+		step("transport: http, url: http://h/" + strings.Repeat("a", 250)), step("kind: delay, wait: 1s, transport: broker"), step("kind: signal, wait: 1s, url: http://h/"),
 		head + "mode: tcc\nsteps: [{name: a, type: pivot}]", head + "mode: tcc\nsteps: [{parallel: g, steps: [{name: a, type: retriable}]}]",
 		head + "steps: [{parallel: g, steps: [{name: a, confirm: {}}]}]",
 		head + "steps: [{parallel: g}]", head + "steps: [{parallel: g, steps: []}]", head + "steps: [{parallel: G, steps: [{name: a}]}]",
