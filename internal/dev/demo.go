@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"go.example/saga/internal/dev/demo"
+	"go.example/saga/internal/dev/twophase"
 )
 
 func newDemoCommand() *cobra.Command {
@@ -15,6 +16,16 @@ func newDemoCommand() *cobra.Command {
 		ValidArgs: demo.Patterns(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return demo.Run(cmd.Context(), strings.Join(args, ""), cmd.OutOrStdout())
+		},
+	}
+}
+
+// newCoordinateCommand is the process that the demo of two-phase commit kills.
+func newCoordinateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: demo.CoordinateCommand, Hidden: true, DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return twophase.Coordinate(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
 }

@@ -13,6 +13,6 @@ func main() {
 		Use:   "dev",
 		Short: "Set up the services, run the demo",
 	}
-	root.AddCommand(newServicesCommand(), newDemoCommand(), newRunCommand())
+	root.AddCommand(newServicesCommand(), newDemoCommand(), newRunCommand(), newCoordinateCommand())
 	cli.Main(root)
 }

@@ -19,6 +19,7 @@ type guest struct {
 	status string // of the reservation in the end
 	saga   string // status of the saga in the end
 	id     string
+	sagaID string // where it was asked for
 }
 
 // guests take the three ways a saga can go.

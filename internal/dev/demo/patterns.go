@@ -15,7 +15,14 @@ const usual = "orchestration"
 // patterns are the ways of working together that a demo can show, by the name in
 // `make demo PATTERN=name`. Each has a page of its name in docs/patterns.
 var patterns = map[string]func(context.Context, environment, io.Writer) error{
-	usual:             func(ctx context.Context, env environment, out io.Writer) error { return env.run(ctx, out) },
+	usual: func(ctx context.Context, env environment, out io.Writer) error { return env.run(ctx, out) },
+	"2pc": func(ctx context.Context, env environment, out io.Writer) error { return env.twoPhase(ctx, out) },
+	"approvals": func(ctx context.Context, env environment, out io.Writer) error {
+		return approvals().show(ctx, env, out)
+	},
+	"delays":          func(ctx context.Context, env environment, out io.Writer) error { return delays().show(ctx, env, out) },
+	"parallel":        func(ctx context.Context, env environment, out io.Writer) error { return parallel().show(ctx, env, out) },
+	"tcc":             func(ctx context.Context, env environment, out io.Writer) error { return tcc().show(ctx, env, out) },
 	"api-composition": func(ctx context.Context, env environment, out io.Writer) error { return env.compose(ctx, out) },
 }
 

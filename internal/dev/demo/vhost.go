@@ -13,13 +13,15 @@ import (
 	sagasql "go.example/saga/sql"
 )
 
-// declared is everything that the five daemons declare on the broker, by name.
+// declared is everything that the five daemons, and the demos' own steps, declare on the broker,
+// by name.
 func declared() rabbit.Topology {
 	var all rabbit.Topology
 	for _, t := range []rabbit.Topology{
 		rabbit.PublisherTopology(),
 		rabbit.CommandTopology(sagasql.Service{Name: "hotel"}),
 		rabbit.CommandTopology(sagasql.Service{Name: "payment"}),
+		rabbit.CommandTopology(sagasql.Service{Name: service}), // see extra
 		rabbit.ReplyTopology(sagasql.Service{Name: "reservation"}),
 		rabbit.EventTopology(sagasql.Service{Name: "reservation"}, protocol.EventQueue("reservation")),
 	} {

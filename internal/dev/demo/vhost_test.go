@@ -2,6 +2,8 @@ package demo
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -9,15 +11,51 @@ import (
 
 	"go.example/saga/internal/dev/services"
 	"go.example/saga/internal/dev/stack"
+	"go.example/saga/internal/dev/twophase"
 	"go.example/saga/internal/testenv"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == CoordinateCommand {
+		if err := twophase.Coordinate(context.Background(), os.Args[2:], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	testenv.Main(m)
+}
 
 func config(address string) rabbit.Config {
 	return rabbit.Config{Name: "demo-test", URL: func(context.Context) (string, error) { return address, nil }}
+}
+
+// environmentAt has databases of its own, and borrows the virtual host.
+func environmentAt(t *testing.T, address string) environment {
+	t.Helper()
+	env := databases(t)
+	env.stack.AMQP = address
+	var err error
+	env.giveBack, err = borrow(t.Context(), address)
+	require.NoError(t, err)
+	return env
+}
+
+// databases are an environment without a virtual host.
+func databases(t *testing.T) environment {
+	t.Helper()
+	testenv.Connections(t, 40)
+	root, err := services.Root()
+	require.NoError(t, err)
+	bin := filepath.Join(root, ".local", "test-bin")
+	require.NoError(t, stack.Build(t.Context(), root, bin))
+	database := func() string { return testenv.Database(t).Config().ConnString() }
+	return environment{stack: stack.Settings{
+		Root: root, BinDir: bin, LogDir: t.TempDir(), LogFormat: "console",
+		Reservation: database(), Hotel: database(), Payment: database(),
+	}}
 }
 
 // The whole demo, in a virtual host that somebody has lent.
@@ -26,21 +64,10 @@ func TestDemoLeavesABorrowedVirtualHostAsItWas(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the demo takes seconds")
 	}
-	testenv.Connections(t, 40)
-	root, err := services.Root()
-	require.NoError(t, err)
-	bin := filepath.Join(root, ".local", "test-bin")
-	require.NoError(t, stack.Build(t.Context(), root, bin))
 	address := testenv.Vhost(t)
 	lent := rabbit.Topology{Queues: []rabbit.Queue{{Name: "orders", DeliveryLimit: 10}}}
 	require.NoError(t, rabbit.Declare(t.Context(), config(address), lent))
-	database := func() string { return testenv.Database(t).Config().ConnString() }
-	env := environment{stack: stack.Settings{
-		Root: root, BinDir: bin, LogDir: t.TempDir(), LogFormat: "console", AMQP: address,
-		Reservation: database(), Hotel: database(), Payment: database(),
-	}}
-	env.giveBack, err = borrow(t.Context(), address)
-	require.NoError(t, err)
+	env := environmentAt(t, address)
 
 	require.NoError(t, env.run(t.Context(), t.Output()))
 	there, err := rabbit.Existing(t.Context(), config(address), declared())

@@ -16,12 +16,15 @@ const (
 	DemoVhost           = Prefix + "demo"
 )
 
+// TwoPhasePrefix starts the names of the databases in which two-phase commit is shown.
+const TwoPhasePrefix = Prefix + "2pc_"
+
 // TestPrefix starts the name of what tests make.
 const TestPrefix = Prefix + "test_"
 
 // made tells whether the project makes databases or virtual hosts of this name.
 func made(name string) bool {
-	return name == DemoVhost || slices.Contains(demoDatabases, name) || strings.HasPrefix(name, TestPrefix)
+	return name == DemoVhost || slices.Contains(demoDatabases, name) || strings.HasPrefix(name, TestPrefix) || strings.HasPrefix(name, TwoPhasePrefix)
 }
 
 var demoDatabases = []string{ReservationDatabase, HotelDatabase, PaymentDatabase}

@@ -81,12 +81,16 @@ func (d *daemon) ready(ctx context.Context) error {
 	}
 }
 
-// kill ends the process as a crash does, and waits for its end.
+// kill ends the process, if there is one, as a crash does, and waits for its end.
 func (d *daemon) kill() error {
+	if d.cmd == nil {
+		return nil
+	}
 	if err := d.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill %s: %w", d.name, err)
 	}
 	<-d.exited
+	d.cmd = nil
 	return nil
 }
 

@@ -153,7 +153,10 @@ func (s *Stack) LogFile(name string) string {
 // answers there until [Stack.Restart].
 func (s *Stack) Halt(name string) error { return s.daemons[name].stop() }
 
-// Restart kills the daemon as a crash does (SIGKILL), starts it again and waits
+// Kill ends the daemon as a crash does (SIGKILL) and leaves it so until [Stack.Restart].
+func (s *Stack) Kill(name string) error { return s.daemons[name].kill() }
+
+// Restart kills the daemon, unless it is dead already, starts it again and waits
 // until it is ready.
 func (s *Stack) Restart(ctx context.Context, name string) error {
 	d := s.daemons[name]

@@ -19,7 +19,13 @@ const StepName = "room-booking"
 
 // Step books and releases rooms, for all commands of a batch at once.
 func Step() participant.Step {
-	return participant.Step{RequestAll: book, CancelAll: release}
+	return participant.Step{RequestAll: book, ConfirmAll: keep, CancelAll: release}
+}
+
+// keep has nothing to do: a room that is booked is held against everybody already, and only
+// the CANCEL of its own saga releases it.
+func keep(context.Context, pgx.Tx, []participant.Command) ([]participant.Result, error) {
+	return nil, nil
 }
 
 // book holds the rooms for the stays and returns {bookingId} for each.
