@@ -182,6 +182,7 @@ var rank = []struct {
 	{"pkg/rabbit", 4},
 	{"pkg/inbox/blame", 0},
 	{"pkg/inbox", 3},
+	{"pkg/httpcall", 6},
 	{"pkg/protocol", 3},
 	{"pkg/outbox", 2},
 	{"pkg/saga", 2},
