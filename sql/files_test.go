@@ -100,7 +100,9 @@ func TestReadersRefuseHiddenRows(t *testing.T) {
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			if reads.Match(text) && !afterReading[filepath.ToSlash(file)] {
+			// A webhook that is hidden is told as one that is missing, by its name.
+			ofWebhooks := strings.HasPrefix(filepath.Base(file), "webhook_")
+			if reads.Match(text) && !ofWebhooks && !afterReading[filepath.ToSlash(file)] {
 				require.Regexp(t, `(?m)^OFFSET public\.saga(_barrier)?_hidden\(\)$`, string(text), file)
 			}
 		}

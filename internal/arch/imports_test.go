@@ -183,6 +183,7 @@ var rank = []struct {
 	{"pkg/inbox/blame", 0},
 	{"pkg/inbox", 3},
 	{"pkg/httpcall", 6},
+	{"pkg/webhook", 6},
 	{"pkg/protocol", 3},
 	{"pkg/outbox", 2},
 	{"pkg/saga", 2},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
@@ -61,17 +60,7 @@ func New(cfg Config) *Caller {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
 	}
-	dialer := &net.Dialer{Timeout: cfg.Timeout / 2, Control: cfg.Targets.control}
-	return &Caller{
-		cfg: cfg, hosts: map[string]*host{},
-		client: &http.Client{
-			Transport: &http.Transport{
-				DialContext: dialer.DialContext, TLSHandshakeTimeout: cfg.Timeout / 2, ForceAttemptHTTP2: true,
-				MaxIdleConnsPerHost: cfg.PerHost, IdleConnTimeout: 90 * time.Second, DisableCompression: true,
-			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
+	return &Caller{cfg: cfg, hosts: map[string]*host{}, client: cfg.Targets.Client(cfg.Timeout, cfg.PerHost)}
 }
 
 // Close closes the connections that nobody uses.
@@ -81,7 +70,8 @@ func (c *Caller) Close() { c.client.CloseIdleConnections() }
 func (c *Caller) Carries(r *outbox.Record) bool { return r.Exchange == protocol.ExchangeHTTP }
 
 // Begin implements [relay.Caller].
-func (c *Caller) Begin(r *outbox.Record, accepted time.Duration) (func(context.Context) relay.Called, relay.Called) {
+func (c *Caller) Begin(r *outbox.Record, before relay.Before) (func(context.Context) relay.Called, relay.Called) {
+	accepted := before.Accepted
 	cmd, timeout, err := protocol.CommandOf(r)
 	if err != nil {
 		return nil, failed(desk.Invalid, err, 0)

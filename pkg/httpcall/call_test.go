@@ -57,7 +57,7 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 // call makes one call.
 func call(t *testing.T, c *httpcall.Caller, r *outbox.Record) relay.Called {
 	t.Helper()
-	begin, instead := c.Begin(r, -1)
+	begin, instead := c.Begin(r, relay.Before{Accepted: -1})
 	if begin == nil {
 		return instead
 	}
@@ -226,10 +226,10 @@ func TestAnAttemptThatIsOver(t *testing.T) {
 	t.Parallel()
 	c := caller(t, "http://127.0.0.1:1", nil)
 	r := record(t, "http://127.0.0.1:1/", saga.Request) // its timeout is 5 s
-	begin, instead := c.Begin(r, 6*time.Second)
+	begin, instead := c.Begin(r, relay.Before{Accepted: 6 * time.Second})
 	require.Nil(t, begin)
 	require.True(t, instead.Done)
-	begin, _ = c.Begin(r, 4*time.Second)
+	begin, _ = c.Begin(r, relay.Before{Accepted: 4 * time.Second})
 	require.NotNil(t, begin)
 	begin(t.Context())
 }
@@ -256,7 +256,7 @@ func TestAHostsLimit(t *testing.T) {
 	c := caller(t, url, func(cfg *httpcall.Config) { cfg.PerHost = 2; cfg.Timeout = 20 * time.Second })
 	var all sync.WaitGroup
 	for range 2 + 2*16 { // those under way, and those who wait for their turn
-		begin, _ := c.Begin(record(t, url, saga.Request), -1)
+		begin, _ := c.Begin(record(t, url, saga.Request), relay.Before{Accepted: -1})
 		require.NotNil(t, begin)
 		all.Go(func() { require.NotNil(t, begin(context.Background()).Answer) })
 	}
@@ -264,7 +264,7 @@ func TestAHostsLimit(t *testing.T) {
 	<-here
 	last := time.Duration(0)
 	for range 5 {
-		begin, instead := c.Begin(record(t, url, saga.Request), -1)
+		begin, instead := c.Begin(record(t, url, saga.Request), relay.Before{Accepted: -1})
 		require.Nil(t, begin)
 		require.False(t, instead.Failed, "to wait for room is no failure")
 		require.Greater(t, instead.Later, last)

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Targets are whom may be called.
@@ -97,4 +99,17 @@ func public(addr netip.Addr) bool {
 		}
 	}
 	return true
+}
+
+// Client is a client that calls whatever has a public address, or one that these targets
+// allow: for URLs that are listed elsewhere. It follows no redirects.
+func (t Targets) Client(timeout time.Duration, perHost int) *http.Client {
+	dialer := &net.Dialer{Timeout: timeout / 2, Control: t.control}
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, TLSHandshakeTimeout: timeout / 2, ForceAttemptHTTP2: true,
+			MaxIdleConnsPerHost: perHost, IdleConnTimeout: 90 * time.Second, DisableCompression: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }

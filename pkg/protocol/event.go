@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -98,6 +99,18 @@ func EventMessage(service string, st saga.State, e saga.EmitEvent) (outbox.Messa
 		// One object of both.
 		Payload: slices.Concat(head[:len(head)-1], []byte(","), content[1:]),
 	}, nil
+}
+
+// WebhookMessage tells the webhook of that name of an event, whose message is given, as
+// Standard Webhooks 1.0 has it: the event's type, when it was, and its body as the data. Its
+// id is derived from the event's.
+func WebhookMessage(event outbox.Message, name string, at time.Time) outbox.Message {
+	m := event
+	m.ID = uuid.NewSHA1(event.ID, []byte("webhook/"+name))
+	m.Exchange, m.RoutingKey = ExchangeWebhook, name
+	head := fmt.Appendf(nil, `{"type":%q,"timestamp":%q,"data":`, event.Type, at.UTC().Format(time.RFC3339Nano))
+	m.Payload = slices.Concat(head, event.Payload, []byte("}"))
+	return m
 }
 
 // DecodeEvent reads an event. The error is a [*DecodeError].

@@ -13,6 +13,9 @@ const (
 	// ExchangeHTTP is the exchange of commands that a relay carries by HTTP; the routing key is
 	// the URL. The broker has none of that name.
 	ExchangeHTTP = "saga.http"
+	// ExchangeWebhook is the exchange of what a relay tells a webhook by HTTP; the routing key
+	// is the webhook's name. The broker has none of that name either.
+	ExchangeWebhook = "saga.webhook"
 	// ExchangeDead is the direct exchange of what a queue gave up delivering; the routing
 	// key is the id of the queue's owner.
 	ExchangeDead = "saga.dead"

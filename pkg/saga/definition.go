@@ -69,6 +69,8 @@ type Definition struct {
 	// goes back, unless a step that cannot be undone may have taken effect. Zero
 	// means none.
 	Deadline time.Duration
+	// Webhooks are the names of those that are told when a saga ends, see [State.Webhooks].
+	Webhooks []string
 	Steps    []StepDefinition
 }
 

@@ -14,6 +14,8 @@ type StartParams struct {
 	// empty means none.
 	BusinessKey string
 	Payload     jsonmap.JSONMap
+	// Webhooks are told when this saga ends, besides those of the definition.
+	Webhooks []string
 }
 
 // Start begins a saga: the first state, the first commands, the first history
@@ -22,13 +24,16 @@ func Start(def Definition, p StartParams, now time.Time) (Transition, error) {
 	if err := def.Validate(); err != nil {
 		return Transition{}, fmt.Errorf("start saga: %w", err)
 	}
+	if err := CheckWebhooks(p.Webhooks); err != nil {
+		return Transition{}, fmt.Errorf("start saga: %w", err)
+	}
 	steps := make([]StepState, len(def.Steps))
 	for i, s := range def.Steps {
 		steps[i] = StepState{Name: s.Name}
 	}
 	m := machine{def: def, now: now, s: State{
 		ID: p.ID, Type: def.Name, DefinitionVersion: def.Version, BusinessKey: p.BusinessKey,
-		Status: StatusStarted, Steps: steps, Payload: p.Payload,
+		Status: StatusStarted, Steps: steps, Payload: p.Payload, Webhooks: p.Webhooks,
 		StartedAt: now,
 	}}
 	if def.Deadline > 0 {

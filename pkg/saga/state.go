@@ -117,6 +117,9 @@ type State struct {
 	ID                ID
 	Type              string
 	DefinitionVersion int
+	// Webhooks are the names of those outside who are told when it ends, besides those of its
+	// definition. Empty is none.
+	Webhooks []string
 	// BusinessKey makes starting idempotent: unique with Type. Empty means none.
 	BusinessKey string
 	Status      Status

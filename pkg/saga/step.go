@@ -111,11 +111,22 @@ func (m *machine) finish(status Status, kind EventKind) {
 	m.s.Signals = nil
 	m.s.Deadline = time.Time{}
 	m.s.EndedAt = m.now
-	event := EmitEvent{Kind: kind}
+	event := EmitEvent{Kind: kind, Webhooks: union(m.def.Webhooks, m.s.Webhooks)}
 	if kind == EventKilled {
 		event.Detail = m.entry.Detail
 	}
 	m.effects = append(m.effects, event)
+}
+
+// union is both lists, each name once.
+func union(a, b []string) []string {
+	var all []string
+	for _, name := range slices.Concat(a, b) {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // park stops the saga until an operator acts on the step, and says so.

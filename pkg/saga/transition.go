@@ -53,6 +53,8 @@ type EmitEvent struct {
 	Detail string
 	// Problem is what the participant said because of whose answer it was parked.
 	Problem Problem
+	// Webhooks are told too, once each.
+	Webhooks []string
 }
 
 func (SendCommand) effect() {}

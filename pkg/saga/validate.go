@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,9 @@ func (d Definition) Validate() error {
 	}
 	if len(d.Steps) == 0 || len(d.Steps) > MaxSteps {
 		c.add("steps", fmt.Sprintf("%d steps", len(d.Steps)), fmt.Sprintf("list 1 to %d steps", MaxSteps))
+	}
+	if err := CheckWebhooks(d.Webhooks); err != nil {
+		c.add("webhooks", err.Error(), fmt.Sprintf("list up to %d names of webhooks, each once, as `orchestrator webhook add` takes them", MaxWebhooks))
 	}
 	seen := map[string]int{}
 	for i, s := range d.Steps {
@@ -157,6 +161,25 @@ func (c *checker) command(path string, s StepDefinition, mode Mode) {
 	if mode == TCC {
 		c.policy(path+".confirm", s.Confirm)
 	}
+}
+
+// MaxWebhooks is how many webhooks a definition or a start names at most.
+const MaxWebhooks = 10
+
+// CheckWebhooks says what is wrong with a list of names of webhooks.
+func CheckWebhooks(names []string) error {
+	if len(names) > MaxWebhooks {
+		return fmt.Errorf("%d webhooks are listed, at most %d are allowed", len(names), MaxWebhooks)
+	}
+	for i, name := range names {
+		switch {
+		case !servicePattern.MatchString(name):
+			return fmt.Errorf("%q is no name of a webhook", name)
+		case slices.Contains(names[:i], name):
+			return fmt.Errorf("the webhook %q is listed twice", name)
+		}
+	}
+	return nil
 }
 
 // MaxURL is the longest URL of a step in bytes: what a routing key holds.

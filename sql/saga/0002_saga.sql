@@ -15,6 +15,7 @@ CREATE TABLE public.saga (
     failure            jsonb,
     park_reason        text,
     business_key       text,
+    webhooks           text[],
     version            bigint      NOT NULL,
     deadline           timestamptz,
     wake_at            timestamptz,
@@ -53,6 +54,7 @@ COMMENT ON COLUMN public.saga.signals IS 'Signals that came before their step: s
 COMMENT ON COLUMN public.saga.failure IS 'Why it goes or went back: {"step", "class": refused|unknown|unavailable|unsignalled|condition|deadline|aborted, "problem": {"type", "title", "detail"}}.';
 COMMENT ON COLUMN public.saga.park_reason IS 'Why an operator has to look, while PARKED: the first parked step''s reason.';
 COMMENT ON COLUMN public.saga.business_key IS 'Unique with type: a second start with the same key finds the first saga. NULL means none.';
+COMMENT ON COLUMN public.saga.webhooks IS 'Webhooks that are told when it ends, besides those of its definition. NULL means none.';
 COMMENT ON COLUMN public.saga.version IS 'Number of history rows; every change is made over the version that was read.';
 COMMENT ON COLUMN public.saga.deadline IS 'When it turns back if it still goes forward. NULL means never.';
 COMMENT ON COLUMN public.saga.wake_at IS 'When the orchestrator acts by itself if nothing comes.';

@@ -39,20 +39,20 @@ BEGIN
 
     INSERT INTO public.saga (
         id, type, definition_version, status, current_step, step_status, waiting, payload, outputs, failure,
-        business_key, version, deadline, wake_at, look_at, sent_xact, started_at, updated_at, ended_at)
+        business_key, webhooks, version, deadline, wake_at, look_at, sent_xact, started_at, updated_at, ended_at)
     SELECT s.id, definition, definition_version, s.status, s.current_step, s.step_status,
            (SELECT coalesce(jsonb_object_agg(w.key, CASE WHEN w.value ? 'wake_in'
                        THEN w.value - 'wake_in' || jsonb_build_object('wake_at',
                             to_char((started + make_interval(secs => (w.value -> 'wake_in')::float8)) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
                        ELSE w.value END), '{}')
               FROM jsonb_each(s.waiting) AS w),
-           s.payload, s.outputs, s.failure, s.business_key, 1, started + make_interval(secs => s.deadline_in),
+           s.payload, s.outputs, s.failure, s.business_key, s.webhooks, 1, started + make_interval(secs => s.deadline_in),
            started + make_interval(secs => s.wake_in),
            CASE WHEN NOT s.ended THEN started + make_interval(secs => s.wake_in / 2) END, pg_current_xact_id(),
            started, started, CASE WHEN s.ended THEN started END
       FROM jsonb_to_recordset(sagas) AS s (
            id uuid, status text, current_step text, step_status jsonb, waiting jsonb, payload jsonb, outputs jsonb,
-           failure jsonb, business_key text, deadline_in float8, wake_in float8, ended boolean)
+           failure jsonb, business_key text, webhooks text[], deadline_in float8, wake_in float8, ended boolean)
      ORDER BY s.business_key -- who starts the same ones at the same time waits and locks nobody out
         ON CONFLICT ON CONSTRAINT saga_business_key_unique DO NOTHING;
     GET DIAGNOSTICS stored = ROW_COUNT;

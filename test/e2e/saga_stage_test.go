@@ -36,6 +36,8 @@ type stage struct {
 	post   *post
 	actors map[string]*actor // by step
 	id     saga.ID
+	// webhooks are those that begin names.
+	webhooks []string
 	// relay starts the relay, relayStops stops the one that runs.
 	relay      func() (stop func())
 	relayStops func()
@@ -92,7 +94,7 @@ func (s *stage) databases() {
 func (s *stage) daemons() {
 	r := relay.DefaultSettings()
 	r.DatabaseURLs = config.Secret(s.roles.URL(s, s.sagas, "saga_relay") + " " + s.roles.URL(s, s.deeds, "saga_relay"))
-	r.AMQPURL, r.LogLevel = config.Secret(s.url), "error"
+	r.AMQPURL, r.LogLevel, r.HTTPPrivate = config.Secret(s.url), "error", true
 	s.relay = func() (stop func()) {
 		return s.run("relay", func(ctx context.Context) error { return relay.Run(ctx, r) })
 	}
@@ -122,7 +124,7 @@ func (s *stage) begin(payload jsonmap.JSONMap) {
 	tx, err := s.roles.Pool(s, s.sagas, "saga_starter").Begin(s.Context())
 	require.NoError(s, err)
 	defer func() { _ = tx.Rollback(context.Background()) }() // does nothing after the commit
-	id, started, err := s.store.Start(s.Context(), tx, s.def, sagapg.StartRequest{BusinessKey: "K-1", Payload: payload})
+	id, started, err := s.store.Start(s.Context(), tx, s.def, sagapg.StartRequest{BusinessKey: "K-1", Payload: payload, Webhooks: s.webhooks})
 	require.NoError(s, err)
 	require.True(s, started)
 	require.NoError(s, tx.Commit(s.Context()))

@@ -15,6 +15,7 @@ import (
 	"go.example/saga/pkg/httpcall"
 	"go.example/saga/pkg/outbox/outboxpg"
 	engine "go.example/saga/pkg/outbox/relay"
+	"go.example/saga/pkg/webhook"
 )
 
 // followPause is how often the list of databases is looked at.
@@ -27,6 +28,7 @@ type fleet struct {
 	registry prometheus.Registerer
 	topology *app.Topology
 	caller   *httpcall.Caller
+	targets  httpcall.Targets
 	log      *zap.Logger
 	started  int // how many were, of which each has a holder's name of its own
 
@@ -38,12 +40,13 @@ type fleet struct {
 // relayed is one database's relay at work.
 type relayed struct {
 	database
-	crew   *engine.Crew
-	faults *engine.Faults
-	tasks  []func(context.Context) error
-	close  func()
-	stop   context.CancelFunc
-	ended  chan error
+	crew     *engine.Crew
+	webhooks *webhook.Caller
+	faults   *engine.Faults
+	tasks    []func(context.Context) error
+	close    func()
+	stop     context.CancelFunc
+	ended    chan error
 }
 
 // run goes on until ctx is done. A list that cannot be read at the start is an error; later
@@ -135,6 +138,7 @@ func (f *fleet) stopAll() error {
 func (r *relayed) end() error {
 	r.stop()
 	err := <-r.ended
+	r.webhooks.Close()
 	r.close()
 	return err
 }
@@ -161,9 +165,10 @@ func (f *fleet) build(r *relayed) error {
 	// crews, and they have to share.
 	f.started++
 	s := f.settings
+	r.webhooks = webhook.NewCaller(r.pool, s.DatabaseSchema, f.targets, f.log)
 	cfg := engine.Config{
 		Name: r.name, Log: r.log, Open: open(f.topology.Broker(s.Broker, name), s.Window), Holder: fmt.Sprintf("%s/%d", f.process, f.started),
-		Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Caller: f.caller, Logger: f.log,
+		Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Caller: engine.Callers{f.caller, r.webhooks}, Logger: f.log,
 	}
 	r.faults = engine.NewFaults(r.name, f.log)
 	meter := newMeter(r.database, s.DatabaseSchema, r.faults)

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/pkg/httpcall"
 	"go.example/saga/pkg/outbox/outboxpg"
 	engine "go.example/saga/pkg/outbox/relay"
 	"go.example/saga/pkg/rabbit"
@@ -36,13 +37,14 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	defer stopTracing()
 	registry := app.NewRegistry(namespace, "")
-	caller, err := s.caller()
+	targets, err := httpcall.ParseTargets(s.HTTPTargets, s.HTTPPrivate)
 	if err != nil {
-		return err
+		return fmt.Errorf("HTTP_TARGETS: %w", err)
 	}
+	caller := httpcall.New(httpcall.Config{Targets: targets, PerHost: s.HTTPPerHost, Timeout: s.HTTPTimeout})
 	defer caller.Close()
 	f := &fleet{
-		settings: s, process: newHolder(), registry: registry, topology: app.WatchTopology(registry, log), caller: caller, log: log,
+		settings: s, process: newHolder(), registry: registry, topology: app.WatchTopology(registry, log), caller: caller, targets: targets, log: log,
 	}
 	return app.Run(ctx, f.run, func(ctx context.Context) error {
 		return app.ServeHealth(ctx, s.HealthAddr, f.topology.Ready(f.ready), log, app.MetricsEndpoint(registry, log))

@@ -97,15 +97,6 @@ func (s *Settings) validateTargets() error {
 	return nil
 }
 
-// caller calls the participants of steps with transport http.
-func (s *Settings) caller() (*httpcall.Caller, error) {
-	targets, err := httpcall.ParseTargets(s.HTTPTargets, s.HTTPPrivate)
-	if err != nil {
-		return nil, fmt.Errorf("HTTP_TARGETS: %w", err)
-	}
-	return httpcall.New(httpcall.Config{Targets: targets, PerHost: s.HTTPPerHost, Timeout: s.HTTPTimeout}), nil
-}
-
 // validateDatabases judges the list as it is at the start.
 func (s *Settings) validateDatabases() error {
 	text, err := s.databases()

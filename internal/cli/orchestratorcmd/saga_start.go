@@ -43,6 +43,7 @@ sagapg.Store.Start, in any language with the SQL function saga_start.`,
 	flags := cmd.Flags()
 	flags.StringVar(&r.BusinessKey, "key", "", "the saga's business key, unique among those of the definition")
 	flags.StringVar(&payload, "payload", "{}", "what the saga is started with: a JSON object, or @FILE that has one")
+	flags.StringSliceVar(&r.Webhooks, "webhook", nil, "webhooks that are told when the saga ends, besides those of the definition")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

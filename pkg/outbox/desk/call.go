@@ -13,6 +13,8 @@ type Uncalled struct {
 	Reason, Error string
 	// Failed: it counts as an attempt.
 	Failed bool
+	// Own: the caller has a schedule of its own. Only Later counts, and whether it is over.
+	Own, Over bool
 	// Accepted: the receiver has had the message.
 	Accepted bool
 	// Later is when to call again at the earliest, and Until at the latest; zero leaves it open.
@@ -60,8 +62,10 @@ func (d *Desk[R, P]) Uncalled(e *Entry[R, P], u Uncalled) {
 	if u.Failed {
 		p.Attempts++
 		state, pause := d.policy.after(u.Reason, p.Attempts, e.age(), d.random())
-		p.Delay = max(p.Delay, pause)
-		if state == Dead {
+		if !u.Own {
+			p.Delay = max(p.Delay, pause)
+		}
+		if u.Own && u.Over || !u.Own && state == Dead {
 			p.State, p.Delay = CallDead, 0
 		}
 	}

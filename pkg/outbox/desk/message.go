@@ -141,6 +141,14 @@ func (e *Entry[R, P]) Accepted() time.Duration {
 	return e.due.Accepted
 }
 
+// Attempts are those that failed.
+func (e *Entry[R, P]) Attempts() int {
+	if e.due == nil {
+		return 0
+	}
+	return e.due.Attempts
+}
+
 // age is for how long it has been refused.
 func (e *Entry[R, P]) age() time.Duration {
 	if e.due == nil || e.due.Attempts == 0 {

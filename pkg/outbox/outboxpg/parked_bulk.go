@@ -16,7 +16,7 @@ const batchRows = 2000
 var Retryable = []ParkState{Retry, Calling, Dead, CallDead}
 
 // Discardable are the states that [Log.DiscardParked] changes.
-var Discardable = []ParkState{Scheduled, Retry, Waiting, Dead}
+var Discardable = []ParkState{Scheduled, Retry, Calling, Waiting, Dead, CallDead}
 
 // RetryParked makes the messages of the filter due now, those that are [Retryable], and
 // starts the time anew in which they are retried. An empty note leaves the former one.

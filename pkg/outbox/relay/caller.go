@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,10 +16,31 @@ import (
 type Caller interface {
 	// Carries says whether the message goes by a call.
 	Carries(r *outbox.Record) bool
-	// Begin makes room for a call, without waiting. accepted is for how long the receiver
-	// has had the message, negative where it has not. Where there is no room, or no call is
-	// to be made, call is nil and instead says what to do. A call that was given is made once.
-	Begin(r *outbox.Record, accepted time.Duration) (call func(context.Context) Called, instead Called)
+	// Begin makes room for a call, without waiting. Where there is no room, or no call is to
+	// be made, call is nil and instead says what to do. A call that was given is made once.
+	Begin(r *outbox.Record, before Before) (call func(context.Context) Called, instead Called)
+}
+
+// Before is what came of the calls of a message so far.
+type Before struct {
+	// Accepted is for how long the receiver has had the message, negative where it has not.
+	Accepted time.Duration
+	// Attempts are the calls that failed.
+	Attempts int
+}
+
+// Callers are one caller for the messages of all of them.
+type Callers []Caller
+
+// Carries implements [Caller].
+func (c Callers) Carries(r *outbox.Record) bool {
+	return slices.ContainsFunc(c, func(one Caller) bool { return one.Carries(r) })
+}
+
+// Begin implements [Caller].
+func (c Callers) Begin(r *outbox.Record, before Before) (func(context.Context) Called, Called) {
+	i := slices.IndexFunc(c, func(one Caller) bool { return one.Carries(r) })
+	return c[i].Begin(r, before) // the engine has asked Carries
 }
 
 // Called is how a call ended: with an answer to publish, done without one, or neither.
@@ -70,7 +92,7 @@ func (c *calls) begin() {
 			c.take(callEnd{e, Called{Uncalled: desk.Uncalled{Reason: desk.Unreadable, Error: err.Error(), Failed: true}}})
 			continue
 		}
-		call, instead := c.s.cfg.Caller.Begin(e.Record, e.Accepted())
+		call, instead := c.s.cfg.Caller.Begin(e.Record, Before{e.Accepted(), e.Attempts()})
 		if call == nil {
 			c.take(callEnd{e, instead})
 			continue

@@ -32,14 +32,14 @@ type script struct {
 
 func (s *script) Carries(r *outbox.Record) bool { return r.Exchange == called }
 
-func (s *script) Begin(r *outbox.Record, accepted time.Duration) (func(context.Context) Called, Called) {
+func (s *script) Begin(r *outbox.Record, before Before) (func(context.Context) Called, Called) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls == nil {
 		s.calls, s.accepted = map[string]int{}, map[string]time.Duration{}
 	}
 	s.calls[r.Type]++
-	s.accepted[r.Type] = accepted
+	s.accepted[r.Type] = before.Accepted
 	n := s.calls[r.Type]
 	return func(ctx context.Context) Called { return s.do(ctx, r, n) }, Called{}
 }

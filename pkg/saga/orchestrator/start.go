@@ -50,6 +50,9 @@ func checkStart(r sagapg.StartRequest) error {
 	case !jsonmap.Storable(key):
 		return errors.New("the business key is not UTF-8 text, or has the character U+0000")
 	}
+	if err := saga.CheckWebhooks(r.Webhooks); err != nil {
+		return err
+	}
 	if err := protocol.Fits(r.Payload, nil); err != nil {
 		return fmt.Errorf("payload: %w", err)
 	}

@@ -158,6 +158,11 @@ func (s *Store) messagesOf(changes []Change) ([]outbox.Message, error) {
 					return nil, err
 				}
 				messages = append(messages, m)
+				if e, ok := effect.(saga.EmitEvent); ok {
+					for _, name := range e.Webhooks {
+						messages = append(messages, protocol.WebhookMessage(m, name, transition.Next.UpdatedAt))
+					}
+				}
 			}
 		}
 	}

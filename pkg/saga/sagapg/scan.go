@@ -37,7 +37,7 @@ func scan(due bool) pgx.RowToFunc[readRow] {
 		s := &r.state
 		into := []any{
 			&id, &s.Type, &s.DefinitionVersion, &s.Status, &s.Paused, &j.stepStatus, &j.waiting, &j.payload, &j.outputs,
-			&j.signals, &j.failure, &businessKey, &s.Version, &deadline, &s.StartedAt, &s.UpdatedAt, &endedAt,
+			&j.signals, &j.failure, &businessKey, &s.Webhooks, &s.Version, &deadline, &s.StartedAt, &s.UpdatedAt, &endedAt,
 		}
 		if due {
 			into = append(into, &r.sent.xact, &r.sent.shard, &r.sent.held, &r.sent.dead)

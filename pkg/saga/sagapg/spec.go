@@ -17,6 +17,7 @@ import (
 type spec struct {
 	Mode     saga.Mode  `json:"mode"`
 	Deadline duration   `json:"deadline,omitzero"`
+	Webhooks []string   `json:"webhooks,omitzero"`
 	Steps    []specStep `json:"steps"`
 }
 
@@ -66,7 +67,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // encode returns the stored form and its hash.
 func encode(def saga.Definition) (text, hash string, err error) {
-	s := spec{Mode: def.Mode, Deadline: duration(def.Deadline), Steps: make([]specStep, len(def.Steps))}
+	s := spec{Mode: def.Mode, Deadline: duration(def.Deadline), Webhooks: def.Webhooks, Steps: make([]specStep, len(def.Steps))}
 	for i, step := range def.Steps {
 		s.Steps[i] = stepSpec(step)
 	}
@@ -105,7 +106,7 @@ func parse(text string) (saga.Definition, error) {
 	if err := decoder.Decode(&s); err != nil {
 		return saga.Definition{}, err
 	}
-	def := saga.Definition{Mode: s.Mode, Deadline: time.Duration(s.Deadline), Steps: make([]saga.StepDefinition, len(s.Steps))}
+	def := saga.Definition{Mode: s.Mode, Deadline: time.Duration(s.Deadline), Webhooks: s.Webhooks, Steps: make([]saga.StepDefinition, len(s.Steps))}
 	for i, step := range s.Steps {
 		def.Steps[i] = step.step()
 	}

@@ -26,6 +26,9 @@ type StartRequest struct {
 	// name with the same key finds the first saga. Empty means none; at most 255
 	// bytes.
 	BusinessKey string
+	// Webhooks are the names of those outside who are told when this saga ends, besides those
+	// of the definition; see package webhook.
+	Webhooks []string
 	// Payload goes with every event of the saga and every command that is not sent a
 	// part of it, and is kept in its row: no secrets. What is left of
 	// [protocol.MaxContent] is for the steps' outputs.
@@ -153,7 +156,7 @@ func decide(def saga.Definition, r StartRequest) (saga.Transition, error) {
 		}
 		r.ID = saga.ID(drawn)
 	}
-	first, err := saga.Start(def, saga.StartParams{ID: r.ID, BusinessKey: r.BusinessKey, Payload: r.Payload}, startedAt)
+	first, err := saga.Start(def, saga.StartParams{ID: r.ID, BusinessKey: r.BusinessKey, Payload: r.Payload, Webhooks: r.Webhooks}, startedAt)
 	if err != nil {
 		return saga.Transition{}, err
 	}

@@ -27,6 +27,7 @@ type startRow struct {
 	Outputs     jsonmap.JSONMap            `json:"outputs"`
 	Failure     *failure                   `json:"failure,omitempty"`
 	BusinessKey string                     `json:"business_key,omitempty"`
+	Webhooks    []string                   `json:"webhooks,omitempty"`
 	DeadlineIn  *float64                   `json:"deadline_in,omitempty"`
 	WakeIn      *float64                   `json:"wake_in,omitempty"`
 	Ended       bool                       `json:"ended"`
@@ -53,7 +54,7 @@ func toStartRow(t saga.Transition) startRow {
 	return startRow{
 		ID: uuid.UUID(s.ID), Status: s.Status, CurrentStep: strings.Join(current, ", "), StepStatus: stepStatus(s),
 		Waiting: waiting, Payload: object(s.Payload), Outputs: object(s.Outputs), Failure: toFailure(s.Failure),
-		BusinessKey: s.BusinessKey, DeadlineIn: in(s.Deadline), WakeIn: in(s.WakeAt()), Ended: !s.EndedAt.IsZero(),
+		BusinessKey: s.BusinessKey, Webhooks: s.Webhooks, DeadlineIn: in(s.Deadline), WakeIn: in(s.WakeAt()), Ended: !s.EndedAt.IsZero(),
 		Disposition: t.Entry.Disposition, Sent: sent(t.Entry), Detail: t.Entry.Detail,
 	}
 }

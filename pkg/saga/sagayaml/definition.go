@@ -11,12 +11,17 @@ import (
 
 func (r *reader) definition(v value) saga.Definition {
 	def := saga.Definition{Mode: saga.Sequence}
-	m := r.keys(v, "name", "version", "mode", "deadline", "steps")
+	m := r.keys(v, "name", "version", "mode", "deadline", "webhooks", "steps")
 	r.text(m["name"], &def.Name)
 	r.whole(m["version"], &def.Version)
 	r.text(m["mode"], (*string)(&def.Mode))
 	if r.duration(m["deadline"], &def.Deadline) && def.Deadline == 0 {
 		r.fault(m["deadline"], "no time at all", "leave it out for a saga without a deadline")
+	}
+	for _, v := range r.list(m["webhooks"]) {
+		var name string
+		r.text(v, &name)
+		def.Webhooks = append(def.Webhooks, name)
 	}
 	for _, s := range r.list(m["steps"]) {
 		r.stage(s, &def)

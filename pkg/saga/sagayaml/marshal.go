@@ -16,6 +16,7 @@ type (
 		Version  int           `yaml:"version"`
 		Mode     saga.Mode     `yaml:"mode"`
 		Deadline time.Duration `yaml:"deadline,omitempty"`
+		Webhooks []string      `yaml:"webhooks,omitempty"`
 		Steps    []any         `yaml:"steps"` // of *group and *step
 	}
 	group struct {
@@ -55,7 +56,7 @@ type (
 // Marshal writes the definition with every default spelled out. Parse of the
 // text gives the same definition.
 func Marshal(def saga.Definition) ([]byte, error) {
-	doc := definition{Name: def.Name, Version: def.Version, Mode: def.Mode, Deadline: def.Deadline}
+	doc := definition{Name: def.Name, Version: def.Version, Mode: def.Mode, Deadline: def.Deadline, Webhooks: def.Webhooks}
 	var last *group
 	for _, s := range def.Steps {
 		switch {

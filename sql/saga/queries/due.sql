@@ -5,7 +5,7 @@
 -- PostgreSQL tests the condition again on the new row. now(), because the index
 -- serves no volatile function.
 SELECT s.id, s.type, s.definition_version, s.status, s.paused, s.step_status, s.waiting, s.payload, s.outputs,
-       s.signals, s.failure, s.business_key, s.version, s.deadline, s.started_at, s.updated_at, s.ended_at,
+       s.signals, s.failure, s.business_key, s.webhooks, s.version, s.deadline, s.started_at, s.updated_at, s.ended_at,
        s.sent_xact::text::bigint, sent.shard, sent.held, sent.dead
 FROM public.saga s
 CROSS JOIN LATERAL public.saga_sent(s.id, s.sent_xact) AS sent

@@ -16,6 +16,7 @@ type startInput struct {
 		Type        string          `json:"type" minLength:"1" maxLength:"255" doc:"The definition's name; its latest version is started." example:"room-reservation"`
 		BusinessKey string          `json:"businessKey" minLength:"1" maxLength:"255" doc:"Names the saga among those of its type: asked for twice, it is started once." example:"R-4711"`
 		Payload     jsonmap.JSONMap `json:"payload,omitempty" doc:"What the saga is started with. No secrets: every participant and listener sees it."`
+		Webhooks    []string        `json:"webhooks,omitempty" maxItems:"10" doc:"Webhooks that are told when the saga ends, besides those of the definition: their names."`
 	}
 }
 
@@ -30,7 +31,7 @@ type startOutput struct {
 func (a api) start(ctx context.Context, in *startInput) (*startOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	id, started, err := a.engine.Start(ctx, in.Body.Type, sagapg.StartRequest{BusinessKey: in.Body.BusinessKey, Payload: in.Body.Payload})
+	id, started, err := a.engine.Start(ctx, in.Body.Type, sagapg.StartRequest{BusinessKey: in.Body.BusinessKey, Payload: in.Body.Payload, Webhooks: in.Body.Webhooks})
 	if err != nil {
 		return nil, a.problem(err)
 	}

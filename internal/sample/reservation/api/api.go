@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -46,6 +47,7 @@ func Handler(service *reservation.Service, parts Parts, log *zap.Logger) http.Ha
 		Summary:       "Ask for a room",
 		Description:   "Starts the reservation and answers before it is decided; look for the end at Location.",
 		DefaultStatus: http.StatusAccepted,
+		Responses:     map[string]*huma.Response{"200": {Description: "The end, which was waited for (Prefer: wait=N)"}},
 		Errors:        []int{400, 409, 413, 415, 422, 503},
 		// The frame has read the body, within its bounds, before huma does.
 		MaxBodyBytes: -1, BodyReadTimeout: -1,
@@ -62,17 +64,26 @@ func Handler(service *reservation.Service, parts Parts, log *zap.Logger) http.Ha
 }
 
 func (a api) place(ctx context.Context, in *placeInput) (*placeOutput, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	wait, err := waitOf(in.Prefer)
+	if err != nil {
+		return nil, err
+	}
+	placing, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	placed, err := a.service.Place(ctx, in.Body.request(), in.IdempotencyKey)
+	placed, err := a.service.Place(placing, in.Body.request(), in.IdempotencyKey)
 	if err != nil {
 		return nil, a.problem(err, "header.Idempotency-Key")
 	}
-	return &placeOutput{
-		Location:   Path + "/" + placed.ID.String(),
-		RetryAfter: pollAfter,
-		Body:       bodyOf(placed),
-	}, nil
+	out := &placeOutput{Status: http.StatusAccepted, Location: Path + "/" + placed.ID.String(), RetryAfter: pollAfter}
+	if wait > 0 {
+		out.Applied = fmt.Sprintf("wait=%d", wait/time.Second)
+		placed = a.await(ctx, placed, wait)
+	}
+	if placed.Status != reservation.Pending {
+		out.Status, out.RetryAfter = http.StatusOK, ""
+	}
+	out.Body = bodyOf(placed)
+	return out, nil
 }
 
 func (a api) get(ctx context.Context, in *getInput) (*getOutput, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -133,6 +134,33 @@ func TestPlaceAndGet(t *testing.T) {
 	require.Equal(t, placed.ReservationID, key)
 	require.JSONEq(t, `{"reservationId": "`+placed.ReservationID+`", "hotelId": 1, "roomId": 1, "startDate": "2022-12-16",
 		"endDate": "2022-12-17", "guestId": "26d4ef3a-b6d4-4d15-9ab7-5f5a1d5c1b5e", "paymentDue": 49900, "cardLast4": "7999"}`, payload)
+}
+
+// Who prefers to wait gets the end if it comes in time, and else what everybody gets.
+func TestPlaceAndWait(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	body := fmt.Sprintf(valid, "************7999")
+	res := b.post(body, "Prefer", "wait=1", "Idempotency-Key", "k")
+	require.Equal(t, http.StatusAccepted, res.Code, res.Body)
+	require.Equal(t, "wait=1", res.Header().Get("Preference-Applied"))
+	require.Equal(t, reservation.Pending, decode(t, res).Status)
+
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, err := b.db.Exec(context.Background(), `UPDATE reservation SET status = 'SUCCEED'`)
+		assert.NoError(t, err)
+	}()
+	res = b.post(body, "Prefer", `respond-async, wait="99999"`, "Idempotency-Key", "k")
+	<-ended
+	require.Equal(t, http.StatusOK, res.Code, res.Body)
+	require.Equal(t, "wait=20", res.Header().Get("Preference-Applied"))
+	require.Empty(t, res.Header().Get("Retry-After"))
+	require.Equal(t, reservation.Succeed, decode(t, res).Status)
+
+	require.Equal(t, http.StatusBadRequest, b.post(body, "Prefer", "wait=soon").Code)
+	require.Empty(t, b.post(body, "Prefer", "return=minimal").Header().Get("Preference-Applied"))
 }
 
 func TestGetFailures(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 type placeInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" patternDescription:"printable ASCII without spaces" doc:"Makes repeating the request safe: the same key and body yield the same reservation."`
+	Prefer         string `header:"Prefer" doc:"wait=N asks for the end, if it comes within N seconds, at most 20 (RFC 7240); else the answer is 202, as ever." example:"wait=5"`
 	Body           placeBody
 }
 
@@ -66,8 +67,10 @@ func (b placeBody) request() reservation.Request {
 }
 
 type placeOutput struct {
+	Status     int
 	Location   string `header:"Location" doc:"Where to look for the end."`
-	RetryAfter string `header:"Retry-After" doc:"Seconds after which looking makes sense."`
+	RetryAfter string `header:"Retry-After" doc:"Seconds after which looking makes sense; none where the end is here."`
+	Applied    string `header:"Preference-Applied" doc:"The wait that was heeded."`
 	Body       Body
 }
 
