@@ -61,8 +61,8 @@ func (e extra) handlers() participant.Step {
 	}
 }
 
-// serve makes the table and works until stop.
-func (e extra) serve(ctx context.Context, env environment) (stop func() error, err error) {
+// serve makes the table and works until stop, by the broker or by HTTP.
+func (e extra) serve(ctx context.Context, env environment, on *web, byHTTP bool) (stop func() error, err error) {
 	// Beside the tables that the service has already, for it starts sagas.
 	if err := sagasql.Up(ctx, env.stack.Reservation, "", sagasql.Participant); err != nil {
 		return nil, fmt.Errorf("make the tables of the step %s: %w", e.step, err)
@@ -89,6 +89,10 @@ func (e extra) serve(ctx context.Context, env environment) (stop func() error, e
 	if err != nil {
 		pool.Close()
 		return nil, err
+	}
+	if byHTTP {
+		on.mux.Handle("/"+e.step, rudely(p.Handler()))
+		return func() error { on.close(); pool.Close(); return nil }, nil
 	}
 	work, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)

@@ -36,6 +36,8 @@ var (
 type scene struct {
 	definition string // a file of examples/definitions
 	extra      *extra // a step that no daemon carries out, if there is one
+	byHTTP     bool   // that step is called by HTTP
+	told       bool   // a webhook is told when the sagas end
 	acts       []*act
 	moral      string
 }
@@ -62,6 +64,8 @@ type performance struct {
 	env     environment
 	daemons *stack.Stack
 	tale    *story
+	web     *web   // where something goes by HTTP
+	hook    string // the webhook's name
 	def     saga.Definition
 	hotel   *pgx.Conn
 	payment *pgx.Conn
@@ -80,8 +84,15 @@ func (s scene) show(ctx context.Context, env environment, out io.Writer) (err er
 		return fmt.Errorf("%s: %w", s.definition, err)
 	}
 	fmt.Fprintf(out, "\nThe definition, examples/definitions/%s:\n\n%s\n", s.definition, indented(string(text)))
+	if s.byHTTP || s.told {
+		if p.web, err = openWeb(); err != nil {
+			return err
+		}
+		defer p.web.close()
+		p.env.stack.HTTPTargets = p.web.url
+	}
 	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
-	if p.daemons, err = stack.Start(ctx, env.stack); err != nil {
+	if p.daemons, err = stack.Start(ctx, p.env.stack); err != nil {
 		return notStarted(err)
 	}
 	defer func() {
@@ -95,7 +106,7 @@ func (s scene) show(ctx context.Context, env environment, out io.Writer) (err er
 		defer func() { _ = (*conn).Close(context.WithoutCancel(ctx)) }()
 	}
 	if s.extra != nil {
-		stop, err := s.extra.serve(ctx, env)
+		stop, err := s.extra.serve(ctx, env, p.web, s.byHTTP)
 		if err != nil {
 			return err
 		}
@@ -118,6 +129,11 @@ func (p *performance) play(ctx context.Context) error {
 	if err := p.follow(ctx); err != nil {
 		return err
 	}
+	if p.told {
+		if err := p.awaitTold(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.tale.table(ctx, "Sagas (view saga_overview; ✓ succeeded, ✗ refused, ↶ compensated, · never sent):", sceneSagasSQL); err != nil {
 		return err
 	}
@@ -130,6 +146,16 @@ func (p *performance) play(ctx context.Context) error {
 
 // start starts all sagas in one transaction, in which a service would write its own rows too.
 func (p *performance) start(ctx context.Context) error {
+	if p.byHTTP {
+		if err := p.callStep(ctx, p.extra.step); err != nil {
+			return err
+		}
+	}
+	if p.told {
+		if err := p.addWebhook(ctx); err != nil {
+			return err
+		}
+	}
 	store := sagapg.New("", service)
 	if _, err := store.ApplyDefinition(ctx, p.tale.conn, p.def); err != nil {
 		return fmt.Errorf("apply %s: %w\nIf %s is left from another version, remove it with: make drop", p.definition, err, services.ReservationDatabase)
@@ -148,7 +174,7 @@ func (p *performance) start(ctx context.Context) error {
 		a.key = a.name + "-" + uuid.NewString()[:8]
 		p.tale.names[a.key], p.tale.keys = a.name, append(p.tale.keys, a.key)
 		fmt.Fprintf(p.tale.out, "  %-4s %s\n", a.name, a.story)
-		if a.id, _, err = store.Start(ctx, tx, p.def, sagapg.StartRequest{BusinessKey: a.key, Payload: a.whole(from.AddDate(0, 0, 2*i))}); err != nil {
+		if a.id, _, err = store.Start(ctx, tx, p.def, p.request(a, from.AddDate(0, 0, 2*i))); err != nil {
 			return err
 		}
 	}
@@ -157,6 +183,14 @@ func (p *performance) start(ctx context.Context) error {
 	}
 	fmt.Fprintf(p.tale.out, "\nWhat the orchestrator records, as it happens:\n")
 	return nil
+}
+
+func (p *performance) request(a *act, from time.Time) sagapg.StartRequest {
+	r := sagapg.StartRequest{BusinessKey: a.key, Payload: a.whole(from)}
+	if p.told {
+		r.Webhooks = []string{p.hook}
+	}
+	return r
 }
 
 // whole is the payload with a stay of two nights and a card.

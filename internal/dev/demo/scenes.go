@@ -69,6 +69,24 @@ func parallel() scene {
 	}
 }
 
+// pointToPoint calls a step by HTTP, which is carried out each time and answered two times of three.
+func pointToPoint() scene {
+	s := parallel()
+	s.definition, s.byHTTP = "stay-http.yaml", true
+	s.acts[1].story, s.acts[1].want = "three cars: the parking refuses", effects{room: released}
+	s.acts[2].story = "the card will be declined when room and place are booked"
+	s.moral = "the step by HTTP and those by the broker are one saga; each third call was carried out and not answered, and came again under the same key."
+	return s
+}
+
+// webhooks tells whoever asked when the sagas end.
+func webhooks() scene {
+	s := approvals()
+	s.acts, s.told = s.acts[:2], true
+	s.moral = "each end was told, and what was not taken at first came again under the same webhook-id."
+	return s
+}
+
 // delays lets time pass in a saga, and gives a service too little of it.
 func delays() scene {
 	return scene{

@@ -32,6 +32,8 @@ type Settings struct {
 	// Listen is the address of the reservation service, host:port; empty takes a
 	// free port.
 	Listen string
+	// HTTPTargets are whom the relay may call by HTTP.
+	HTTPTargets string
 	// LogFormat is json or console.
 	LogFormat string
 }
@@ -215,6 +217,9 @@ func (s *Stack) environment(name string) []string {
 	}
 	if name == "orchestrator" || name == "reservation" {
 		env = append(env, "SERVICE=reservation")
+	}
+	if name == "relay" && s.settings.HTTPTargets != "" {
+		env = append(env, "HTTP_TARGETS="+s.settings.HTTPTargets)
 	}
 	if name == "reservation" {
 		env = append(env, "HOTEL_URL="+s.url("hotel"), "PAYMENT_URL="+s.url("payment"))
