@@ -61,6 +61,8 @@ type Config struct {
 }
 
 const (
+	// DefaultMaxBatch is that of [Config.MaxBatch].
+	DefaultMaxBatch = 100
 	// DefaultWorkers is that of [Config.Workers].
 	DefaultWorkers = 4
 	// DefaultBudget is that of [Config.Budget].
@@ -70,6 +72,7 @@ const (
 )
 
 func (c Config) complete() Config {
+	c.MaxBatch = cmp.Or(c.MaxBatch, DefaultMaxBatch)
 	c.Workers = cmp.Or(c.Workers, DefaultWorkers)
 	c.Budget = cmp.Or(c.Budget, DefaultBudget)
 	c.Limit = cmp.Or(c.Limit, DefaultLimit)

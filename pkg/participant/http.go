@@ -15,14 +15,15 @@ import (
 	"go.example/saga/pkg/saga"
 )
 
-// Handler carries commands out that come by HTTP, each in a transaction of its own, behind
-// the same barrier as those of the broker; the response is the reply, and nothing goes into
-// the outbox. Several instances may serve side by side, and beside [Participant.Run].
+// Handler carries commands out that come by HTTP, behind the same barrier as those of the broker;
+// the response is the reply, and nothing goes into the outbox. Those that come at the same
+// time share a transaction; one that is slow holds up no others for long. Several instances may serve side by side, and beside [Participant.Run].
 //
 // A request that is no command is answered 400. One that has not been carried out, because
 // the database fails or the client has gone, is answered 503, and nothing of it stays. The
 // caller may repeat every request; see docs/protocol.md, "By HTTP".
 func (p *Participant) Handler() http.Handler {
+	commands := &gathering{p: p}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
@@ -34,7 +35,7 @@ func (p *Participant) Handler() http.Handler {
 			refuse(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		reply, err := p.answer(req.Context(), cmd)
+		reply, err := commands.ask(req.Context(), cmd)
 		if err == nil {
 			err = protocol.WriteHTTPReply(w, cmd, reply)
 		}

@@ -1,14 +1,19 @@
 package participant_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"go.example/saga/pkg/inbox"
@@ -132,4 +137,77 @@ func TestACommandByHTTPWithoutADatabase(t *testing.T) {
 	_, err = b.handle(d)
 	require.NoError(t, err)
 	require.Equal(t, jsonmap.JSONMap{"number": json.Number("9007199254740993")}, b.answers(cmd.SagaID)[0].Reply.Output)
+}
+
+// gathered is a participant whose handler does what the test says, served by HTTP.
+func gathered(t *testing.T, request func(context.Context, pgx.Tx, participant.Command) (jsonmap.JSONMap, error)) (b *bench, send func(behaviour string) saga.Outcome) {
+	t.Helper()
+	b = setUp(t)
+	b.Budget = participant.DefaultBudget
+	b.Steps = map[string]participant.Step{"work": {Request: request, Cancel: func(context.Context, pgx.Tx, participant.Command) error { return nil }}}
+	var err error
+	b.p, err = participant.New(b.Config)
+	require.NoError(t, err)
+	server := httptest.NewServer(b.p.Handler())
+	t.Cleanup(server.Close)
+	return b, func(behaviour string) saga.Outcome {
+		reply, refused := b.post(server.URL, command(newSaga(), "work", saga.Request, 1, behaviour))
+		assert.Empty(t, refused)
+		return saga.Outcome(reply.Headers[protocol.HeaderSagaOutcome])
+	}
+}
+
+// Commands that come at the same time share transactions; what fails takes no other with it.
+func TestCommandsByHTTPShareTransactions(t *testing.T) {
+	b, send := gathered(t, func(ctx context.Context, tx pgx.Tx, c participant.Command) (jsonmap.JSONMap, error) {
+		if c.Payload["behaviour"] == "fail" {
+			_, err := tx.Exec(ctx, `SELECT 1/0`)
+			return nil, err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO effect (saga, op) VALUES ($1, pg_current_xact_id()::text)`, uuid.UUID(c.SagaID))
+		return nil, err
+	})
+	const commands = 300
+	var all sync.WaitGroup
+	for n := range commands {
+		all.Go(func() {
+			behaviour, want := "", saga.OutcomeSucceeded
+			if n%10 == 0 {
+				behaviour, want = "fail", saga.OutcomeRetry
+			}
+			assert.Equal(t, want, send(behaviour))
+		})
+	}
+	all.Wait()
+	require.Equal(t, strconv.Itoa(commands*9/10), b.text(`SELECT count(*)::text FROM effect`))
+	transactions, err := strconv.Atoi(b.text(`SELECT count(DISTINCT op)::text FROM effect`))
+	require.NoError(t, err)
+	require.Less(t, transactions, commands/2)
+	t.Logf("%d commands in %d transactions", commands, transactions)
+}
+
+// A command that is slow holds up only itself.
+func TestASlowCommandByHTTPHoldsUpOnlyItself(t *testing.T) {
+	let := make(chan struct{})
+	_, send := gathered(t, func(ctx context.Context, _ pgx.Tx, c participant.Command) (jsonmap.JSONMap, error) {
+		if c.Payload["behaviour"] != "slow" {
+			return nil, nil
+		}
+		select {
+		case <-let:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	})
+	var slow, quick sync.WaitGroup
+	for range 2 {
+		slow.Go(func() { assert.Equal(t, saga.OutcomeSucceeded, send("slow")) })
+	}
+	for range 100 {
+		quick.Go(func() { assert.Equal(t, saga.OutcomeSucceeded, send("")) })
+	}
+	quick.Wait()
+	close(let)
+	slow.Wait()
 }
