@@ -103,6 +103,10 @@ type Config struct {
 	Patience time.Duration
 	// Retention is how long messages are kept that were set aside and that nobody needs.
 	Retention quarantine.Retention
+	// Remember is for how long [Once] knows at least what was handled; 0 means 90 days, negative
+	// for ever, and less than a day is refused. Let it be longer than an event may lie anywhere:
+	// in a queue, in an outbox, until it is due, in the quarantine.
+	Remember time.Duration
 	// Ready, where set, says what keeps the consumer from taking messages although it could do
 	// the work; nil where nothing does. It is asked before each session and twice a second
 	// while one is open. An error ends the session in order: what is in hand is finished and
@@ -120,6 +124,8 @@ type Config struct {
 	Report func(error)
 	// Log receives what an operator should know; never a body.
 	Log *zap.Logger
+
+	once *once // see Once
 }
 
 const (
@@ -143,6 +149,9 @@ func (c Config) complete() (Config, error) {
 	need(c.Open != nil, "Open")
 	need(c.Service != "", "Service")
 	need(c.Handle != nil, "Handle")
+	if c.once != nil && c.once.consumer != c.Name {
+		errs = append(errs, errors.New("inbox: Config.Name is not what it was when Once was called"))
+	}
 	if c.MaxBatch < 0 {
 		errs = append(errs, errors.New("inbox: Config.MaxBatch is negative"))
 	}
@@ -163,6 +172,13 @@ func (c Config) complete() (Config, error) {
 		c.Report = func(error) {}
 	}
 	c.Rights = slices.Concat(Rights, c.Rights)
+	c.Remember = cmp.Or(c.Remember, DefaultRemember)
+	if c.once != nil {
+		c.Rights = slices.Concat(c.Rights, RightsOnce)
+		if c.Remember > 0 && c.Remember < MinRemember {
+			errs = append(errs, errors.New("inbox: Config.Remember is less than a day; it may be 0 for the default, or negative for ever"))
+		}
+	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}

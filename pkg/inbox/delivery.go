@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"go.example/saga/pkg/inbox/quarantine"
 )
@@ -23,6 +24,8 @@ type Delivery struct {
 	// Queue is where it waited, and where it can be put back.
 	Queue       string
 	Redelivered bool
+	// Timestamp is when its sender's transaction began, to the second; zero where it is not said.
+	Timestamp time.Time
 	// Headers holds the application headers whose values are strings; the
 	// protocol uses no others.
 	Headers map[string]string

@@ -19,6 +19,7 @@ func (c *consumer) upkeepQuarantine(ctx context.Context) {
 		c.putBack(ctx, store)
 		if now := time.Now(); !now.Before(forget) {
 			c.forgetOld(ctx, store)
+			c.forgetHandled(ctx)
 			forget = now.Add(c.forget)
 		}
 	}

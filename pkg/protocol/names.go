@@ -8,7 +8,7 @@ const (
 	// the participant's service.
 	ExchangeCommands = "saga.commands"
 	// ExchangeEvents is the topic exchange of events; a saga's own end is
-	// "<service>.<saga type>.<completed|aborted|parked|killed>".
+	// "<service>.<saga type>.<completed|aborted|parked|killed>", a fact "<service>.<its type>".
 	ExchangeEvents = "saga.events"
 	// ExchangeHTTP is the exchange of commands that a relay carries by HTTP; the routing key is
 	// the URL. The broker has none of that name.
@@ -34,6 +34,9 @@ func ReplyQueue(service string) string { return "saga.replies." + service }
 // EventQueue is the queue of the events that a service hears, unless it names another.
 func EventQueue(service string) string { return "saga.events." + service }
 
+// WatchQueue is the queue of the facts that the service's watcher hears.
+func WatchQueue(service string) string { return "saga.watch." + service }
+
 // DeadQueue is the queue of what the service's other queues gave up delivering.
 func DeadQueue(service string) string { return "saga.dead." + service }
 
@@ -41,6 +44,8 @@ func DeadQueue(service string) string { return "saga.dead." + service }
 // from the outbox row (cloudEvents_id, _source, _specversion, _type). All values
 // are strings of at most 255 bytes.
 const (
+	// HeaderSource is written by the relay: "/<service>/<type of the aggregate>/<its id>".
+	HeaderSource      = "cloudEvents_source"
 	HeaderSagaID      = "cloudEvents_sagaid"
 	HeaderSagaType    = "cloudEvents_sagatype"
 	HeaderSagaStep    = "cloudEvents_sagastep"

@@ -141,10 +141,10 @@ func received(d *amqp.Delivery, queue string) inbox.Delivery {
 		Exchange:    d.Exchange,
 		RoutingKey:  d.RoutingKey,
 		Queue:       queue,
-		Redelivered: d.Redelivered,
-		Headers:     headers,
-		Body:        d.Body,
-		Original:    originalOf(d),
+		Redelivered: d.Redelivered, Timestamp: d.Timestamp,
+		Headers:  headers,
+		Body:     d.Body,
+		Original: originalOf(d),
 	}
 }
 
