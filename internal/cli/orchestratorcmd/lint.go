@@ -17,7 +17,7 @@ func newDefinitionLint() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint FILE...",
 		Short: "Check definitions without storing them",
-		Long: `Check definitions without storing them; no database is needed. Every problem is a
+		Long: `Check definitions of both styles without storing them; no database is needed. Every problem is a
 line file:line:column: path: reason: remedy, which editors can follow. Two files
 that give one name and version to different plans are a problem too. The exit code
 is 1 when there is any.`,
@@ -70,7 +70,7 @@ func lint(files []string) ([]lintProblem, error) {
 		if err != nil {
 			return nil, cli.Usagef("read the definition: %w", err)
 		}
-		doc, err := sagayaml.Read(content)
+		doc, err := readDefinition(content)
 		var invalid *sagayaml.Error
 		if errors.As(err, &invalid) {
 			for _, fault := range invalid.Faults {
@@ -78,20 +78,33 @@ func lint(files []string) ([]lintProblem, error) {
 			}
 			continue
 		}
-		key := fmt.Sprintf("%s@%d", doc.Definition.Name, doc.Definition.Version)
-		other, known := first[key]
+		other, known := first[doc.key]
 		switch {
 		case !known:
-			first[key] = lintedFile{file, doc}
-		case !reflect.DeepEqual(other.doc.Definition, doc.Definition):
-			problems = append(problems, lintProblem{file, doc.Fault("version",
-				fmt.Sprintf("%s is another plan in %s", key, other.name), "raise the version")})
+			doc.file = file
+			first[doc.key] = doc
+		case !reflect.DeepEqual(other.plan, doc.plan):
+			problems = append(problems, lintProblem{file, doc.fault("version",
+				fmt.Sprintf("%s is another plan in %s", doc.key, other.file), "raise the version")})
 		}
 	}
 	return problems, nil
 }
 
+// lintedFile is a definition of either style.
 type lintedFile struct {
-	name string
-	doc  sagayaml.Document
+	file, key string // key is name@version
+	plan      any
+	fault     func(path, reason, remedy string) sagayaml.Fault
+}
+
+func readDefinition(content []byte) (lintedFile, error) {
+	if sagayaml.IsChoreography(content) {
+		doc, err := sagayaml.ReadChoreography(content)
+		def := doc.Choreography
+		return lintedFile{key: fmt.Sprintf("%s@%d", def.Name, def.Version), plan: def, fault: doc.Fault}, err
+	}
+	doc, err := sagayaml.Read(content)
+	def := doc.Definition
+	return lintedFile{key: fmt.Sprintf("%s@%d", def.Name, def.Version), plan: def, fault: doc.Fault}, err
 }

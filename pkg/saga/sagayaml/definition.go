@@ -11,7 +11,8 @@ import (
 
 func (r *reader) definition(v value) saga.Definition {
 	def := saga.Definition{Mode: saga.Sequence}
-	m := r.keys(v, "name", "version", "mode", "deadline", "webhooks", "steps")
+	m := r.keys(v, "name", "version", "style", "mode", "deadline", "webhooks", "steps")
+	r.style(m["style"])
 	r.text(m["name"], &def.Name)
 	r.whole(m["version"], &def.Version)
 	r.text(m["mode"], (*string)(&def.Mode))
@@ -27,6 +28,19 @@ func (r *reader) definition(v value) saga.Definition {
 		r.stage(s, &def)
 	}
 	return def
+}
+
+// style tells of a definition of another style.
+func (r *reader) style(v value) {
+	style := StyleOrchestration
+	r.text(v, &style)
+	switch style {
+	case StyleOrchestration:
+	case StyleChoreography:
+		r.fault(v, "a choreography is watched and not driven, so it is not stored", "name its file in WATCH_DEFINITIONS of `orchestrator run`")
+	default:
+		r.fault(v, fmt.Sprintf("%q is not a style", short(style)), "use "+StyleOrchestration+" or "+StyleChoreography)
+	}
 }
 
 // stage reads an entry of the list of steps: a step, or a group of them.

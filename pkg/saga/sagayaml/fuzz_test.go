@@ -19,16 +19,13 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		def, err := sagayaml.Parse(text)
+		if doc, err := sagayaml.ReadChoreography(text); err != nil {
+			placed(t, err)
+		} else {
+			require.NoError(t, doc.Choreography.Validate())
+		}
 		if err != nil {
-			var located *sagayaml.Error
-			require.ErrorAs(t, err, &located)
-			require.NotEmpty(t, located.Faults)
-			for _, fault := range located.Faults {
-				require.Positive(t, fault.Line)
-				require.Positive(t, fault.Column)
-				require.NotEmpty(t, fault.Reason)
-				require.NotEmpty(t, fault.Remedy)
-			}
+			placed(t, err)
 			return
 		}
 		require.NoError(t, def.Validate())
@@ -40,6 +37,20 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// placed holds that each fault says where it is and what would be right.
+func placed(t *testing.T, err error) {
+	t.Helper()
+	var located *sagayaml.Error
+	require.ErrorAs(t, err, &located)
+	require.NotEmpty(t, located.Faults)
+	for _, fault := range located.Faults {
+		require.Positive(t, fault.Line)
+		require.Positive(t, fault.Column)
+		require.NotEmpty(t, fault.Reason)
+		require.NotEmpty(t, fault.Remedy)
+	}
+}
+
 // corpus are the texts of testdata.
 func corpus(t testing.TB) []string {
 	files, err := filepath.Glob("testdata/[sf]*/*.txt")
@@ -49,7 +60,7 @@ func corpus(t testing.TB) []string {
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for part := range strings.SplitSeq(string(content), "parse\n") {
+		for part := range strings.SplitSeq(strings.ReplaceAll(string(content), "\nchoreography\n", "\nparse\n"), "parse\n") {
 			text, _, _ := strings.Cut(part, "----\n")
 			texts = append(texts, text)
 		}

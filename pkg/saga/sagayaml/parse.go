@@ -2,7 +2,6 @@ package sagayaml
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -45,21 +44,10 @@ func Read(text []byte) (Document, error) {
 	r := newReader(root)
 	def := r.definition(value{node: root, place: placeOf(root)})
 	if r.left <= 0 {
-		return Document{}, failed(Fault{
-			Line: 1, Column: 1, Reason: fmt.Sprintf("its aliases unfold to more than %d values", maxValues),
-			Remedy: "write the values out",
-		})
+		return Document{}, failed(r.tooMany())
 	}
-	var invalid *saga.DefinitionError
-	if errors.As(def.Validate(), &invalid) {
-		for _, problem := range invalid.Problems {
-			if fault, news := r.places.locate(problem); news {
-				r.faults = append(r.faults, fault)
-			}
-		}
-	}
-	if len(r.faults) > 0 {
-		return Document{}, failed(r.faults...)
+	if faults := r.judged(def.Validate()); len(faults) > 0 {
+		return Document{}, failed(faults...)
 	}
 	return Document{Definition: def, places: r.places}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 func TestTexts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "choreography" {
+				return choreography(t, d.Input)
+			}
 			def, err := sagayaml.Parse([]byte(d.Input))
 			if err != nil {
 				var located *sagayaml.Error
@@ -36,6 +40,31 @@ func TestTexts(t *testing.T) {
 			return string(text)
 		})
 	})
+}
+
+// choreography is what ReadChoreography makes of a text.
+func choreography(t *testing.T, text string) string {
+	t.Helper()
+	require.True(t, sagayaml.IsChoreography([]byte(text)) || !strings.Contains(text, "style: choreography"))
+	doc, err := sagayaml.ReadChoreography([]byte(text))
+	if err != nil {
+		var located *sagayaml.Error
+		require.ErrorAs(t, err, &located)
+		return err.Error() + "\n"
+	}
+	def := doc.Choreography
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s@%d\n", def.Name, def.Version)
+	for _, e := range def.Events {
+		fmt.Fprintf(&out, "  %s of %s within %s\n", e.Name, e.From, e.Within)
+	}
+	for _, a := range def.Aborts {
+		fmt.Fprintf(&out, "  aborted by %s of %s\n", a.Name, a.From)
+		for _, e := range a.Undone {
+			fmt.Fprintf(&out, "    undone: %s of %s within %s\n", e.Name, e.From, e.Within)
+		}
+	}
+	return out.String()
 }
 
 func TestTheSampleDefinitionIsValid(t *testing.T) {
