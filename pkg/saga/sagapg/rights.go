@@ -41,7 +41,7 @@ var (
 	RightsToLook = []sagasql.Right{
 		{On: "saga", Privileges: "SELECT"},
 		{On: "saga_definition", Privileges: "SELECT"},
-		{On: "saga_overview", Privileges: "SELECT"},
+		{On: "saga_orchestrated", Privileges: "SELECT"},
 		{On: "saga_timeline", Privileges: "SELECT"},
 		{On: "saga_waits", Privileges: "SELECT"},
 		{On: "saga_problem", Privileges: "EXECUTE"},

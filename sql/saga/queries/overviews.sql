@@ -6,6 +6,6 @@ SELECT o.id::text, o.type, o.business_key, o.status, s.paused, o.steps, o.waits_
        s.started_at, s.updated_at, s.ended_at
 FROM unnest($1::uuid[]) WITH ORDINALITY AS given (id, place)
 JOIN public.saga s ON s.id = given.id
-CROSS JOIN LATERAL (SELECT v.* FROM public.saga_overview v WHERE v.id = given.id LIMIT 1) AS o
+CROSS JOIN LATERAL (SELECT v.* FROM public.saga_orchestrated v WHERE v.id = given.id LIMIT 1) AS o
 ORDER BY given.place
 OFFSET public.saga_hidden()
