@@ -70,11 +70,14 @@ func (d Choreography) Watch(id ID, now time.Time) Watched {
 	return w.settled(now)
 }
 
-// Hear returns what is known after a fact of that type of that service, and whether it is
-// part of the plan. What was heard before, and what is no part, changes nothing.
-func (w Watched) Hear(name, from, subject string, now time.Time) (next Watched, expected bool) {
+// Hear returns what is known after a fact of that type of that service, whether it is part of
+// the plan, and whether it was not heard before. Else it changes nothing. A clock that was set
+// back does not set back the course's times.
+func (w Watched) Hear(name, from, subject string, now time.Time) (next Watched, expected, news bool) {
+	if now.Before(w.UpdatedAt) {
+		now = w.UpdatedAt
+	}
 	w.Events = slices.Clone(w.Events)
-	var news bool
 	for i := range w.Events {
 		e := &w.Events[i]
 		if e.Name != name || e.From != from {
@@ -93,7 +96,7 @@ func (w Watched) Hear(name, from, subject string, now time.Time) (next Watched, 
 		w.UpdatedAt = now
 		w = w.settled(now)
 	}
-	return w, expected
+	return w, expected, news
 }
 
 // settled draws the rest from which events were heard.

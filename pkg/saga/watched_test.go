@@ -36,7 +36,7 @@ type fact struct{ name, from string }
 func listen(facts ...fact) saga.Watched {
 	w := booking().Watch(saga.ID{1}, watchStart)
 	for i, f := range facts {
-		w, _ = w.Hear(f.name, f.from, "o-1", watchStart.Add(time.Duration(i)*time.Second))
+		w, _, _ = w.Hear(f.name, f.from, "o-1", watchStart.Add(time.Duration(i)*time.Second))
 	}
 	return w
 }
@@ -88,13 +88,16 @@ func TestWatchedCourses(t *testing.T) {
 func TestWatchedSaysWhatIsNoPartOfIt(t *testing.T) {
 	t.Parallel()
 	w := listen(fact{"order.placed", "orders"})
-	same, expected := w.Hear("room.booked", "motel", "x", watchStart.Add(time.Hour))
-	require.False(t, expected)
+	same, expected, news := w.Hear("room.booked", "motel", "x", watchStart.Add(time.Hour))
+	require.False(t, expected || news)
 	require.Equal(t, w, same)
-	again, expected := w.Hear("order.placed", "orders", "o-2", watchStart.Add(time.Hour))
-	require.True(t, expected)
+	again, expected, news := w.Hear("order.placed", "orders", "o-2", watchStart.Add(time.Hour))
+	require.True(t, expected && !news)
 	require.Equal(t, w, again, "a copy changes nothing")
 	require.Equal(t, "o-1", w.BusinessKey)
+	back, _, news := w.Hear("room.booked", "hotel", "x", watchStart.Add(-time.Hour))
+	require.True(t, news)
+	require.Equal(t, watchStart, back.UpdatedAt, "a clock that was set back")
 }
 
 // Neither the order in which events are heard, nor copies, change where a course stands.
