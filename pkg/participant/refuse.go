@@ -14,6 +14,15 @@ import (
 // people; programs go by the problem's Type, a URI (RFC 9457, section 3.1.1).
 func Refuse(p saga.Problem) error { return &refusal{p} }
 
+// Refused says whether an error is a refusal, and of what. Who calls a [Step] itself asks it.
+func Refused(err error) (p saga.Problem, refused bool) {
+	var r *refusal
+	if !errors.As(err, &r) {
+		return saga.Problem{}, false
+	}
+	return r.problem, true
+}
+
 type refusal struct{ problem saga.Problem }
 
 func (r *refusal) Error() string { return "refused: " + r.problem.Title }

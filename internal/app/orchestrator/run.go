@@ -45,8 +45,13 @@ const (
 
 // Run drives sagas until ctx is done. Database and broker may be absent at the
 // start and go away at any time. It ends with an error only where going on would
-// be wrong: the database or the reply queue is another service's, a port that is taken, or a token for operators that cannot be read.
+// be wrong: the database or the reply queue is another service's, a port that is taken, a token for operators that cannot be read, or
+// a choreography to watch that is none.
 func Run(ctx context.Context, s Settings) error {
+	choreographies, err := s.Choreographies()
+	if err != nil {
+		return err
+	}
 	log, err := app.Logger(s.LogLevel, s.LogFormat)
 	if err != nil {
 		return err
@@ -70,7 +75,7 @@ func Run(ctx context.Context, s Settings) error {
 	store, registry := sagapg.New(s.DatabaseSchema, s.Service), app.NewRegistry(namespace, s.Service)
 	topology := app.WatchTopology(registry, log)
 	broker := topology.Broker(s.Broker, name)
-	all := tasks.New(namespace, taskCheck, taskReplies, taskTimers, taskRetention, taskMetrics, app.TaskDeadLetters)
+	all := tasks.New(namespace, taskNames(len(choreographies) > 0)...)
 	registry.MustRegister(all)
 	m := newMeter(registry, func(ctx context.Context) ([]sagapg.Census, error) { return store.Census(ctx, pool) }, all.Of(taskMetrics), log)
 	unknown := watchPlans(registry, func(ctx context.Context) ([]sagapg.UnknownPlan, error) {
@@ -96,6 +101,10 @@ func Run(ctx context.Context, s Settings) error {
 		Name: name, DB: pool, Schema: s.DatabaseSchema, Service: s.Service, Open: open(broker, s.BatchSize), Handle: e.Handle, MaxBatch: s.BatchSize,
 		Retention: s.QuarantineSettings.Retention(), Rights: s.rights(), Report: all.Of(taskReplies), Log: log,
 	}
+	watch, err := watch(choreographies, registry, replies, topology.Broker(s.Broker, name+"-"+taskWatch), all.Of(taskWatch), s.Retention)
+	if err != nil {
+		return err
+	}
 	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
 	service := app.WatchService(registry, outboxpg.New(pool, s.DatabaseSchema), log)
 	return app.Run(ctx,
@@ -103,7 +112,7 @@ func Run(ctx context.Context, s Settings) error {
 			if err := check(ctx, e, s, all.Of(taskCheck), log); err != nil || ctx.Err() != nil {
 				return err
 			}
-			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, unknown.run, func(ctx context.Context) error { return inbox.Run(ctx, replies) },
+			return app.Run(ctx, e.RunTimers, expiry.Run, held, service.Run, unknown.run, watch, func(ctx context.Context) error { return inbox.Run(ctx, replies) },
 				app.DrainDeadLetters(replies, broker, all.Of(app.TaskDeadLetters)))
 		},
 		m.run,

@@ -35,6 +35,9 @@ type Settings struct {
 	BatchSize int `env:"BATCH_SIZE"`
 	// Retention is how long a saga is kept after its end; 0 keeps it for ever.
 	Retention time.Duration `env:"ORCHESTRATOR_RETENTION"`
+	// WatchDefinitions are files with choreographies, white space between them. Run watches
+	// these; without any it watches none.
+	WatchDefinitions string `env:"WATCH_DEFINITIONS"`
 	app.QuarantineSettings
 	// HealthAddr serves /livez and /readyz; empty serves neither.
 	HealthAddr string `env:"HEALTH_ADDR"`

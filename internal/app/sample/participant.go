@@ -10,6 +10,7 @@ import (
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/tasks"
 	"go.example/saga/internal/httpapi"
+	"go.example/saga/internal/sample/reaction"
 	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/outbox/outboxpg"
@@ -36,15 +37,16 @@ const prefetch = 200
 type Participant struct {
 	// Name is the program's.
 	Name string
-	Step string
-	Work participant.Step
+	// Part is its step, and with CHOREOGRAPHY what it does after facts of others.
+	Part reaction.Reaction
 	// Line are its own tables, beside the outbox, the inbox and the barrier.
 	Line sagasql.Line
 	// Reads is its HTTP interface, which shows what is in the database.
 	Reads func(db *pgxpool.Pool, log *zap.Logger) http.Handler
 }
 
-// Serve runs the participant until ctx is done: the consumer of its commands and, where
+// Serve runs the participant until ctx is done: the consumer of its commands, with
+// CHOREOGRAPHY that of facts, and, where
 // the settings name an address for it, the HTTP interface.
 func (who Participant) Serve(ctx context.Context, s ParticipantSettings) error {
 	name := who.Name
@@ -61,14 +63,14 @@ func (who Participant) Serve(ctx context.Context, s ParticipantSettings) error {
 	registry := app.NewRegistry("saga_"+name, s.Service)
 	topology := app.WatchTopology(registry, log)
 	broker := topology.Broker(s.Broker, s.Service)
-	all := tasks.New("saga_"+name, taskCommands, app.TaskDeadLetters)
+	all := tasks.New("saga_"+name, s.taskNames(taskCommands)...)
 	p, err := participant.New(participant.Config{
 		Service: s.Service,
 		DB:      pool,
 		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
 			return open(ctx, broker, rabbit.CommandTopology(owner), protocol.CommandQueue(owner.Name))
 		},
-		Steps:   map[string]participant.Step{who.Step: who.Work},
+		Steps:   map[string]participant.Step{who.Part.Step: who.Part.Work},
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
 		Remember:  app.OrForEver(s.Remember),
 		Retention: s.Retention(),
@@ -90,7 +92,8 @@ func (who Participant) Serve(ctx context.Context, s ParticipantSettings) error {
 				return err
 			}
 			return app.Run(ctx, p.Run, drain, held, service.Run,
-				func(ctx context.Context) error { return who.serveReads(ctx, s, log) })
+				func(ctx context.Context) error { return who.serveReads(ctx, s, log) },
+				s.hearFacts(pool, broker, all.Of(taskFacts), log, who.Part.Keys(), who.Part.Handler(s.Service)))
 		},
 		// From the first moment: a process that waits for its database is alive.
 		func(ctx context.Context) error {

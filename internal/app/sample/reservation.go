@@ -50,7 +50,12 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 	defer app.ClosePools(pool)
 	service := reservation.NewService(pool, s.Service)
 	service.Bound(s.MaxRunning, log)
-	all := tasks.New(name, taskStart, taskEvents, app.TaskDeadLetters)
+	awaitStart := func(ctx context.Context, report func(error)) error { return awaitDefinition(ctx, service, report, log) }
+	if s.Choreography {
+		service.WithoutOrchestrator()
+		awaitStart = func(_ context.Context, report func(error)) error { report(nil); return nil }
+	}
+	all := tasks.New(name, s.taskNames(taskStart, taskEvents)...)
 	registry := app.NewRegistry("saga_"+name, s.Service)
 	topology := app.WatchTopology(registry, log)
 	broker := topology.Broker(s.Broker, s.Service)
@@ -75,7 +80,8 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 				return err
 			}
 			return app.Run(ctx,
-				func(ctx context.Context) error { return awaitDefinition(ctx, service, all.Of(taskStart), log) },
+				func(ctx context.Context) error { return awaitStart(ctx, all.Of(taskStart)) },
+				s.hearFacts(pool, broker, all.Of(taskFacts), log, reservation.FactKeys(), service.Hear),
 				func(ctx context.Context) error { return inbox.Run(ctx, listener) },
 				catching.run,
 				app.DrainDeadLetters(listener, broker, all.Of(app.TaskDeadLetters)),

@@ -62,8 +62,8 @@ func handlers(s sample.Settings) sample.ParticipantSettings {
 }
 
 var (
-	hotelService   = sample.Participant{Name: "hotel", Step: hotel.StepName, Work: hotel.Step(), Line: sagasql.Hotel, Reads: hotel.Handler}
-	paymentService = sample.Participant{Name: "payment", Step: payment.StepName, Work: payment.Step(), Line: sagasql.Payment, Reads: payment.Handler}
+	hotelService   = sample.Participant{Name: "hotel", Part: hotel.Reaction(), Line: sagasql.Hotel, Reads: hotel.Handler}
+	paymentService = sample.Participant{Name: "payment", Part: payment.Reaction(), Line: sagasql.Payment, Reads: payment.Handler}
 )
 
 // daemon runs until the test ends and must stop without an error.

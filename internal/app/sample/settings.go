@@ -20,6 +20,9 @@ type Settings struct {
 	config.Database
 	config.Broker
 	app.QuarantineSettings
+	// Choreography has the service work without an orchestrator, too: it hears facts of the
+	// others. The reservation service then places reservations in that way alone.
+	Choreography bool `env:"CHOREOGRAPHY"`
 	// HealthAddr serves /livez and /readyz; empty serves neither.
 	HealthAddr string `env:"HEALTH_ADDR"`
 	LogLevel   string `env:"LOG_LEVEL"`

@@ -13,6 +13,6 @@ import (
 // New is the command "hotel".
 func New() *cobra.Command {
 	return samplecmd.Participant("The sample's hotel service: books and releases rooms", hotel.Thing, sample.Participant{
-		Name: "hotel", Step: hotel.StepName, Work: hotel.Step(), Line: sagasql.Hotel, Reads: hotel.Handler,
+		Name: "hotel", Part: hotel.Reaction(), Line: sagasql.Hotel, Reads: hotel.Handler,
 	})
 }

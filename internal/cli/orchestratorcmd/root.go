@@ -24,7 +24,7 @@ const rootHelp = `Drive sagas, and show where they stand.
 
 SERVICE, DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, BATCH_SIZE (100),
 ORCHESTRATOR_RETENTION (0: for ever), QUARANTINE_KEEP_HANDLED (168h),
-QUARANTINE_KEEP_DEAD (720h), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
+QUARANTINE_KEEP_DEAD (720h), WATCH_DEFINITIONS, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT.
 SERVICE names the service whose sagas these are. ` + "`migrate`" + ` writes it into the database,
 and participants answer to its queue. Only migrate needs it. Where run is given it,
 another service's database is refused, and health is served before the database is there.
@@ -109,7 +109,9 @@ func newRun(o *options) *cobra.Command {
 		Short: "Drive sagas until SIGTERM",
 		Long: `Turn replies and due timers into the next commands until SIGINT or SIGTERM, then
 finish the batch in hand. Several may run on the same database and queue.
-Database and broker may come later and go away: work resumes by itself.`,
+Database and broker may come later and go away: work resumes by itself.
+With WATCH_DEFINITIONS, files with definitions of the style choreography, it also
+watches what services do that work together without it: see the view saga_overview.`,
 		Example: `  DATABASE_URL=postgres://postgres@127.0.0.1:5432/saga_reservation \
   AMQP_URL=amqp://guest:guest@127.0.0.1:5672/ orchestrator run`,
 		Args: cobra.NoArgs,
@@ -119,6 +121,9 @@ Database and broker may come later and go away: work resumes by itself.`,
 				return err
 			}
 			if err := settings.RequireBroker(); err != nil {
+				return cli.Usagef("%w", err)
+			}
+			if _, err := settings.Choreographies(); err != nil {
 				return cli.Usagef("%w", err)
 			}
 			return misnamed(orchestrator.Run(cmd.Context(), settings))

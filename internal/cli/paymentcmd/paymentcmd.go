@@ -13,6 +13,6 @@ import (
 // New is the command "payment".
 func New() *cobra.Command {
 	return samplecmd.Participant("The sample's payment service: charges and refunds cards", payment.Thing, sample.Participant{
-		Name: "payment", Step: payment.StepName, Work: payment.Step(), Line: sagasql.Payment, Reads: payment.Handler,
+		Name: "payment", Part: payment.Reaction(), Line: sagasql.Payment, Reads: payment.Handler,
 	})
 }

@@ -18,6 +18,7 @@ const serveHelp = `Serve the HTTP interface and learn from events how the sagas 
 
 DATABASE_URL, AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
 SERVICE (reservation): whose sagas these are; the orchestrator's is the same.
+CHOREOGRAPHY (false): place reservations without an orchestrator, by facts alone.
 RESERVATION_MAX_RUNNING (10000): while more sagas run, new ones are answered 503.
 HOTEL_URL, PAYMENT_URL, for example http://127.0.0.1:8082: where these services show what they
 hold (their LISTEN_ADDR), for GET /api/v1/reservations/{id}?expand=booking,payment,saga. Without

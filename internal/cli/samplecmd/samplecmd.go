@@ -20,7 +20,8 @@ const settingsHelp = `
 
 DATABASE_URL, AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
 SERVICE (the program's name): what sagas call it as the destination of their steps,
-QUARANTINE_KEEP_HANDLED (168h), QUARANTINE_KEEP_DEAD (720h; 0 keeps them for ever).
+QUARANTINE_KEEP_HANDLED (168h), QUARANTINE_KEEP_DEAD (720h; 0 keeps them for ever),
+CHOREOGRAPHY (false): also react to what other services publish, without an orchestrator.
 
 ` + config.Help + `
 

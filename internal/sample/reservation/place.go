@@ -28,7 +28,7 @@ const SagaType = "room-reservation"
 // after a lost connection may place a second reservation.
 func (s *Service) Place(ctx context.Context, req Request, idempotencyKey string) (Reservation, error) {
 	def := s.definition.Load()
-	if def == nil {
+	if def == nil && !s.alone {
 		return Reservation{}, ErrNotReady
 	}
 	placed, before, err := s.admit(ctx, req, idempotencyKey)
@@ -100,10 +100,16 @@ func (s *Service) place(ctx context.Context, def *saga.Definition, req Request, 
 }
 
 // store is one transaction and one round trip: a batch that is sent outside of a
-// transaction is one. The plan is the same for all, or two where it was just replaced.
+// transaction is one. Without an orchestrator there is a fact in place of the saga. The plan is the same for all, or two where it was just replaced.
 func (s *Service) store(ctx context.Context, placings []placing) error {
 	batch := &pgx.Batch{}
 	insert(batch, placings)
+	if s.alone {
+		if err := s.tell(ctx, batch, placings); err != nil {
+			return fmt.Errorf("%w: %w", groupcommit.ErrNothingDone, err)
+		}
+		return s.db.SendBatch(ctx, batch).Close()
+	}
 	starts := map[*saga.Definition][]sagapg.StartRequest{}
 	for _, p := range placings {
 		starts[p.plan] = append(starts[p.plan], sagapg.StartRequest{

@@ -24,12 +24,14 @@ type Service struct {
 	commits    *groupcommit.Group[placing]
 	definition atomic.Pointer[saga.Definition]
 	gate       *sagapg.Gate // nil lets all in
+	name       string
+	alone      bool // see WithoutOrchestrator
 }
 
 // NewService is the service of that name on a migrated database. It takes no reservation
 // before [Service.LoadDefinition] has found the saga's definition.
 func NewService(db *pgxpool.Pool, name string) *Service {
-	s := &Service{db: db, sagas: sagapg.New("", name)}
+	s := &Service{db: db, sagas: sagapg.New("", name), name: name}
 	s.commits = groupcommit.New(s.store)
 	return s
 }
@@ -83,10 +85,12 @@ func (s *Service) Get(ctx context.Context, id uuid.UUID) (Reservation, error) {
 	return r, nil
 }
 
-var queries = struct{ insert, byKey, get, finish, unheard string }{
+var queries = struct{ insert, byKey, get, finish, unheard, append, hear string }{
 	insert:  sagasql.Query("", "reservation/insert.sql"),
 	byKey:   sagasql.Query("", "reservation/by_key.sql"),
 	get:     sagasql.Query("", "reservation/get.sql"),
 	finish:  sagasql.Query("", "reservation/finish.sql"),
 	unheard: sagasql.Query("", "reservation/unheard.sql"),
+	append:  sagasql.Query("", "outbox/append.sql"),
+	hear:    sagasql.Query("", "reservation/hear.sql"),
 }

@@ -19,12 +19,9 @@ import (
 
 // Rights are what a watcher's role needs beside those of every consumer.
 var Rights = []sagasql.Right{
-	{On: "saga_watch", Privileges: "SELECT, INSERT, UPDATE"},
+	{On: "saga_watch", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 	{On: "saga_hidden", Privileges: "EXECUTE"},
 }
-
-// RightsToExpire are what deleting old courses needs besides.
-var RightsToExpire = []sagasql.Right{{On: "saga_watch", Privileges: "DELETE"}}
 
 // Outcome is what became of a fact.
 type Outcome string
@@ -59,7 +56,7 @@ type Config struct {
 // Watcher hears facts. Make one with [New].
 type Watcher struct {
 	Config
-	clock, begin, load, save, expire string
+	clock, begin, load, save, expire, late string
 }
 
 // New judges the definitions.
@@ -83,7 +80,7 @@ func New(cfg Config) (*Watcher, error) {
 	query := func(name string) string { return sagasql.Query(cfg.Schema, "saga/"+name+".sql") }
 	return &Watcher{
 		Config: cfg, clock: query("clock"), begin: query("watch_begin"), load: query("watch_load"),
-		save: query("watch_save"), expire: query("watch_expire"),
+		save: query("watch_save"), expire: query("watch_expire"), late: query("watch_late"),
 	}, nil
 }
 

@@ -159,6 +159,9 @@ func TestALateCourseNamesWhoIsMissing(t *testing.T) {
 	}
 	require.Equal(t, 3, b.count(`SELECT count(*) FROM saga_stuck WHERE status = 'LATE' AND why LIKE '%is missing%' AND since >= interval '59 seconds'`))
 	require.Equal(t, 2, b.count(`SELECT count(*) FROM saga_watched WHERE missing = '{hotel}'`))
+	late, err := b.w.Late(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []watcher.Late{{Choreography: "booking", Service: "hotel", Courses: 2}, {Choreography: "booking", Service: "orders", Courses: 1}}, late)
 	b.hear(fact(id, "hotel", "room.booked"))
 	require.Contains(t, b.line(id), " | COMPLETED | order.placed ✓, room.booked ✓, payment.captured ✓ | came late: room.booked from hotel")
 	require.Equal(t, 2, b.count(`SELECT count(*) FROM saga_stuck`))
@@ -312,7 +315,7 @@ func TestConstraints(t *testing.T) {
 // It works under its rights and no more; what row security hides is an error.
 func TestRights(t *testing.T) {
 	b := setup(t, 24*time.Hour, booking(1))
-	rights := slices.Concat(watcher.Rights, watcher.RightsToExpire)
+	rights := watcher.Rights
 	role := testenv.Role(t, b.db, testenv.Grants(rights...)...)
 	require.NoError(t, sagasql.CheckRights(t.Context(), role, "", rights...))
 	owner := b.db
