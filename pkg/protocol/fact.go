@@ -1,9 +1,6 @@
 package protocol
 
 import (
-	"net/url"
-	"strings"
-
 	"github.com/google/uuid"
 
 	"go.example/saga/pkg/inbox"
@@ -18,9 +15,9 @@ type Fact struct {
 	MessageID uuid.UUID
 	// Type is what has happened, for example room.booked.
 	Type string
-	// Service is where: the first part of the message's source, which the relay writes.
+	// Service is where.
 	Service string
-	// Subject is what it happened to, at that service: the id of the message's aggregate.
+	// Subject is what it happened to, as that service calls it.
 	Subject string
 	// SagaID is the whole that it belongs to, whose first event drew the id.
 	SagaID saga.ID
@@ -38,7 +35,7 @@ func FactMessage(f Fact) (outbox.Message, error) {
 	return outbox.Message{
 		ID: f.MessageID, AggregateType: "fact", AggregateID: f.Subject, CorrelationID: uuid.UUID(f.SagaID).String(),
 		Type: f.Type, Exchange: ExchangeEvents, RoutingKey: FactKey(f.Service, f.Type),
-		ContentType: typeJSON, Payload: payload,
+		ContentType: typeJSON, Headers: map[string]string{HeaderService: f.Service, HeaderSubject: f.Subject}, Payload: payload,
 	}, nil
 }
 
@@ -51,29 +48,13 @@ func DecodeFact(d inbox.Delivery) (Fact, error) {
 	f := Fact{
 		MessageID: r.uuid("message_id", d.MessageID),
 		Type:      r.text("type", d.Type),
+		Service:   r.header(HeaderService),
+		Subject:   r.header(HeaderSubject),
 		SagaID:    saga.ID(r.uuid("correlation_id", d.CorrelationID)),
 	}
-	f.Service, f.Subject = r.source()
 	f.Payload = r.body()
 	if r.err != nil {
 		return Fact{}, r.err
 	}
 	return f, nil
-}
-
-// source reads /<service>/<type of the aggregate>/<id of the aggregate>.
-func (r *reader) source() (service, subject string) {
-	const parts = 4 // with what is before the first slash
-	source := r.header(HeaderSource)
-	split := strings.Split(source, "/")
-	if len(split) != parts || split[0] != "" {
-		r.fail(HeaderSource, "is %q, want /<service>/<what it is about>/<its id>", source)
-		return "", ""
-	}
-	service, errService := url.PathUnescape(split[1])
-	subject, errSubject := url.PathUnescape(split[3])
-	if errService != nil || errSubject != nil {
-		r.fail(HeaderSource, "is %q, which is not percent-encoded", source)
-	}
-	return r.text(HeaderSource, service), r.text(HeaderSource, subject)
 }

@@ -44,8 +44,9 @@ func DeadQueue(service string) string { return "saga.dead." + service }
 // from the outbox row (cloudEvents_id, _source, _specversion, _type). All values
 // are strings of at most 255 bytes.
 const (
-	// HeaderSource is written by the relay: "/<service>/<type of the aggregate>/<its id>".
-	HeaderSource      = "cloudEvents_source"
+	// HeaderService and HeaderSubject say of a fact where it happened, and to what.
+	HeaderService     = "cloudEvents_sagaservice"
+	HeaderSubject     = "cloudEvents_subject"
 	HeaderSagaID      = "cloudEvents_sagaid"
 	HeaderSagaType    = "cloudEvents_sagatype"
 	HeaderSagaStep    = "cloudEvents_sagastep"

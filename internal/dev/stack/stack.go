@@ -36,6 +36,8 @@ type Settings struct {
 	HTTPTargets string
 	// LogFormat is json or console.
 	LogFormat string
+	// Env are further settings of daemons, as NAME=text, by the daemon.
+	Env map[string][]string
 }
 
 // Stack is the five daemons. Its methods are for one goroutine at a time.
@@ -224,7 +226,7 @@ func (s *Stack) environment(name string) []string {
 	if name == "reservation" {
 		env = append(env, "HOTEL_URL="+s.url("hotel"), "PAYMENT_URL="+s.url("payment"))
 	}
-	return env
+	return append(env, s.settings.Env[name]...)
 }
 
 // addresses are a daemon's, by the setting.

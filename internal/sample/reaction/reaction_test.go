@@ -38,7 +38,7 @@ func fact(t *testing.T, id uuid.UUID, of reaction.Of, card string, room int) inb
 	require.NoError(t, err)
 	return inbox.Delivery{
 		MessageID: m.ID.String(), Type: m.Type, CorrelationID: m.CorrelationID, ContentType: m.ContentType, Body: m.Payload,
-		Headers: map[string]string{protocol.HeaderSource: "/" + of.Service + "/fact/r-1"}, Timestamp: time.Now(),
+		Headers: m.Headers, Timestamp: time.Now(),
 	}
 }
 

@@ -24,7 +24,7 @@ func told(id saga.ID, name, reason string) inbox.Delivery {
 	}
 	return inbox.Delivery{
 		MessageID: uuid.NewString(), CorrelationID: uuid.UUID(id).String(), Type: name, ContentType: "application/json", Body: []byte(body),
-		Headers: map[string]string{protocol.HeaderSource: "/hotel/fact/1"},
+		Headers: map[string]string{protocol.HeaderService: "hotel", protocol.HeaderSubject: "1"},
 	}
 }
 

@@ -15,7 +15,7 @@
 //     That happens when a definition is taken away, because its bindings stay.
 //   - It is older than the retention, and there is no course: it is ignored. The course has
 //     ended and is deleted, most likely, and the fact a late copy.
-//   - It is no fact (no UUID as message or correlation id, no source, no JSON object): it goes
+//   - It is no fact (no UUID as message or correlation id, no service, no JSON object): it goes
 //     to the quarantine.
 //
 // Late is a course of which a fact is missing that had to be there; time alone makes it so,

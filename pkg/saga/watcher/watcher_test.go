@@ -70,7 +70,7 @@ func (b *bench) watch(retention time.Duration, given ...saga.Choreography) {
 func fact(id uuid.UUID, service, name string) inbox.Delivery {
 	return inbox.Delivery{
 		MessageID: uuid.NewString(), CorrelationID: id.String(), Type: name, ContentType: "application/json", Body: []byte("{}"),
-		Timestamp: time.Now(), Headers: map[string]string{protocol.HeaderSource: "/" + service + "/fact/subject-" + id.String()[:4]},
+		Timestamp: time.Now(), Headers: map[string]string{protocol.HeaderService: service, protocol.HeaderSubject: "subject-" + id.String()[:4]},
 	}
 }
 
@@ -202,7 +202,7 @@ func TestWhatIsNotExpected(t *testing.T) {
 	rejected := b.hearIn(func(work func(pgx.Tx) error) error { return pgx.BeginFunc(t.Context(), b.db, work) }, nameless, fact(id, "hotel", "room.painted"), homeless)
 	require.Equal(t, []inbox.Rejection{
 		{Index: 0, Code: inbox.Undecodable, Reason: "correlation_id: is not a UUID in its canonical lower-case form"},
-		{Index: 2, Code: inbox.Undecodable, Reason: "cloudEvents_source: is missing or empty"},
+		{Index: 2, Code: inbox.Undecodable, Reason: "cloudEvents_sagaservice: is missing or empty"},
 	}, rejected)
 	require.Zero(t, b.count(`SELECT count(*) FROM saga_watch`))
 }

@@ -45,6 +45,16 @@ func StartAfter(t *testing.T, arrange func(*Stack)) *Stack {
 	return s
 }
 
+// StartSet is [Start] with settings that change has had its way with.
+func StartSet(t *testing.T, change func(*stack.Settings)) *Stack {
+	t.Helper()
+	s, settings := prepare(t)
+	change(&settings)
+	s.launch(t, settings)
+	require.NoError(t, s.Ready(t.Context()))
+	return s
+}
+
 // StartOn is [Start] with a broker that the test has brought, and with the databases and all
 // their connections on the server that testenv found.
 func StartOn(t *testing.T, amqp string) *Stack {
