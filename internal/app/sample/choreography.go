@@ -16,6 +16,10 @@ import (
 // taskFacts is the task of hearing facts, and the name of its consumer.
 const taskFacts = "facts"
 
+// FactsQueue is the queue of the facts that a service of the sample hears, beside that of the
+// events of sagas, which another handler reads.
+func FactsQueue(service string) string { return protocol.EventQueue(service) + "." + taskFacts }
+
 // taskNames are those of the service's tasks.
 func (s *Settings) taskNames(own ...string) []string {
 	names := append(own, app.TaskDeadLetters)
@@ -36,8 +40,7 @@ func (s *Settings) hearFacts(
 	broker.Name += "-" + taskFacts
 	hear := inbox.Once(inbox.Config{
 		Name: taskFacts, Service: s.Service, DB: db, Retention: s.Retention(), Report: report, Log: log,
-		// Beside the queue of the events of sagas, which another handler reads.
-		Open: rabbit.HearEvents(broker, protocol.EventQueue(s.Service)+"."+taskFacts, keys...),
+		Open: rabbit.HearEvents(broker, FactsQueue(s.Service), keys...),
 	}, handle)
 	return func(ctx context.Context) error { return inbox.Run(ctx, hear) }
 }

@@ -20,7 +20,31 @@ const (
 )
 
 // run starts the daemons, tells the story and stops them.
-func (env environment) run(ctx context.Context, out io.Writer) (err error) {
+func (env environment) run(ctx context.Context, out io.Writer) error {
+	return env.during(ctx, out, func(tale *story, server string) error {
+		everyone := guests()
+		if err := placeAll(ctx, tale, server, everyone); err != nil {
+			return err
+		}
+		fmt.Fprint(out, "\nWhat the orchestrator records, as it happens:\n")
+		if err := tale.follow(ctx, server, everyone); err != nil {
+			return err
+		}
+		if err := tale.tables(ctx); err != nil {
+			return err
+		}
+		fmt.Fprint(out, further(env))
+		if err := tale.compare(ctx, server, everyone); err != nil {
+			return err
+		}
+		fmt.Fprintln(out, "\nAs promised: one COMPLETED, one compensated after a declined card, one aborted because the room is taken.")
+		return nil
+	})
+}
+
+// during starts the daemons, has tell speak of the reservation's database and its service,
+// and stops them.
+func (env environment) during(ctx context.Context, out io.Writer, tell func(tale *story, server string) error) (err error) {
 	report := reporter(out)
 	defer func() { err = errors.Join(err, env.giveBack(ctx, report)) }()
 	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
@@ -38,23 +62,7 @@ func (env environment) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
-	everyone := guests()
-	tale := &story{out: out, conn: conn, names: map[string]string{}, seen: map[string]int64{}}
-	if err := placeAll(ctx, tale, daemons.URL(), everyone); err != nil {
-		return err
-	}
-	if err := tale.follow(ctx, daemons.URL(), everyone); err != nil {
-		return err
-	}
-	if err := tale.tables(ctx); err != nil {
-		return err
-	}
-	fmt.Fprint(out, further(env))
-	if err := tale.compare(ctx, daemons.URL(), everyone); err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "\nAs promised: one COMPLETED, one compensated after a declined card, one aborted because the room is taken.")
-	return nil
+	return tell(&story{out: out, conn: conn, names: map[string]string{}, seen: map[string]int64{}}, daemons.URL())
 }
 
 // notStarted adds what helps when another version of the project was tried before.
@@ -81,7 +89,6 @@ func placeAll(ctx context.Context, tale *story, server string, everyone []*guest
 		tale.keys = append(tale.keys, g.id)
 		fmt.Fprintf(tale.out, "  %-4s %s: 202 Accepted, reservation %s\n", g.name, g.story, g.id)
 	}
-	fmt.Fprintf(tale.out, "\nWhat the orchestrator records, as it happens:\n")
 	return nil
 }
 

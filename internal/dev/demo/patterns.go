@@ -20,8 +20,9 @@ var patterns = map[string]func(context.Context, environment, io.Writer) error{
 	"approvals": func(ctx context.Context, env environment, out io.Writer) error {
 		return approvals().show(ctx, env, out)
 	},
-	"delays":   func(ctx context.Context, env environment, out io.Writer) error { return delays().show(ctx, env, out) },
-	"parallel": func(ctx context.Context, env environment, out io.Writer) error { return parallel().show(ctx, env, out) },
+	"choreography": choreography,
+	"delays":       func(ctx context.Context, env environment, out io.Writer) error { return delays().show(ctx, env, out) },
+	"parallel":     func(ctx context.Context, env environment, out io.Writer) error { return parallel().show(ctx, env, out) },
 	"point-to-point": func(ctx context.Context, env environment, out io.Writer) error {
 		return pointToPoint().show(ctx, env, out)
 	},

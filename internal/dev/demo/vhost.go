@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/dev/services"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/rabbit"
@@ -24,6 +25,11 @@ func declared() rabbit.Topology {
 		rabbit.CommandTopology(sagasql.Service{Name: service}), // see extra
 		rabbit.ReplyTopology(sagasql.Service{Name: "reservation"}),
 		rabbit.EventTopology(sagasql.Service{Name: "reservation"}, protocol.EventQueue("reservation")),
+		// Without an orchestrator, see choreography.
+		rabbit.EventTopology(sagasql.Service{Name: "reservation"}, protocol.WatchQueue("reservation")),
+		rabbit.EventTopology(sagasql.Service{Name: "reservation"}, sample.FactsQueue("reservation")),
+		rabbit.EventTopology(sagasql.Service{Name: "hotel"}, sample.FactsQueue("hotel")),
+		rabbit.EventTopology(sagasql.Service{Name: "payment"}, sample.FactsQueue("payment")),
 	} {
 		all.Exchanges = append(all.Exchanges, t.Exchanges...)
 		all.Queues = append(all.Queues, t.Queues...)
