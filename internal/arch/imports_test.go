@@ -157,7 +157,7 @@ func TestLibraryDoesNotReachTheDaemons(t *testing.T) {
 
 func TestEnginesReachNoBroker(t *testing.T) {
 	t.Parallel()
-	engines := []string{"pkg/outbox/relay", "pkg/saga/orchestrator", "pkg/participant"}
+	engines := []string{"pkg/outbox/relay", "pkg/saga/orchestrator", "pkg/saga/watcher", "pkg/participant"}
 	ours(t, func(path string, p listed) {
 		for _, dep := range p.Deps {
 			require.False(t, below(dep, module+"pkg/rabbit"), "%s reaches %s: declare the interface that it needs", path, dep)
@@ -177,6 +177,7 @@ var rank = []struct {
 	{"pkg/outbox/desk", 1},
 	{"pkg/saga/orchestrator", 5},
 	{"pkg/saga/sagapg", 4},
+	{"pkg/saga/watcher", 5},
 	{"pkg/saga/sagayaml", 3},
 	{"pkg/participant", 5},
 	{"pkg/rabbit", 4},

@@ -27,6 +27,7 @@ import (
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
 	"go.example/saga/pkg/saga/sagayaml"
+	"go.example/saga/pkg/saga/watcher"
 	sagasql "go.example/saga/sql"
 )
 
@@ -56,10 +57,13 @@ func (g *guarded) exec(statement string) {
 // guardedRole is a role of the page, and how its program finds out what it lacks.
 type guardedRole struct {
 	name, section string
-	lacks         func(context.Context, *pgxpool.Pool) ([]string, error)
+	lacks         lacking
 }
 
-func checked(rights ...sagasql.Right) func(context.Context, *pgxpool.Pool) ([]string, error) {
+// lacking are the statements that give what a role lacks.
+type lacking func(context.Context, *pgxpool.Pool) ([]string, error)
+
+func checked(rights ...sagasql.Right) lacking {
 	return func(ctx context.Context, as *pgxpool.Pool) ([]string, error) {
 		err := sagasql.CheckRights(ctx, as, "", rights...)
 		if missing := new(sagasql.RightsError); errors.As(err, &missing) {
@@ -214,6 +218,9 @@ func TestRightsForOneThing(t *testing.T) {
 		}},
 	})
 	g.roles.Run(t, g.roles.Pool(t, g.db, "saga_owner"), "Upkeep")
+	g.optional("saga_listener", "A listener", []optional{{"inbox.Once", func(as *pgxpool.Pool) error {
+		return checked(inbox.RightsOnce...).must(t.Context(), as)
+	}}})
 	g.optional("saga_orchestrator", "The orchestrator", []optional{
 		{"ORCHESTRATOR_RETENTION", func(as *pgxpool.Pool) error {
 			_, err := store.Expire(t.Context(), as, time.Hour, saga.ID{}, 10)
@@ -223,9 +230,26 @@ func TestRightsForOneThing(t *testing.T) {
 			return errors.Join(store.CheckRights(t.Context(), as, sagapg.RightsToLook...),
 				g.command(orchestratorcmd.New(), "database_url", as, "saga", "list"))
 		}},
+		{"WATCH_DEFINITIONS", func(as *pgxpool.Pool) error {
+			w, err := watcher.New(watcher.Config{DB: as, Retention: time.Hour})
+			if err != nil {
+				return err
+			}
+			_, err = w.Late(t.Context())
+			return errors.Join(err, w.Expire(t.Context()), checked(watcher.Rights...).must(t.Context(), as))
+		}},
 		{"orchestrator status", func(as *pgxpool.Pool) error { _, err := outboxpg.New(as, "").Lag(t.Context()); return err }},
 		{"definition apply", func(as *pgxpool.Pool) error { _, err := store.ApplyDefinition(t.Context(), as, def); return err }},
 	})
+}
+
+// must is an error where a right is lacking.
+func (lacks lacking) must(ctx context.Context, as *pgxpool.Pool) error {
+	statements, err := lacks(ctx, as)
+	if len(statements) > 0 {
+		err = errors.Join(err, fmt.Errorf("42501: %s", strings.Join(statements, "; ")))
+	}
+	return err
 }
 
 func (g *guarded) optional(role, section string, all []optional) {

@@ -19,6 +19,7 @@ import (
 	"go.example/saga/internal/app/tasks"
 	"go.example/saga/pkg/saga"
 	"go.example/saga/pkg/saga/sagapg"
+	"go.example/saga/pkg/saga/watcher"
 )
 
 // scrape is what the endpoint says after the transitions and a look.
@@ -32,6 +33,10 @@ func scrape(t *testing.T, census func(context.Context) ([]sagapg.Census, error),
 	countDeleted(registry, func() int64 { return 0 })
 	countRecounted(registry, func() int64 { return 0 })
 	watchPlans(registry, nil, log).note([]sagapg.UnknownPlan{{Name: "trip", Version: 2, Sagas: 1, Err: sagapg.ErrNotUnderstood}})
+	facts, late := watchFacts(registry, log)
+	facts.WithLabelValues("marked").Inc()
+	late.note([]watcher.Late{{Choreography: "stay", Service: "hotel", Courses: 4}}, nil)
+	late.note(nil, errors.New("down"))
 	for _, tr := range transitions {
 		m.observe(tr)
 	}
@@ -96,6 +101,8 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`saga_orchestrator_running_sagas{status="PAUSED",type="trip"} 2`,
 		`saga_orchestrator_held_sagas{type="trip",waits_for="consumer"} 3`,
 		`saga_orchestrator_overdue_seconds 7`,
+		`saga_orchestrator_late_courses{missing="hotel",type="stay"} 4`,
+		`saga_orchestrator_watched_facts_total{outcome="marked"} 1`,
 		`saga_orchestrator_task_failing{matter="rights",sqlstate="42501",task="timers"} 1`,
 		`saga_orchestrator_task_errors_total{sqlstate="42501",task="timers"} 1`,
 	} {

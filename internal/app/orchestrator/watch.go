@@ -42,6 +42,11 @@ func (s *Settings) Choreographies() (all []saga.Choreography, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("WATCH_DEFINITIONS: %s: %w", file, err)
 		}
+		for _, other := range all {
+			if other.Name == doc.Choreography.Name {
+				return nil, fmt.Errorf("WATCH_DEFINITIONS: %s: choreography %s is given twice: give one version of it", file, other.Name)
+			}
+		}
 		all = append(all, doc.Choreography)
 	}
 	return all, nil

@@ -129,3 +129,27 @@ func TestRunProvesItsRights(t *testing.T) {
 	stop()
 	require.Equal(t, cli.ExitOK, <-ended)
 }
+
+// What is to be watched is judged before anything begins.
+func TestRunJudgesWhatItIsToWatch(t *testing.T) {
+	setup(t)
+	t.Setenv("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/")
+	dir := t.TempDir()
+	for want, text := range map[string]string{
+		"watched.yaml: saga definition: line 6:5: events[0].form: unknown key": strings.Replace(watchedText, "from:", "form:", 1),
+		"WATCH_DEFINITIONS: open ":         "",
+		"choreography stay is given twice": watchedText,
+	} {
+		file := dir + "/watched.yaml"
+		require.NoError(t, os.RemoveAll(file))
+		if text != "" {
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		}
+		t.Setenv("WATCH_DEFINITIONS", file+" \n "+file)
+		code, _, errs := run(t, "run")
+		require.Equal(t, cli.ExitUsage, code, errs)
+		require.Contains(t, errs, want)
+	}
+}
+
+const watchedText = "name: stay\nversion: 1\nstyle: choreography\nevents:\n  - name: room.booked\n    from: hotel\n"

@@ -26,7 +26,7 @@ func (env environment) run(ctx context.Context, out io.Writer) error {
 		if err := placeAll(ctx, tale, server, everyone); err != nil {
 			return err
 		}
-		fmt.Fprint(out, "\nWhat the orchestrator records, as it happens:\n")
+		fmt.Fprint(out, recorded)
 		if err := tale.follow(ctx, server, everyone); err != nil {
 			return err
 		}
@@ -41,6 +41,9 @@ func (env environment) run(ctx context.Context, out io.Writer) error {
 		return nil
 	})
 }
+
+// recorded stands above the timeline.
+const recorded = "\nWhat the orchestrator records, as it happens:\n"
 
 // during starts the daemons, has tell speak of the reservation's database and its service,
 // and stops them.

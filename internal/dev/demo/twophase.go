@@ -118,6 +118,7 @@ func (g *guest) killedMeanwhile(ctx context.Context, tale *story, hotel *pgx.Con
 	if err := placeAll(ctx, tale, daemons.URL(), []*guest{g}); err != nil {
 		return err
 	}
+	fmt.Fprint(tale.out, recorded)
 	err = until(ctx, "the hotel is at work", lock, `SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
 		WHERE database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 		AND relation = 'public.booking'::regclass AND NOT granted)`)

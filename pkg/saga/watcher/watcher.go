@@ -20,6 +20,7 @@ import (
 // Rights are what a watcher's role needs beside those of every consumer.
 var Rights = []sagasql.Right{
 	{On: "saga_watch", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
+	{On: "saga_watched", Privileges: "SELECT"},
 	{On: "saga_hidden", Privileges: "EXECUTE"},
 }
 
