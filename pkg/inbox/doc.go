@@ -55,6 +55,11 @@
 // again what is done already. Handlers must be idempotent, and all they change
 // must go through the transaction that they are given.
 //
+// # Events that are handled once
+//
+// A handler of plain events is idempotent by [Once]: it is called for each event once, one after
+// the other, and the event's id commits with what it wrote.
+//
 // # Rights
 //
 // The role needs [Rights] and what [Config] says of the handler. The consumer
