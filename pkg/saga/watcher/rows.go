@@ -29,7 +29,7 @@ func (c *columns) add(w saga.Watched) {
 	if err != nil {
 		panic(err) // of names and times
 	}
-	c.ids, c.names, c.versions = append(c.ids, w.ID), append(c.names, w.Choreography), append(c.versions, int32(w.Version)) //nolint:gosec // Validate bounds it
+	c.ids, c.names, c.versions = append(c.ids, w.ID), append(c.names, w.Choreography), append(c.versions, int32(w.Version))
 	c.keys, c.statuses, c.events = append(c.keys, optional(w.BusinessKey)), append(c.statuses, string(w.Status)), append(c.events, string(events))
 	c.started, c.updated = append(c.started, w.StartedAt), append(c.updated, w.UpdatedAt)
 	c.due, c.ended = append(c.due, optional(w.DueAt)), append(c.ended, optional(w.EndedAt))
