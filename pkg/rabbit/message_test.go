@@ -50,6 +50,7 @@ func TestRoundTrip(t *testing.T) {
 		AppID:         "rabbit-test",
 		RoutingKey:    replies,
 		Queue:         replies,
+		Timestamp:     time.Unix(r.CreatedAt.Unix(), 0),
 		Headers: map[string]string{
 			"cloudEvents_specversion": "1.0",
 			"cloudEvents_id":          r.ID.String(),
