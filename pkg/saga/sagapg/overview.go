@@ -17,7 +17,7 @@ import (
 // ErrNoSaga means that there is no saga of this id.
 var ErrNoSaga = errors.New("no such saga")
 
-// Overview is a line of the view saga_overview. Fields that are null there are
+// Overview is a line of the view saga_orchestrated. Fields that are null there are
 // left out of the JSON form.
 type Overview struct {
 	ID                string      `json:"id"`

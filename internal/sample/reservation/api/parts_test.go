@@ -260,13 +260,13 @@ func TestPartsThatThereAreNot(t *testing.T) {
 func TestOwnPartThatFails(t *testing.T) {
 	t.Parallel()
 	c := setupParts(t, time.Minute)
-	_, err := c.db.Exec(context.Background(), `ALTER VIEW saga_overview RENAME TO gone`)
+	_, err := c.db.Exec(context.Background(), `ALTER VIEW saga_orchestrated RENAME TO gone`)
 	require.NoError(t, err)
 	body := read(t, c.ask("?expand=saga,booking"))
 	require.Equal(t, "failed", body.Missing[0].Why)
 	require.Len(t, body.Parts, 1)
 	_, err = reservation.NewService(c.db, testenv.Service).Progress(context.Background(), uuid.New())
-	require.ErrorContains(t, err, "saga_overview")
+	require.ErrorContains(t, err, "saga_orchestrated")
 }
 
 // The interface says which parts there are.
