@@ -56,15 +56,18 @@ b.yaml:1:1: no definition: give name, version and steps
 `},
 		{"both styles", []string{sound, watched}, ""},
 		{
-			"a choreography's problem", []string{strings.Replace(watched, "from: hotel", "form: hotel", 1)},
+			"a choreography's problem",
+			[]string{strings.Replace(watched, "from: hotel", "form: hotel", 1)},
 			"a.yaml:6:5: events[0].form: unknown key \"form\": did you mean from?\n",
 		},
 		{
-			"another choreography", []string{watched, strings.Replace(watched, "hotel", "motel", 1)},
+			"another choreography",
+			[]string{watched, strings.Replace(watched, "hotel", "motel", 1)},
 			"b.yaml:2:10: version: stay@1 is another plan in a.yaml: raise the version\n",
 		},
 		{
-			"two styles of one name", []string{strings.Replace(sound, "trip", "stay", 1), watched},
+			"two styles of one name",
+			[]string{strings.Replace(sound, "trip", "stay", 1), watched},
 			"b.yaml:2:10: version: stay@1 is another plan in a.yaml: raise the version\n",
 		},
 	}

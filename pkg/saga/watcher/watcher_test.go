@@ -287,7 +287,7 @@ func TestTwoWatchersAtATime(t *testing.T) {
 		require.NoError(t, <-two)
 	}
 	both(fact(id, "orders", "order.placed"), fact(id, "hotel", "room.released")) // who begins it
-	b.watch(0) // a course of a definition that is gone is not looked for by beginning it
+	b.watch(0)                                                                   // a course of a definition that is gone is not looked for by beginning it
 	both(fact(id, "hotel", "room.booked"), fact(id, "payment", "payment.captured"))
 	require.Contains(t, b.line(id), "COMPLETED")
 	require.Equal(t, 4, b.count(`SELECT count(*) FROM saga_watch, jsonb_array_elements(events) AS e WHERE e ? 'heard'`))
