@@ -25,6 +25,9 @@ type Config struct {
 	PerHost int
 	// Timeout is how long a call may take; 0 means 10 s.
 	Timeout time.Duration
+	// Called, where set, is told of each call that has ended: its target's origin, what it
+	// brought (answered, or the class why not) and how long it took. It must not block.
+	Called func(target, outcome string, took time.Duration)
 }
 
 const (
@@ -99,13 +102,26 @@ func (c *Caller) Begin(r *outbox.Record, before relay.Before) (func(context.Cont
 		if no := h.turn(ctx, probe); no != nil {
 			return no.called(target, use)
 		}
+		began := time.Now()
 		called := c.call(ctx, h, probe, r, cmd, max(accepted, 0))
 		if called.Accepted && use == 0 {
 			use = lifetime(0, timeout)
 		}
 		called.Until = use
+		c.tell(target, called, time.Since(began))
 		return called
 	}, relay.Called{}
+}
+
+// tell counts a call, but for one that was broken off here.
+func (c *Caller) tell(target string, called relay.Called, took time.Duration) {
+	switch {
+	case c.cfg.Called == nil:
+	case called.Answer != nil:
+		c.cfg.Called(target, "answered", took)
+	case called.Reason != "":
+		c.cfg.Called(target, called.Reason, took)
+	}
 }
 
 // lifetime is for how long a message that its receiver has is of use: then its attempt is

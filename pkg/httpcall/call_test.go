@@ -1,6 +1,7 @@
 package httpcall_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -133,7 +134,11 @@ func TestWhatResponsesMean(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := serve(t, c.handler)
-			got := call(t, caller(t, url, nil), record(t, url+"/pay", c.op))
+			var told []string
+			got := call(t, caller(t, url, func(cfg *httpcall.Config) {
+				cfg.Called = func(target, outcome string, _ time.Duration) { told = append(told, target+" "+outcome) }
+			}), record(t, url+"/pay", c.op))
+			require.Equal(t, []string{url + " " + cmp.Or(c.reason, "answered")}, told)
 			if c.outcome != "" {
 				require.NotNil(t, got.Answer, "%+v", got)
 				require.Equal(t, string(c.outcome), got.Answer.Headers[protocol.HeaderSagaOutcome])

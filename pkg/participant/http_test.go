@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -30,7 +31,11 @@ func byHTTP(t *testing.T) *bench {
 	var err error
 	b.p, err = participant.New(b.Config)
 	require.NoError(t, err)
-	server := httptest.NewServer(b.p.Handler())
+	// Two instances: those of one share transactions.
+	instances, n := []http.Handler{b.p.Handler(), b.p.Handler()}, atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		instances[n.Add(1)%2].ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	b.call = func(ds ...inbox.Delivery) (rejections []inbox.Rejection, err error) {
 		for i, d := range ds {

@@ -221,7 +221,7 @@ func TestEveryMetricIsExplained(t *testing.T) {
 	described := make(chan *prometheus.Desc, 100)
 	newMeter(database{name: "shop"}, "", engine.NewFaults("shop", zaptest.NewLogger(t))).Describe(described)
 	close(described)
-	exported := []string{"saga_relay_build_info"}
+	exported := []string{"saga_relay_build_info", "saga_relay_call_seconds"}
 	for d := range described {
 		exported = append(exported, regexp.MustCompile(`saga_relay_\w+`).FindString(d.String()))
 	}

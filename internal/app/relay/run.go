@@ -41,7 +41,7 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return fmt.Errorf("HTTP_TARGETS: %w", err)
 	}
-	caller := httpcall.New(httpcall.Config{Targets: targets, PerHost: s.HTTPPerHost, Timeout: s.HTTPTimeout})
+	caller := httpcall.New(httpcall.Config{Targets: targets, PerHost: s.HTTPPerHost, Timeout: s.HTTPTimeout, Called: observeCalls(registry)})
 	defer caller.Close()
 	f := &fleet{
 		settings: s, process: newHolder(), registry: registry, topology: app.WatchTopology(registry, log), caller: caller, targets: targets, log: log,
