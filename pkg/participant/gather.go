@@ -28,6 +28,7 @@ type gathering struct {
 
 // asked is a request that waits for its answer.
 type asked struct {
+	ctx   context.Context // the request's, without its end: others may share what is begun for it
 	cmd   Command
 	since time.Time
 	done  chan answered // has room for one
@@ -45,7 +46,7 @@ const patient = 20 * time.Millisecond
 
 // ask carries a command out. Where ctx ends first, it is carried out all the same, or not.
 func (g *gathering) ask(ctx context.Context, cmd Command) (protocol.Reply, error) {
-	a := &asked{cmd: cmd, since: time.Now(), done: make(chan answered, 1)}
+	a := &asked{ctx: context.WithoutCancel(ctx), cmd: cmd, since: time.Now(), done: make(chan answered, 1)}
 	g.add(a)
 	select {
 	case got := <-a.done:
@@ -140,13 +141,13 @@ func (g *gathering) carryOut(list []*asked) {
 		g.add(list...)
 		return
 	}
-	reply, err := g.p.answer(context.Background(), list[0].cmd)
+	reply, err := g.p.answer(list[0].ctx, list[0].cmd)
 	list[0].done <- answered{reply, err}
 }
 
 // together carries the commands out in one transaction. The tasks are in the order of the list.
 func (p *Participant) together(list []*asked) ([]*task, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Limit)
+	ctx, cancel := context.WithTimeout(list[0].ctx, p.cfg.Limit)
 	defer cancel()
 	tx, err := p.cfg.DB.Begin(ctx)
 	if err != nil {
