@@ -55,7 +55,7 @@ func New() *cobra.Command {
 		Example: "  orchestrator definition apply deploy/room-reservation.yaml\n  orchestrator definition list",
 	}
 	definitions.AddCommand(newDefinitionLint(), newDefinitionApply(&o), newDefinitionMigrate(&o), newDefinitionList(&o), newDefinitionShow(&o), newDefinitionGraph(&o))
-	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), cli.Healthcheck("orchestrator"), newSaga(&o), definitions, newSchema(), newWebhook(&o),
+	root.AddCommand(newRun(&o), newStatus(&o), newMigrate(&o), newConformance(&o), cli.Healthcheck("orchestrator"), newSaga(&o), definitions, newSchema(), newWebhook(&o),
 		quarantinecmd.New("orchestrator", o.quarantine))
 	return root
 }
