@@ -27,7 +27,7 @@ func Judge(sent []*Sent, patience time.Duration) Verdict {
 		if v := s.judge(patience); !v.Holds {
 			return v
 		}
-		decided := s.decided()
+		decided := s.Decided()
 		answers += len(decided)
 		if s.Operation != saga.Request || s.Flaw != nil {
 			continue
@@ -58,7 +58,7 @@ func (s *Sent) judge(patience time.Duration) Verdict {
 		return Verdict{Holds: true}
 	}
 	expected := fmt.Sprintf("%s: %s", s, outcomes(s.Want))
-	decided := s.decided()
+	decided := s.Decided()
 	for _, a := range decided {
 		if !s.may(a.Outcome) {
 			return Verdict{Expected: expected, Came: say(a)}
@@ -82,6 +82,11 @@ func JudgeReplies(sent []*Sent, strays []string) Verdict {
 	if len(strays) > 0 {
 		return Verdict{Expected: "replies to what was sent", Came: strays[0]}
 	}
+	type repeated struct {
+		message string
+		outcome saga.Outcome
+	}
+	ids := map[repeated]string{}
 	n := 0
 	for _, s := range sent {
 		if s.Flaw != nil {
@@ -92,6 +97,13 @@ func JudgeReplies(sent []*Sent, strays []string) Verdict {
 			if len(a.Breaks) > 0 {
 				return Verdict{Expected: fmt.Sprintf("a reply to %s with headers, body and id as demanded", s), Came: strings.Join(a.Breaks, "; ")}
 			}
+			k := repeated{s.Message.MessageID, a.Outcome}
+			if before, known := ids[k]; known && before != a.ID {
+				return Verdict{
+					Expected: fmt.Sprintf("%s: the same message_id when the same answer is repeated, %q", s, before), Came: fmt.Sprintf("%q", a.ID),
+				}
+			}
+			ids[k] = a.ID
 		}
 	}
 	return Verdict{Holds: n > 0, Expected: "a reply", Came: fmt.Sprintf("%d replies", n)}

@@ -45,17 +45,20 @@ func Find(sent []*Sent, d inbox.Delivery) *Sent {
 		if !slices.Contains(ids, text(s.Saga)) {
 			continue
 		}
-		n := 1
+		n := 2
 		if said := d.Headers[protocol.HeaderSagaOp]; said == string(s.Operation) || said == "" && op == string(s.Operation) {
-			n += 8
+			n += 16
 		}
 		if d.Headers[protocol.HeaderSagaAttempt] == fmt.Sprint(s.Attempt) {
-			n += 4
+			n += 8
 		}
 		if said := d.Headers[protocol.HeaderSagaStep]; said == s.Message.Headers[protocol.HeaderSagaStep] || said == "" && step == said {
-			n += 2
+			n += 4
 		}
-		if n > points || n == points && len(s.Answers) < len(best.Answers) {
+		if len(s.Answers) < s.Copies { // of copies in several rounds the one that waits
+			n++
+		}
+		if n > points {
 			best, points = s, n
 		}
 	}
@@ -83,20 +86,9 @@ func (s *Sent) Read(d inbox.Delivery) Answer {
 	return a
 }
 
-// Hear adds an answer. One of the same outcome that came before has to have the same id.
-func (s *Sent) Hear(a Answer) {
-	for _, before := range s.Answers {
-		if before.Outcome == a.Outcome && before.ID != a.ID {
-			a.Breaks = append(a.Breaks, fmt.Sprintf("message_id is %q, and was %q when the same message was answered %s before", a.ID, before.ID, a.Outcome))
-			break
-		}
-	}
-	s.Answers = append(s.Answers, a)
-}
-
-// decided are the answers that say more than "ask again", with those to the attempts that
+// Decided are the answers that say more than "ask again", with those to the attempts that
 // followed.
-func (s *Sent) decided() (answers []Answer) {
+func (s *Sent) Decided() (answers []Answer) {
 	for one := s; one != nil; one = one.Again {
 		for _, a := range one.Answers {
 			if a.Outcome != saga.OutcomeRetry || s.may(saga.OutcomeRetry) {
@@ -116,7 +108,7 @@ func (s *Sent) Waits() int {
 	if n := s.Copies - len(s.Answers); n > 0 {
 		return n
 	}
-	if len(s.decided()) == 0 {
+	if len(s.Decided()) == 0 {
 		return 1
 	}
 	return 0
@@ -125,5 +117,5 @@ func (s *Sent) Waits() int {
 // AsksAgain says that the command was answered "retry" alone, so that an orchestrator would
 // send another attempt.
 func (s *Sent) AsksAgain() bool {
-	return s.Flaw == nil && s.Again == nil && len(s.Answers) >= s.Copies && len(s.decided()) == 0
+	return s.Flaw == nil && s.Again == nil && len(s.Answers) >= s.Copies && len(s.Decided()) == 0
 }

@@ -16,9 +16,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"go.example/saga/internal/app"
+	"go.example/saga/internal/app/orchestrator"
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/conformance"
 	"go.example/saga/internal/conformance/run"
+	"go.example/saga/internal/config"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/protocol"
 	sagasql "go.example/saga/sql"
@@ -175,11 +177,17 @@ func (a *conformanceArgs) byHTTP(ctx context.Context, r run.Runner) (run.Report,
 	return r.Run(ctx)
 }
 
+// brokerSettings are the orchestrator's, of which no more than the broker is needed.
+type brokerSettings struct{ orchestrator.Settings }
+
+// Validate implements [config.Validator].
+func (s *brokerSettings) Validate() error { return app.CheckBroker(s.Broker) }
+
 // byBroker returns the queue, too, where it was kept for answers that are still to come.
 func (a *conformanceArgs) byBroker(ctx context.Context, r run.Runner, o *options) (report run.Report, queue string, err error) {
-	settings, err := o.settings()
-	if err != nil {
-		return report, "", err
+	settings := brokerSettings{orchestrator.DefaultSettings()}
+	if err := config.Load(o.config, &settings); err != nil {
+		return report, "", cli.Usagef("%w", err)
 	}
 	if err := settings.RequireBroker(); err != nil {
 		return report, "", cli.Usagef("%w", err)

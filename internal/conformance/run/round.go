@@ -86,7 +86,7 @@ func (r *Runner) hear(e Event) {
 			protocol.HeaderSagaID, e.Reply.Headers[protocol.HeaderSagaID], protocol.HeaderSagaKey, e.Reply.Headers[protocol.HeaderSagaKey]))
 		return
 	}
-	s.Hear(s.Read(*e.Reply))
+	s.Answers = append(s.Answers, s.Read(*e.Reply))
 }
 
 // waits counts the answers that are still to come.

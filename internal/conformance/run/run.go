@@ -164,7 +164,7 @@ func (r *Runner) takeBack(ctx context.Context, sent []*conformance.Sent) error {
 	done := map[saga.ID]bool{}
 	var order []saga.ID
 	for _, s := range sent {
-		for _, a := range s.Answers {
+		for _, a := range s.Decided() {
 			switch {
 			case a.Outcome == saga.OutcomeSucceeded && s.Flaw == nil && !stands[s.Saga]:
 				stands[s.Saga] = true
@@ -193,7 +193,7 @@ func (r *Runner) takeBack(ctx context.Context, sent []*conformance.Sent) error {
 	}
 	for _, id := range order {
 		s := cancels[id]
-		if s == nil || len(s.Answers) == 0 || s.Answers[0].Outcome != saga.OutcomeCompensated {
+		if s == nil || len(s.Decided()) == 0 || s.Decided()[0].Outcome != saga.OutcomeCompensated {
 			r.report.Standing = append(r.report.Standing, uuid.UUID(id).String())
 		}
 	}
