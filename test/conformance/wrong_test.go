@@ -35,7 +35,7 @@ var wrongs = []struct {
 	brokerOnly, silent bool
 }{
 	{wrong: forgetsAll, fails: []string{
-		"redelivery", "attempt", "duplicates", "sagas", "cancel-first", "late-request", "race", "cancel-refused", "confirm", "cancel-confirmed", "confirm-cancelled", "largest", "restart"}},
+		"redelivery", "attempt", "duplicates", "sagas", "cancel-first", "late-request", "race", "cancel-refused", "confirm", "cancel-confirmed", "confirm-cancelled", "largest", "restart"}, silent: true},
 	{wrong: anotherOutput, fails: []string{
 		"redelivery", "attempt", "duplicates", "sagas", "late-request", "race", "refusal", "cancel-refused", "confirm", "unknown-step", "largest", "restart"}},
 	{wrong: anotherOutcome, fails: []string{"attempt", "duplicates", "sagas", "late-request", "race", "confirm"}},

@@ -219,28 +219,39 @@ func (f *foreign) await(ctx context.Context, query string, least int) error {
 	}
 }
 
-// Each participant is so short that nobody minds to read it, or to write it anew.
+// Each participant is so short that nobody minds to read it, or to write it anew; and so is
+// what starts sagas.
 func TestForeignParticipantsAreShort(t *testing.T) {
 	t.Parallel()
 	const most = 75
-	comment := regexp.MustCompile(`^(#|//|--|""".*"""$)`)
 	for _, l := range languages {
 		files, err := filepath.Glob(filepath.Join(folder(t, l.folder), "*.*"))
 		require.NoError(t, err)
 		lines := 0
 		for _, file := range files {
-			if strings.Contains(".py .js .sql", filepath.Ext(file)) {
-				text, err := os.ReadFile(file)
-				require.NoError(t, err)
-				for line := range strings.Lines(string(text)) {
-					if line = strings.TrimSpace(line); line != "" && !comment.MatchString(line) {
-						lines++
-					}
-				}
+			switch n := linesOf(t, file); {
+			case strings.HasPrefix(filepath.Base(file), "start."):
+				require.LessOrEqual(t, n, most, file)
+			case strings.Contains(".py .js .sql", filepath.Ext(file)):
+				lines += n
 			}
 		}
 		require.Positive(t, lines, l.folder)
 		require.LessOrEqual(t, lines, most, "lines of code in examples/participants/%s", l.folder)
 		t.Logf("%s: %d lines", l.folder, lines)
 	}
+}
+
+// linesOf counts those of code.
+func linesOf(t *testing.T, file string) (lines int) {
+	t.Helper()
+	comment := regexp.MustCompile(`^(#|//|--|""".*"""$)`)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !comment.MatchString(line) {
+			lines++
+		}
+	}
+	return lines
 }

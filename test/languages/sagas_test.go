@@ -103,7 +103,7 @@ func TestForeignParticipants(t *testing.T) {
 		require.NoError(t, p.await(ctx, "SELECT count(*) FROM outbox_position WHERE lease_until > now()", 1))
 		p.start(0)
 		p.start(1)
-		copier.awaitQueue(t, "saga.command."+p.service)
+		copier.awaitConsumers(t, "saga.command."+p.service, 2)
 		copier.poison(t, "saga.command."+p.service)
 	}
 
@@ -287,10 +287,10 @@ func (c *copier) poison(t *testing.T, queue string) {
 	}
 }
 
-// awaitQueue waits until a queue has two consumers.
-func (c *copier) awaitQueue(t *testing.T, name string) {
+// awaitConsumers waits until a queue has so many.
+func (c *copier) awaitConsumers(t *testing.T, name string, n int) {
 	t.Helper()
-	c.await(t, name, func(q amqp.Queue) bool { return q.Consumers == 2 })
+	c.await(t, name, func(q amqp.Queue) bool { return q.Consumers == n })
 }
 
 // awaitDead waits until all that was unreadable, and nothing else, lies there.
