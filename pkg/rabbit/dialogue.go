@@ -99,6 +99,10 @@ func (d *Dialogue) Send(ctx context.Context, m inbox.Delivery) error {
 	default:
 	}
 	if !confirmation.Acked() {
+		if d.session.channel.IsClosed() { // the library calls that a nack
+			<-d.session.done
+			return fmt.Errorf("send a message: %w", d.Err())
+		}
 		return fmt.Errorf("exchange %q, routing key %q: %w", m.Exchange, m.RoutingKey, outbox.ErrNacked)
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 
 	"go.example/saga/internal/dev/services"
 	"go.example/saga/internal/testenv"
+	"go.example/saga/pkg/inbox"
 	"go.example/saga/pkg/inbox/quarantine"
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
@@ -94,6 +95,7 @@ func works(t *testing.T) map[string]func(rabbit.Config) error {
 		"saga_orchestrator": consumes(reservation, rabbit.ReplyTopology(reservation), protocol.ReplyQueue("reservation")),
 		"saga_participant":  consumes(hotel, rabbit.CommandTopology(hotel), protocol.CommandQueue("hotel")),
 		"saga_listener":     consumes(reservation, listening, protocol.EventQueue("reservation")),
+		"saga_conformance":  func(cfg rabbit.Config) error { return converse(t.Context(), cfg) },
 	}
 }
 
@@ -118,8 +120,9 @@ func told(work func(rabbit.Config) error, cfg rabbit.Config) error {
 func TestDocumentedPermissions(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
-	n.needsEach("the programs declare", "")
-	n.needsEach("an administrator declares", served)
+	n.needsEach("the programs declare", "", 4)
+	n.needsEach("an administrator declares", served, 4)
+	n.needsEach("a participant is checked", served, 1)
 
 	// Who consumes a participant's queue is no secret from the orchestrator.
 	queue := protocol.CommandQueue("payment")
@@ -135,10 +138,10 @@ const served = "served."
 
 // needsEach holds the permissions of a section of the page to what they do: in the given virtual
 // host, or each user in an empty one of its own.
-func (n *node) needsEach(where, vhost string) {
+func (n *node) needsEach(where, vhost string, users int) {
 	n.Helper()
 	works, all := works(n.T), documentedPermissions(n.T, where)
-	require.Len(n, all, len(works))
+	require.Len(n, all, users)
 	var less []permission
 	for i := range all {
 		if vhost != "" {
@@ -216,6 +219,16 @@ func publishEverywhere(ctx context.Context, cfg rabbit.Config) error {
 		}
 	}
 	return publisher.Err()
+}
+
+// converse is what `orchestrator conformance` does.
+func converse(ctx context.Context, cfg rabbit.Config) error {
+	d, err := rabbit.OpenDialogue(ctx, cfg, protocol.ReplyQueue("conformance-"+uuid.NewString()[:8]))
+	if err != nil {
+		return err
+	}
+	err = d.Send(ctx, inbox.Delivery{Exchange: protocol.ExchangeCommands, RoutingKey: "hotel"})
+	return errors.Join(err, d.Close(false))
 }
 
 // putOneBack has a consumer publish what it has set aside.
