@@ -102,7 +102,7 @@ func confirms() []Check {
 	tcc := Needs{Confirm: true}
 	return []Check{{
 		Name: "confirm-first", Rule: ruleBarrier,
-		Demands: "a CONFIRM without its REQUEST is answered retry, and remembered by nothing",
+		Demands: "a CONFIRM without its REQUEST is answered retry, and nothing is remembered of it",
 		Rounds:  []Round{{confirm(0).wants(saga.OutcomeRetry)}, {request(0)}},
 	}, {
 		Name: "confirm", Rule: ruleBarrier, Needs: tcc,

@@ -44,7 +44,7 @@ func Judge(sent []*Sent, patience time.Duration) Verdict {
 			}
 		}
 	}
-	return Verdict{Holds: true, Came: fmt.Sprintf("%d answers as demanded", answers)}
+	return Verdict{Holds: true, Came: fmt.Sprintf("answers as demanded: %d", answers)}
 }
 
 // judge looks at one command alone.
@@ -106,7 +106,7 @@ func JudgeReplies(sent []*Sent, strays []string) Verdict {
 			ids[k] = a.ID
 		}
 	}
-	return Verdict{Holds: n > 0, Expected: "a reply", Came: fmt.Sprintf("%d replies", n)}
+	return Verdict{Holds: n > 0, Came: fmt.Sprintf("replies as demanded: %d", n)}
 }
 
 // differs says in what two answers to one REQUEST do; problems are compared where the

@@ -18,9 +18,9 @@ import (
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/app/orchestrator"
 	"go.example/saga/internal/cli"
+	"go.example/saga/internal/config"
 	"go.example/saga/internal/conformance"
 	"go.example/saga/internal/conformance/run"
-	"go.example/saga/internal/config"
 	"go.example/saga/pkg/jsonmap"
 	"go.example/saga/pkg/protocol"
 	sagasql "go.example/saga/sql"
@@ -94,11 +94,10 @@ func (a *conformanceArgs) run(cmd *cobra.Command, o *options) error {
 		Restart: func(ctx context.Context) error { return shell(ctx, a.restart) },
 	}
 	var report run.Report
-	queue := ""
 	if a.url != "" {
 		report, err = a.byHTTP(ctx, r)
 	} else {
-		report, queue, err = a.byBroker(ctx, r, o)
+		report, err = a.byBroker(ctx, r, o)
 	}
 	if err != nil {
 		return err
@@ -106,7 +105,7 @@ func (a *conformanceArgs) run(cmd *cobra.Command, o *options) error {
 	if a.json {
 		err = cli.JSON(cmd.OutOrStdout(), report)
 	} else {
-		err = a.print(cmd.OutOrStdout(), report, queue)
+		err = a.print(cmd.OutOrStdout(), report)
 	}
 	if err == nil && !report.Holds {
 		err = fmt.Errorf("%d of %d checks do not hold", report.Failed(), len(report.Checks))
@@ -183,25 +182,26 @@ type brokerSettings struct{ orchestrator.Settings }
 // Validate implements [config.Validator].
 func (s *brokerSettings) Validate() error { return app.CheckBroker(s.Broker) }
 
-// byBroker returns the queue, too, where it was kept for answers that are still to come.
-func (a *conformanceArgs) byBroker(ctx context.Context, r run.Runner, o *options) (report run.Report, queue string, err error) {
+func (a *conformanceArgs) byBroker(ctx context.Context, r run.Runner, o *options) (report run.Report, err error) {
 	settings := brokerSettings{orchestrator.DefaultSettings()}
 	if err := config.Load(o.config, &settings); err != nil {
-		return report, "", cli.Usagef("%w", err)
+		return report, cli.Usagef("%w", err)
 	}
 	if err := settings.RequireBroker(); err != nil {
-		return report, "", cli.Usagef("%w", err)
+		return report, cli.Usagef("%w", err)
 	}
 	carrier, err := run.OpenBroker(ctx, app.Broker(settings.Broker, "orchestrator conformance"), r.Service, a.destination, a.timeout, r.Progress)
 	if err != nil {
-		return report, "", err
+		return report, err
 	}
 	r.Carrier = carrier
 	report, err = r.Run(ctx)
-	if keep := err != nil || report.Unanswered; keep {
-		queue = protocol.ReplyQueue(r.Service)
+	if err != nil {
+		err = fmt.Errorf("%w (the queue %s stays for late answers, and the broker deletes it in ten minutes)", err, protocol.ReplyQueue(r.Service))
+	} else if report.Unanswered {
+		report.Queue = protocol.ReplyQueue(r.Service)
 	}
-	return report, queue, errors.Join(err, carrier.Close(queue != ""))
+	return report, errors.Join(err, carrier.Close(err != nil || report.Unanswered))
 }
 
 // shell runs the user's command. What it starts may outlive it, and keeps the streams.
@@ -211,7 +211,7 @@ func shell(ctx context.Context, text string) error {
 	return command.Run()
 }
 
-func (a *conformanceArgs) print(w io.Writer, report run.Report, queue string) error {
+func (a *conformanceArgs) print(w io.Writer, report run.Report) error {
 	var rows [][]string
 	for _, c := range report.Checks {
 		rows = append(rows, []string{c.Check, c.Result, c.Expected, c.Came, c.Rule})
@@ -222,10 +222,10 @@ func (a *conformanceArgs) print(w io.Writer, report run.Report, queue string) er
 	if len(report.Sagas) > 0 {
 		fmt.Fprintf(w, "\nWhat stays at the participant: its barrier's rows of %d sagas, between %s and %s", len(report.Sagas), report.Sagas[0], report.Sagas[len(report.Sagas)-1])
 		fmt.Fprintf(w, "; the work of %d of them, which was confirmed or not taken back", len(report.Standing))
-		fmt.Fprintf(w, "; %d messages that are no commands, in its dead letters or quarantine.\n", report.Unreadable)
+		fmt.Fprintf(w, "; %d messages that are no commands, in its dead letters or its quarantine.\n", report.Unreadable)
 	}
-	if queue != "" {
-		fmt.Fprintf(w, "Not all commands were answered: the queue %s stays for late answers, and the broker deletes it in ten minutes.\n", queue)
+	if report.Queue != "" {
+		fmt.Fprintf(w, "Not all commands were answered: the queue %s stays for late answers, and the broker deletes it in ten minutes.\n", report.Queue)
 	}
 	return nil
 }

@@ -54,18 +54,20 @@ func awaitConsumer(ctx context.Context, cfg rabbit.Config, queue string, patienc
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	told := time.Now()
+	missing := fmt.Sprintf("nobody consumes the queue %s", queue)
 	for {
 		states, err := look.Look(ctx, queue)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		missing := fmt.Sprintf("nobody consumes the queue %s", queue)
 		if err == nil {
 			switch {
 			case len(states) == 0 || !states[0].Exists:
 				missing = fmt.Sprintf("there is no queue %s", queue)
 			case states[0].Consumers > 0:
 				return nil
+			default:
+				missing = fmt.Sprintf("nobody consumes the queue %s", queue)
 			}
 		}
 		if time.Since(told) > tellEvery {

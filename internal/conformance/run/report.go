@@ -38,6 +38,8 @@ type Report struct {
 	Unreadable int `json:"unreadable"`
 	// Unanswered says that answers are still to come.
 	Unanswered bool `json:"unanswered"`
+	// Queue is that of the answers, where it was kept for those that are still to come.
+	Queue string `json:"queue,omitempty"`
 }
 
 // Failed counts the checks that do not hold, with those that could not be made.
