@@ -23,8 +23,10 @@ const (
 
 // Replies is the check of the form of all replies, whatever they answer. It sends nothing
 // of its own.
-var Replies = Check{Name: "replies", Rule: ruleReplies,
-	Demands: "each reply has the required headers, a JSON body, and an id that is the same when the answer is repeated"}
+var Replies = Check{
+	Name: "replies", Rule: ruleReplies,
+	Demands: "each reply has the required headers, a JSON body, and an id that is the same when the answer is repeated",
+}
 
 // Checks are all, in the order in which they are made: those come last that a participant may not survive.
 func Checks() []Check {

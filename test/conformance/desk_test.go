@@ -87,7 +87,7 @@ func (d *desk) decide(cmd protocol.Command) (reply protocol.Reply, silent bool) 
 		key = cmd.Step
 	}
 	s := d.steps[key]
-	if s == nil || d.wrong == forgetsAll {
+	if s == nil || d.wrong == forgetsAll && cmd.Operation != saga.Confirm {
 		s = &decision{}
 		d.steps[key] = s
 	}
