@@ -135,7 +135,8 @@ func strangers() []Check {
 		Demands: "a REQUEST for a step that there is not is failed, and a CANCEL of it compensated: none is left without an answer",
 		Rounds: []Round{
 			{request(0).unknown().wants(refused), cancel(1).unknown()},
-			{request(0).unknown().try(2).wants(refused)}, {cancel(0).unknown()},
+			{request(0).unknown().try(2).wants(refused)},
+			{cancel(0).unknown()},
 		},
 	}, {
 		Name: "largest", Rule: ruleCommands,

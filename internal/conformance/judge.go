@@ -23,9 +23,15 @@ func Judge(sent []*Sent, patience time.Duration) Verdict {
 	type decision struct{ saga, step string }
 	first := map[decision]Answer{} // of each REQUEST
 	answers := 0
+	after := ""
 	for _, s := range sent {
 		if v := s.judge(patience); !v.Holds {
+			v.Expected += after
 			return v
+		}
+		after = ""
+		if s.Flaw != nil {
+			after = ", after " + s.String()
 		}
 		decided := s.Decided()
 		answers += len(decided)

@@ -75,6 +75,18 @@ func TestWrongParticipants(t *testing.T) {
 	}
 }
 
+// The message that did it is named.
+func TestTheMessageThatStopsAParticipantIsNamed(t *testing.T) {
+	t.Parallel()
+	report := byBroker(t, testenv.Vhost(t), newDesk(diesOfBadMessages), briefly)
+	for _, c := range report.Checks {
+		if c.Check == "unreadable" {
+			require.Equal(t, "REQUEST, attempt 1: succeeded, after a message with a body that is no JSON", c.Expected)
+			require.Equal(t, "no answer within 5s", c.Came)
+		}
+	}
+}
+
 // A participant that takes all sagas for one can hardly do anything right; the check of
 // that is among those that fail.
 func TestAParticipantThatMixesSagas(t *testing.T) {
