@@ -34,8 +34,8 @@ build: modules ## Build the five daemons into bin/, static
 services: modules ## Find or start PostgreSQL and RabbitMQ
 	$(DEV) services up
 
-demo: modules ## Three hotel reservations, from request to end; PATTERN=name shows another pattern
-	$(DEV) demo $(PATTERN)
+demo: modules ## Three hotel reservations, from request to end; PATTERN=name, or SHARED=schema|table, shows another way
+	$(DEV) demo $(PATTERN) $(if $(SHARED),--shared '$(SHARED)')
 
 run: modules ## Keep the five daemons in the foreground, for curl and psql
 	$(DEV) run

@@ -30,6 +30,7 @@ func FuzzParseDatabase(f *testing.F) {
 		"postgres://u:a@":                           "@h/x#",
 		"host=a dbname=x host=b password='":         "",
 		"postgresql://u:p@127.0.0.1/":               "?statement_timeout=1",
+		"postgres://u:p@127.0.0.1/x?schema=":        "&schema=y&jit=off",
 		"service=none servicefile=/nowhere dbname=": "",
 	} {
 		f.Add(before, after)
@@ -38,6 +39,9 @@ func FuzzParseDatabase(f *testing.F) {
 		text := before + canary + after
 		if strings.Contains(text, "dev") {
 			return // no reading of devices
+		}
+		if _, err := address.Databases(text); err != nil {
+			require.NotContains(t, err.Error(), canary)
 		}
 		config, err := address.ParseDatabase(text)
 		if err != nil {

@@ -137,6 +137,9 @@ func (s settings) keywords(last string) string {
 // judgeKey refuses what is no setting's name: a piece of a password, most likely, which
 // would be sent to the server and come back in its error.
 func judgeKey(key string, hasValue bool, seen map[string]bool) error {
+	if key == schemaKey && hasValue {
+		return refuse("only an entry of DATABASE_URLS may name a schema, in a URL", "say DATABASE_SCHEMA in its place")
+	}
 	if !hasValue || !settingName.MatchString(key) || !slices.Contains(shortNames, key) && !strings.ContainsAny(key, "_.") {
 		return refuse("something in it is no known setting", databaseForm+"; "+encode+"; in the form of keywords, "+quoteValues)
 	}

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	sagasql "go.example/saga/sql"
@@ -15,16 +17,21 @@ func Migrate(ctx context.Context, url Address, schema, service string, lines ...
 	if err != nil {
 		return err
 	}
-	if err := sagasql.Up(ctx, text.Reveal(), schema, lines...); err != nil {
-		return err
-	}
 	pool, err := OpenPool(ctx, url, service+"-migrate", 1)
 	if err != nil {
 		return err
 	}
 	defer ClosePools(pool)
-	if _, err := sagasql.NameService(ctx, pool, schema, service); err != nil {
-		return fmt.Errorf("migrate database %s: %w", pool.Config().ConnConfig.Database, err)
+	// Where another service is at home, nothing is made. All other errors are Up's to tell.
+	_, err = sagasql.LoadService(ctx, pool, schema, service)
+	if !errors.Is(err, sagasql.ErrOtherService) {
+		if err := sagasql.Up(ctx, text.Reveal(), schema, lines...); err != nil {
+			return err
+		}
+		_, err = sagasql.NameService(ctx, pool, schema, service)
+	}
+	if err != nil {
+		return fmt.Errorf("migrate database %s, schema %s: %w", pool.Config().ConnConfig.Database, cmp.Or(schema, "public"), err)
 	}
 	return nil
 }

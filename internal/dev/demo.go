@@ -10,14 +10,17 @@ import (
 )
 
 func newDemoCommand() *cobra.Command {
-	return &cobra.Command{
+	var shared string
+	cmd := &cobra.Command{
 		Use: "demo [pattern]", Args: cobra.MaximumNArgs(1),
 		Short:     "Place three reservations and show each saga's way to its end, or another pattern",
 		ValidArgs: demo.Patterns(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return demo.Run(cmd.Context(), strings.Join(args, ""), cmd.OutOrStdout())
+			return demo.Run(cmd.Context(), strings.Join(args, ""), shared, cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().StringVar(&shared, "shared", "", "the services share one database: a `form`, schema or table")
+	return cmd
 }
 
 // newCoordinateCommand is the process that the demo of two-phase commit kills.

@@ -29,7 +29,10 @@ var (
 	roleHeading = regexp.MustCompile(`(?m)^##+ (.+)$`)
 	roleBlock   = regexp.MustCompile("(?s)```sql\n(.*?)\n```")
 	roleMade    = regexp.MustCompile(`(?m)^CREATE ROLE (\w+)`)
-	roleNamed   = regexp.MustCompile(`\bsaga_\w+\b`)
+	namedPublic = regexp.MustCompile(`\bpublic\b`)
+	// roleOfServices are those that all services of a kind may share where each has a database.
+	roleOfServices = regexp.MustCompile(`\bsaga_(starter|participant|listener)\b`)
+	roleNamed      = regexp.MustCompile(`\bsaga_\w+\b`)
 )
 
 // DocumentedRoles makes the page's roles, without a right, for the time of the test. Call
@@ -110,6 +113,16 @@ func (r *Roles) Run(t testing.TB, db *pgxpool.Pool, heading string, only ...stri
 	r.exec(t, db, r.group(t, heading, ""))
 	for _, what := range only {
 		r.exec(t, db, r.group(t, heading, what))
+	}
+}
+
+// RunIn is [Roles.Run] for one of several services of a database: on its schema, and for its own
+// role where the page has one that services share.
+func (r *Roles) RunIn(t testing.TB, db *pgxpool.Pool, schema, role, heading string, only ...string) {
+	t.Helper()
+	for _, what := range append([]string{""}, only...) {
+		group := namedPublic.ReplaceAllLiteralString(r.group(t, heading, what), schema)
+		r.exec(t, db, roleOfServices.ReplaceAllLiteralString(group, role))
 	}
 }
 

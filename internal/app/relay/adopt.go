@@ -22,7 +22,7 @@ func Adopt(ctx context.Context, s Settings, yes bool, tell func(database string,
 	}
 	var errs []error
 	for _, d := range databases {
-		plan, err := work(ctx, d.pool, s.DatabaseSchema, s.Adopt)
+		plan, err := work(ctx, d.pool, d.schema, s.Adopt)
 		if err != nil {
 			errs = append(errs, err)
 			continue

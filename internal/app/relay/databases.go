@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/outbox/outboxpg"
+	sagasql "go.example/saga/sql"
 )
 
 // ErrSettings: a command cannot begin because its settings are wrong.
@@ -22,44 +24,57 @@ var ErrSettings = errors.New("DATABASE_URLS")
 // parked. Connections are opened when needed.
 const poolSize = 32
 
-// database is one of the databases whose outbox is relayed.
+// entry is one of the list of databases.
+type entry struct {
+	// name is short, and unique in the list: the database's, behind which stands the schema
+	// where the entry names one, and the server where another is called so.
+	name   string
+	url    string
+	schema string // that holds the tables; empty means public
+}
+
+// database is an entry whose outbox is relayed.
 type database struct {
-	name string // short, and unique among the configured ones
-	url  string
+	entry
 	pool *pgxpool.Pool
 	log  *outboxpg.Log
 }
 
-// entry is one of the list of databases.
-type entry struct {
-	name string // the database's, with its server where another of the list is called so
-	url  string
-}
-
 // entries reads the list as it is now.
 func (s *Settings) entries() ([]entry, error) {
-	urls, err := s.databaseURLs()
+	text, err := s.databases()
 	if err != nil {
 		return nil, err
 	}
+	listed, err := address.Databases(text.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
 	var all []entry
-	names := map[string]bool{}
-	for i, url := range urls {
-		cfg, err := address.ParseDatabase(url)
-		if err != nil {
-			return nil, fmt.Errorf("%w, entry %d: %w", ErrSettings, i+1, err)
+	names, places := map[string]bool{}, map[string]bool{}
+	for i, one := range listed {
+		if err := sagasql.CheckSchema(one.Schema); err != nil {
+			return nil, fmt.Errorf("%w: entry %d of %d: %w", ErrSettings, i+1, len(listed), err)
 		}
-		server := cfg.ConnConfig
-		full := server.Database + "@" + net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))
-		if names[full] {
-			return nil, fmt.Errorf("%w, entry %d: database %s is listed twice", ErrSettings, i+1, full)
+		e := entry{url: one.URL, schema: cmp.Or(one.Schema, s.DatabaseSchema)}
+		server := one.Config.ConnConfig
+		host := "@" + net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))
+		schema := cmp.Or(e.schema, "public")
+		place := server.Database + host + "/" + schema
+		if places[place] {
+			return nil, fmt.Errorf("%w: entry %d of %d: schema %s of database %s is listed twice",
+				ErrSettings, i+1, len(listed), schema, server.Database+host)
 		}
-		name := server.Database
-		if names[name] {
-			name = full
+		places[place] = true
+		e.name = server.Database
+		if one.Schema != "" {
+			e.name += "/" + one.Schema
 		}
-		all = append(all, entry{name, url})
-		names[name], names[full] = true, true
+		if names[e.name] {
+			e.name += host
+		}
+		names[e.name] = true
+		all = append(all, e)
 	}
 	return all, nil
 }
@@ -86,7 +101,7 @@ func (s *Settings) openDatabase(ctx context.Context, e entry, application string
 	if err != nil {
 		return database{}, err
 	}
-	return database{e.name, e.url, pool, outboxpg.New(pool, s.DatabaseSchema)}, nil
+	return database{e, pool, outboxpg.New(pool, e.schema)}, nil
 }
 
 // openDatabases makes a pool for each database. The caller closes them with the second value.

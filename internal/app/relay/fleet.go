@@ -171,11 +171,11 @@ func (f *fleet) build(r *relayed) error {
 		Lease: s.Lease, Window: s.Window, Page: s.Page, RetryFor: s.RetryFor, Caller: engine.Callers{f.caller, r.webhooks}, Logger: f.log,
 	}
 	r.faults = engine.NewFaults(r.name, f.log)
-	meter := newMeter(r.database, s.DatabaseSchema, r.faults)
+	meter := newMeter(r.database, r.faults)
 	cfg.Faults, cfg.Confirmed = r.faults, meter.confirmed
 	var bell *outboxpg.Bell
 	if !s.PollOnly {
-		bell = outboxpg.NewBell(r.pool, s.DatabaseSchema, f.log.With(zap.String("database", r.name)))
+		bell = outboxpg.NewBell(r.pool, r.schema, f.log.With(zap.String("database", r.name)))
 		cfg.Rung = func() (<-chan struct{}, bool) {
 			if !bell.State().Listening {
 				return nil, false

@@ -39,14 +39,14 @@ func TestAgeIsOfWhatIsKnownBest(t *testing.T) {
 		"database down, more than one":    {engine.Status{State: engine.DatabaseDown, Oldest: ago(70)}, found(ago(9), ago(60), true), ago(70)},
 		"broker down, another one's news": {engine.Status{State: engine.BrokerDown, Shard: 1, Since: ago(50)}, found(ago(9), ago(40), false), none},
 	} {
-		m := newMeter(database{name: "shop"}, "", engine.NewFaults("shop", zaptest.NewLogger(t)))
+		m := newMeter(database{entry: entry{name: "shop"}}, engine.NewFaults("shop", zaptest.NewLogger(t)))
 		require.Equal(t, c.want, m.waitsSince(c.engine, c.last), name)
 	}
 }
 
 func TestAgeIsOfTheWorstShard(t *testing.T) {
 	t.Parallel()
-	m := newMeter(database{name: "shop"}, "", engine.NewFaults("shop", zaptest.NewLogger(t)))
+	m := newMeter(database{entry: entry{name: "shop"}}, engine.NewFaults("shop", zaptest.NewLogger(t)))
 	m.ahead.Store(int64(time.Hour)) // the database's clock says it is an hour later
 	engines := []engine.Status{
 		{State: engine.Active, Oldest: time.Now().Add(time.Hour - 10*time.Second)},

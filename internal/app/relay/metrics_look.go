@@ -100,7 +100,7 @@ func (m *meter) look(ctx context.Context) (look, error) {
 
 func (m *meter) positions(ctx context.Context) (map[int]shardLook, error) {
 	asked := time.Now()
-	rows, err := m.database.pool.Query(ctx, sagasql.Query(m.schema, "relay/position_lag.sql"))
+	rows, err := m.database.pool.Query(ctx, sagasql.Query(m.database.schema, "relay/position_lag.sql"))
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (m *meter) oldest(ctx context.Context, shards map[int]shardLook) error {
 		if m.engineKnows(n) {
 			continue
 		}
-		batch.Queue(sagasql.Query(m.schema, "relay/oldest_behind.sql"), n, lookRows).QueryRow(func(row pgx.Row) error {
+		batch.Queue(sagasql.Query(m.database.schema, "relay/oldest_behind.sql"), n, lookRows).QueryRow(func(row pgx.Row) error {
 			var oldest *time.Time
 			if err := row.Scan(&oldest); err != nil || oldest == nil {
 				return err

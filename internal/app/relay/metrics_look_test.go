@@ -19,7 +19,7 @@ import (
 func atRest(t *testing.T) (*meter, *pgxpool.Pool) {
 	t.Helper()
 	pool := testenv.Database(t, sagasql.Outbox)
-	m := newMeter(database{name: "shop", pool: pool, log: outboxpg.New(pool, "")}, "", engine.NewFaults("shop", zaptest.NewLogger(t)))
+	m := newMeter(database{entry: entry{name: "shop"}, pool: pool, log: outboxpg.New(pool, "")}, engine.NewFaults("shop", zaptest.NewLogger(t)))
 	crew, err := engine.NewCrew(engine.Config{
 		Name: "shop", Log: m.database.log, Holder: "nobody", Logger: zaptest.NewLogger(t),
 		Open: func(context.Context) (engine.Publisher, error) { panic("it is not run") },

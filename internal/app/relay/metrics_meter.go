@@ -19,7 +19,6 @@ import (
 // a look at the database every so often, see run. It is safe for concurrent use.
 type meter struct {
 	database database
-	schema   string
 	faults   *engine.Faults
 	crew     *engine.Crew
 	bell     *outboxpg.Bell // nil where the log is polled only
@@ -32,9 +31,9 @@ type meter struct {
 
 // newMeter makes a meter that measures the latency of messages only, until register
 // gives it more to measure.
-func newMeter(d database, schema string, faults *engine.Faults) *meter {
+func newMeter(d database, faults *engine.Faults) *meter {
 	return &meter{
-		database: d, schema: schema, faults: faults,
+		database: d, faults: faults,
 		last: look{known: time.Now()},
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "confirm_latency_seconds",

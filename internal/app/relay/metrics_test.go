@@ -55,7 +55,7 @@ func measure(t *testing.T) measured {
 	t.Cleanup(pool.Close)
 	require.NoError(t, rabbit.Declare(t.Context(), rabbitAt(address), rabbit.EventTopology(testenv.Owner, queue)))
 	log := zaptest.NewLogger(t)
-	m.meter = newMeter(database{name: "shop", pool: pool, log: outboxpg.New(pool, "")}, "", engine.NewFaults("shop", log))
+	m.meter = newMeter(database{entry: entry{name: "shop"}, pool: pool, log: outboxpg.New(pool, "")}, engine.NewFaults("shop", log))
 	bell := outboxpg.NewBell(pool, "", log)
 	crew, err := engine.NewCrew(engine.Config{
 		Name: "shop", Log: m.database.log, Holder: "metrics", Lease: time.Second, Logger: log,
@@ -219,7 +219,7 @@ func TestEveryMetricIsExplained(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/metrics.md")
 	require.NoError(t, err)
 	described := make(chan *prometheus.Desc, 100)
-	newMeter(database{name: "shop"}, "", engine.NewFaults("shop", zaptest.NewLogger(t))).Describe(described)
+	newMeter(database{entry: entry{name: "shop"}}, engine.NewFaults("shop", zaptest.NewLogger(t))).Describe(described)
 	close(described)
 	exported := []string{"saga_relay_build_info", "saga_relay_call_seconds"}
 	for d := range described {
@@ -234,7 +234,7 @@ func TestEveryMetricIsExplained(t *testing.T) {
 
 // The hook runs for every message.
 func TestLatencyIsMeasuredWithoutGarbage(t *testing.T) {
-	m := newMeter(database{name: "shop"}, "", engine.NewFaults("shop", zaptest.NewLogger(t)))
+	m := newMeter(database{entry: entry{name: "shop"}}, engine.NewFaults("shop", zaptest.NewLogger(t)))
 	record := &outbox.Record{CreatedAt: time.Now()}
 	require.Zero(t, testing.AllocsPerRun(1000, func() { m.confirmed(record) }))
 }

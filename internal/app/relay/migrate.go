@@ -23,7 +23,7 @@ func Migrate(ctx context.Context, s Settings, done func(database string)) error 
 	}
 	var errs []error
 	for _, d := range databases {
-		if err := sagasql.Up(ctx, d.url, s.DatabaseSchema, line); err != nil {
+		if err := sagasql.Up(ctx, d.url, d.schema, line); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -42,6 +42,6 @@ func MigrateParticipant(ctx context.Context, s Settings, service string) (databa
 	if len(all) != 1 {
 		return "", fmt.Errorf("%w: the list has %d databases, and a participant has one: name that alone", ErrSettings, len(all))
 	}
-	return all[0].name, app.Migrate(ctx, s.addressOf(all[0].name), s.DatabaseSchema, service,
+	return all[0].name, app.Migrate(ctx, s.addressOf(all[0].name), all[0].schema, service,
 		sagasql.Outbox, sagasql.Inbox, sagasql.Participant)
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.example/saga/internal/address"
 	"go.example/saga/internal/app"
 	"go.example/saga/internal/config"
 	"go.example/saga/pkg/httpcall"
@@ -18,12 +17,13 @@ import (
 // Settings are those of every command of the relay.
 type Settings struct {
 	// DatabaseURLs names the databases whose outboxes are relayed: URLs, separated by
-	// white space or commas, or one database in the form of keywords.
+	// white space or commas, or one database in the form of keywords. A URL may name the
+	// schema of its tables, with ?schema=hotel.
 	DatabaseURLs config.Secret `env:"DATABASE_URLS"`
 	// DatabaseURLsFile holds them instead, and is read again for each connection, so
 	// that passwords and hosts can change while the relay runs.
 	DatabaseURLsFile string `env:"DATABASE_URLS_FILE"`
-	// DatabaseSchema holds the tables; empty means public.
+	// DatabaseSchema holds the tables of entries that name no schema; empty means public.
 	DatabaseSchema string `env:"DATABASE_SCHEMA"`
 	// Broker is needed by run; status dials it if it is set.
 	config.Broker
@@ -99,19 +99,12 @@ func (s *Settings) validateTargets() error {
 
 // validateDatabases judges the list as it is at the start.
 func (s *Settings) validateDatabases() error {
-	text, err := s.databases()
-	if err != nil {
-		return err
-	}
-	urls, err := address.Databases(text.Reveal())
-	if err != nil {
-		return fmt.Errorf("DATABASE_URLS: %w", err)
-	}
-	if len(urls) == 0 {
+	all, err := s.entries()
+	if err == nil && len(all) == 0 {
 		return config.Required("the list of databases", "DATABASE_URLS",
 			"\"postgres://user@127.0.0.1:5432/saga_hotel postgres://user@127.0.0.1:5432/saga_payment\"")
 	}
-	return nil
+	return err
 }
 
 func within[T cmp.Ordered](variable string, value, least, most T) error {
@@ -123,10 +116,4 @@ func within[T cmp.Ordered](variable string, value, least, most T) error {
 
 func (s *Settings) databases() (config.Secret, error) {
 	return config.ReadSecret("DATABASE_URLS", s.DatabaseURLs, s.DatabaseURLsFile)
-}
-
-// databaseURLs reads the list as it is now.
-func (s *Settings) databaseURLs() ([]string, error) {
-	text, err := s.databases()
-	return address.SplitDatabases(text.Reveal()), err
 }

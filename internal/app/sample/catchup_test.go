@@ -31,7 +31,7 @@ func TestAReservationCatchesUpByItself(t *testing.T) {
 		Steps: []saga.StepDefinition{{Name: hotel.StepName, Kind: saga.Command, Type: saga.Compensatable, Destination: hotel.StepName, Request: policy, Cancel: policy}},
 	})
 	require.NoError(t, err)
-	service := reservation.NewService(db, testenv.Service)
+	service := reservation.NewService(db, "", testenv.Service)
 	_, err = service.LoadDefinition(ctx)
 	require.NoError(t, err)
 	card, err := reservation.ParseCardNumber("************7999")

@@ -39,7 +39,7 @@ func (s *Settings) hearFacts(
 	}
 	broker.Name += "-" + taskFacts
 	hear := inbox.Once(inbox.Config{
-		Name: taskFacts, Service: s.Service, DB: db, Retention: s.Retention(), Report: report, Log: log,
+		Name: taskFacts, Service: s.Service, DB: db, Schema: s.DatabaseSchema, Retention: s.Retention(), Report: report, Log: log,
 		Open: rabbit.HearEvents(broker, FactsQueue(s.Service), keys...),
 	}, handle)
 	return func(ctx context.Context) error { return inbox.Run(ctx, hear) }

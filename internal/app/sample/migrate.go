@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -20,9 +21,9 @@ import (
 // ReservationLines are those of the reservation service's database.
 var ReservationLines = []sagasql.Line{sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation}
 
-// ParticipantLines are those of a participant's database, with its own line.
-func ParticipantLines(own sagasql.Line) []sagasql.Line {
-	return []sagasql.Line{sagasql.Outbox, sagasql.Inbox, sagasql.Participant, own}
+// ParticipantLines are those of a participant's database, with its own.
+func ParticipantLines(own ...sagasql.Line) []sagasql.Line {
+	return append([]sagasql.Line{sagasql.Outbox, sagasql.Inbox, sagasql.Participant}, own...)
 }
 
 // migrate brings the service's own database up to date, waiting for a database
@@ -33,9 +34,9 @@ func migrate(ctx context.Context, s Settings, log *zap.Logger, lines ...sagasql.
 	pauses := backoff.NewExponentialBackOff()
 	pauses.MaxInterval = 5 * time.Second
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := app.Migrate(ctx, s.DatabaseAddress, "", s.Service, lines...)
+		err := app.Migrate(ctx, s.DatabaseAddress, s.DatabaseSchema, s.Service, lines...)
 		if err != nil && !unreachable(err) {
-			err = backoff.Permanent(withCure(err))
+			err = backoff.Permanent(withCure(err, cmp.Or(s.DatabaseSchema, "public")))
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
@@ -48,11 +49,11 @@ func migrate(ctx context.Context, s Settings, log *zap.Logger, lines ...sagasql.
 }
 
 // withCure says how a role that is no owner gets its tables.
-func withCure(err error) error {
+func withCure(err error, schema string) error {
 	const insufficientPrivilege = "42501"
 	var server *pgconn.PgError
 	if errors.As(err, &server) && server.Code == insufficientPrivilege {
-		return fmt.Errorf("%w; run the command migrate as the owner of the tables, and GRANT SELECT ON public.saga_migration, public.saga_service to this role", err)
+		return fmt.Errorf("%w; run the command migrate as the owner of the tables, and GRANT SELECT ON %[2]s.saga_migration, %[2]s.saga_service, with USAGE ON SCHEMA %[2]s, to this role", err, schema)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -33,16 +34,17 @@ const taskCommands = "commands"
 // have to wait before a fast one behind them is not delivered.
 const prefetch = 200
 
-// Participant is a service that carries out one step of the saga.
+// Participant is a service that carries out steps of the saga.
 type Participant struct {
 	// Name is the program's.
 	Name string
-	// Part is its step, and with CHOREOGRAPHY what it does after facts of others.
-	Part reaction.Reaction
-	// Line are its own tables, beside the outbox, the inbox and the barrier.
-	Line sagasql.Line
-	// Reads is its HTTP interface, which shows what is in the database.
-	Reads func(db *pgxpool.Pool, log *zap.Logger) http.Handler
+	// Parts are its steps, for a schema, and with CHOREOGRAPHY what it does after facts of others.
+	Parts func(schema string) []reaction.Reaction
+	// Lines are its own tables, beside the outbox, the inbox and the barrier.
+	Lines []sagasql.Line
+	// Things are what its HTTP interface, Reads, shows of each saga.
+	Things []string
+	Reads  func(db *pgxpool.Pool, schema string, log *zap.Logger) http.Handler
 }
 
 // Serve runs the participant until ctx is done: the consumer of its commands, with
@@ -50,6 +52,14 @@ type Participant struct {
 // the settings name an address for it, the HTTP interface.
 func (who Participant) Serve(ctx context.Context, s ParticipantSettings) error {
 	name := who.Name
+	parts := who.Parts(s.DatabaseSchema)
+	if s.Choreography && len(parts) > 1 {
+		return fmt.Errorf("CHOREOGRAPHY: %s is several services under one name, whose facts could not be told apart", name)
+	}
+	steps := map[string]participant.Step{}
+	for _, part := range parts {
+		steps[part.Step] = part.Work
+	}
 	log, err := app.Logger(s.LogLevel, s.LogFormat)
 	if err != nil {
 		return err
@@ -67,10 +77,11 @@ func (who Participant) Serve(ctx context.Context, s ParticipantSettings) error {
 	p, err := participant.New(participant.Config{
 		Service: s.Service,
 		DB:      pool,
+		Schema:  s.DatabaseSchema,
 		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
 			return open(ctx, broker, rabbit.CommandTopology(owner), protocol.CommandQueue(owner.Name))
 		},
-		Steps:   map[string]participant.Step{who.Part.Step: who.Part.Work},
+		Steps:   steps,
 		Workers: s.Workers, Budget: s.Budget, Limit: s.Limit,
 		Remember:  app.OrForEver(s.Remember),
 		Retention: s.Retention(),
@@ -81,19 +92,19 @@ func (who Participant) Serve(ctx context.Context, s ParticipantSettings) error {
 		return err
 	}
 	registry.MustRegister(all)
-	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
-	drain := app.DrainDeadLetters(inbox.Config{Name: name, Service: s.Service, DB: pool, Retention: s.Retention(), Log: log},
+	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
+	drain := app.DrainDeadLetters(inbox.Config{Name: name, Service: s.Service, DB: pool, Schema: s.DatabaseSchema, Retention: s.Retention(), Log: log},
 		broker, all.Of(app.TaskDeadLetters))
-	service := app.WatchService(registry, outboxpg.New(pool, ""), log)
+	service := app.WatchService(registry, outboxpg.New(pool, s.DatabaseSchema), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
-			err := migrate(ctx, s.Settings, log, ParticipantLines(who.Line)...)
+			err := migrate(ctx, s.Settings, log, ParticipantLines(who.Lines...)...)
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
 			return app.Run(ctx, p.Run, drain, held, service.Run,
 				func(ctx context.Context) error { return who.serveReads(ctx, s, log) },
-				s.hearFacts(pool, broker, all.Of(taskFacts), log, who.Part.Keys(), who.Part.Handler(s.Service)))
+				s.hearFacts(pool, broker, all.Of(taskFacts), log, parts[0].Keys(), parts[0].Handler(s.Service)))
 		},
 		// From the first moment: a process that waits for its database is alive.
 		func(ctx context.Context) error {
@@ -114,7 +125,7 @@ func (who Participant) serveReads(ctx context.Context, s ParticipantSettings, lo
 		return err
 	}
 	defer app.ClosePools(pool)
-	return httpapi.Serve(ctx, s.ListenAddr, who.Reads(pool, log), log)
+	return httpapi.Serve(ctx, s.ListenAddr, who.Reads(pool, s.DatabaseSchema, log), log)
 }
 
 func open(ctx context.Context, broker rabbit.Config, topology rabbit.Topology, queue string) (inbox.Source, error) {

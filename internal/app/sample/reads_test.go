@@ -26,7 +26,7 @@ func TestReadsDoNotHoldUpCommands(t *testing.T) {
 	const reads = 20
 	held, release := make(chan struct{}, reads), make(chan struct{})
 	slow := hotelService
-	slow.Reads = func(db *pgxpool.Pool, _ *zap.Logger) http.Handler {
+	slow.Reads = func(db *pgxpool.Pool, _ string, _ *zap.Logger) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_ = db.AcquireFunc(r.Context(), func(*pgxpool.Conn) error {
 				held <- struct{}{}

@@ -48,7 +48,7 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		return err
 	}
 	defer app.ClosePools(pool)
-	service := reservation.NewService(pool, s.Service)
+	service := reservation.NewService(pool, s.DatabaseSchema, s.Service)
 	service.Bound(s.MaxRunning, log)
 	awaitStart := func(ctx context.Context, report func(error)) error { return awaitDefinition(ctx, service, report, log) }
 	if s.Choreography {
@@ -64,15 +64,16 @@ func ServeReservation(ctx context.Context, s ReservationSettings) error {
 		Name:      name,
 		Service:   s.Service,
 		DB:        pool,
+		Schema:    s.DatabaseSchema,
 		Open:      listen(broker, catching.once),
-		Handle:    reservation.Listen(log),
+		Handle:    service.Listen(log),
 		Patience:  s.Patience,
 		Retention: s.Retention(),
 		Report:    all.Of(taskEvents),
 		Log:       log,
 	}
-	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool}, log)
-	relayed := app.WatchService(registry, outboxpg.New(pool, ""), log)
+	held := app.WatchQuarantine(registry, &quarantine.Store{DB: pool, Schema: s.DatabaseSchema}, log)
+	relayed := app.WatchService(registry, outboxpg.New(pool, s.DatabaseSchema), log)
 	return app.Run(ctx,
 		func(ctx context.Context) error {
 			err := migrate(ctx, s.Settings, log, ReservationLines...)

@@ -22,7 +22,6 @@ import (
 	"go.example/saga/internal/config"
 	"go.example/saga/internal/sample/hotel"
 	"go.example/saga/internal/sample/lookup"
-	"go.example/saga/internal/sample/payment"
 	"go.example/saga/internal/sample/reservation"
 	"go.example/saga/internal/sample/reservation/api"
 	"go.example/saga/internal/testenv"
@@ -62,8 +61,8 @@ func handlers(s sample.Settings) sample.ParticipantSettings {
 }
 
 var (
-	hotelService   = sample.Participant{Name: "hotel", Part: hotel.Reaction(), Line: sagasql.Hotel, Reads: hotel.Handler}
-	paymentService = sample.Participant{Name: "payment", Part: payment.Reaction(), Line: sagasql.Payment, Reads: payment.Handler}
+	hotelService   = sample.Hotel()
+	paymentService = sample.Payment()
 )
 
 // daemon runs until the test ends and must stop without an error.
@@ -214,7 +213,7 @@ func TestReservationDaemon(t *testing.T) {
 func TestReservationHearsOfSagasThatEndedBefore(t *testing.T) {
 	t.Parallel()
 	db, vhost := testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation), testenv.Vhost(t)
-	ctx, store, service := context.Background(), sagapg.New("", testenv.Service), reservation.NewService(db, testenv.Service)
+	ctx, store, service := context.Background(), sagapg.New("", testenv.Service), reservation.NewService(db, "", testenv.Service)
 	policy := saga.Policy{Timeout: time.Second, RetryFor: time.Minute, Retry: saga.Retry{Initial: time.Second, Factor: 2, Max: time.Minute, Attempts: 3}}
 	_, err := store.ApplyDefinition(ctx, db, saga.Definition{
 		Name: reservation.SagaType, Version: 1, Mode: saga.Sequence,

@@ -18,6 +18,8 @@ type Settings struct {
 	// Service is the name under which sagas know the service.
 	Service string `env:"SERVICE"`
 	config.Database
+	// DatabaseSchema holds the tables; empty means public.
+	DatabaseSchema string `env:"DATABASE_SCHEMA"`
 	config.Broker
 	app.QuarantineSettings
 	// Choreography has the service work without an orchestrator, too: it hears facts of the
@@ -35,7 +37,7 @@ func (s *Settings) Validate() error {
 	if service != nil {
 		service = fmt.Errorf("SERVICE: %w", service)
 	}
-	return errors.Join(service, s.CheckDatabase(), app.CheckBroker(s.Broker), s.QuarantineSettings.Validate())
+	return errors.Join(service, s.CheckDatabase(), app.CheckSchema(s.DatabaseSchema), app.CheckBroker(s.Broker), s.QuarantineSettings.Validate())
 }
 
 // ParticipantSettings are those of a daemon that carries out commands.

@@ -6,13 +6,9 @@ import (
 
 	"go.example/saga/internal/app/sample"
 	"go.example/saga/internal/cli/samplecmd"
-	"go.example/saga/internal/sample/hotel"
-	sagasql "go.example/saga/sql"
 )
 
 // New is the command "hotel".
 func New() *cobra.Command {
-	return samplecmd.Participant("The sample's hotel service: books and releases rooms", hotel.Thing, sample.Participant{
-		Name: "hotel", Part: hotel.Reaction(), Line: sagasql.Hotel, Reads: hotel.Handler,
-	})
+	return samplecmd.Participant("The sample's hotel service: books and releases rooms", sample.Hotel())
 }

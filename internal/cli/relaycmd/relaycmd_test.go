@@ -109,6 +109,11 @@ func TestWrongSettings(t *testing.T) {
 		"lease":      {"database_urls: postgres://a@b/c\namqp_url: amqp://x\nrelay_lease: 1ms", "RELAY_LEASE"},
 		"unknown":    {"windows: 1", "windows"},
 		"twice":      {"database_urls: postgres://a@b/c postgres://a@b/c\namqp_url: amqp://x", "listed twice"},
+		"one schema": {"database_urls: postgres://a@b/c?schema=d postgres://a@b/c?schema=e postgres://a@b/c?schema=d\namqp_url: amqp://x", "entry 3 of 3: schema d of database c@b:5432 is listed twice"},
+		"usual one":  {"database_urls: postgres://a@b/c?schema=public postgres://a@b/c\namqp_url: amqp://x", "schema public of database c@b:5432 is listed twice"},
+		"said once":  {"database_urls: postgres://a@b/c?schema=d postgres://a@b/c\ndatabase_schema: d\namqp_url: amqp://x", "schema d of database c@b:5432 is listed twice"},
+		"no schema":  {"database_urls: postgres://a@b/c?schema=pg_d\namqp_url: amqp://x", "entry 1 of 1: schema name"},
+		"keywords":   {"database_urls: host=b dbname=c schema=d\namqp_url: amqp://x", "say DATABASE_SCHEMA in its place"},
 		"unreadable": {"database_urls: 'postgres://a:s3cr%tPW@b/c'\namqp_url: amqp://x", "entry 1"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,9 @@ import (
 
 const rootHelp = `Publish the committed messages of one or more outboxes to RabbitMQ.
 
-DATABASE_URLS (separated by white space or commas), DATABASE_SCHEMA (public), AMQP_URL,
-HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT, RELAY_SHARDS (as it is), RELAY_POLL_ONLY (false),
+DATABASE_URLS (separated by white space or commas; postgres://host/database?schema=hotel names
+the schema of its tables, and else it is DATABASE_SCHEMA, or public), AMQP_URL, HEALTH_ADDR,
+LOG_LEVEL, LOG_FORMAT, RELAY_SHARDS (as it is), RELAY_POLL_ONLY (false),
 RELAY_LEASE (5s), RELAY_WINDOW (2048 messages that a crash may repeat), RELAY_PAGE (1024 rows a
 read), RELAY_RETRY_FOR (24h, then a refused message is dead),
 RELAY_RETENTION (168h, then published rows are dropped by the partition),

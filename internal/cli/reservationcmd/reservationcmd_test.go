@@ -38,7 +38,7 @@ func server(t *testing.T) (*pgxpool.Pool, string) {
 	require.NoError(t, err)
 	_, err = sagapg.New("", testenv.Service).ApplyDefinition(ctx, db, def)
 	require.NoError(t, err)
-	service := reservation.NewService(db, testenv.Service)
+	service := reservation.NewService(db, "", testenv.Service)
 	_, err = service.LoadDefinition(ctx)
 	require.NoError(t, err)
 	s := httptest.NewServer(api.Handler(service, api.Parts{Within: time.Minute}, zap.NewNop()))

@@ -16,7 +16,8 @@ import (
 
 const serveHelp = `Serve the HTTP interface and learn from events how the sagas end.
 
-DATABASE_URL, AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
+DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, LISTEN_ADDR (127.0.0.1:8080), HEALTH_ADDR,
+LOG_LEVEL, LOG_FORMAT,
 SERVICE (reservation): whose sagas these are; the orchestrator's is the same.
 CHOREOGRAPHY (false): place reservations without an orchestrator, by facts alone.
 RESERVATION_MAX_RUNNING (10000): while more sagas run, new ones are answered 503.

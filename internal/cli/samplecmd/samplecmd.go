@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,12 +14,13 @@ import (
 	"go.example/saga/internal/cli"
 	"go.example/saga/internal/cli/quarantinecmd"
 	"go.example/saga/internal/config"
+	"go.example/saga/internal/sample/lookup"
 	sagasql "go.example/saga/sql"
 )
 
 const settingsHelp = `
 
-DATABASE_URL, AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
+DATABASE_URL, DATABASE_SCHEMA (public), AMQP_URL, HEALTH_ADDR, LOG_LEVEL, LOG_FORMAT,
 SERVICE (the program's name): what sagas call it as the destination of their steps,
 QUARANTINE_KEEP_HANDLED (168h), QUARANTINE_KEEP_DEAD (720h; 0 keeps them for ever),
 CHOREOGRAPHY (false): also react to what other services publish, without an orchestrator.
@@ -36,15 +38,14 @@ how long a saga is remembered; commands for older ones are refused.`
 
 const readsHelp = `
 
-LISTEN_ADDR, for example 127.0.0.1:8082, serves an HTTP interface that shows the %[1]s of a saga,
-GET /api/v1/sagas/{saga}/%[1]s, described at /openapi.json. Where it is not set there is none.`
+LISTEN_ADDR, for example 127.0.0.1:8082, serves an HTTP interface that shows the %s of a saga,
+GET %s, described at /openapi.json. Where it is not set there is none.`
 
-// Participant is the command of a service that carries out one step of the saga, and shows
-// one thing of each saga.
-func Participant(short, thing string, service sample.Participant) *cobra.Command {
+// Participant is the command of a service that carries out steps of the saga.
+func Participant(short string, service sample.Participant) *cobra.Command {
 	name := service.Name
 	root := &cobra.Command{Use: name, Short: short, Example: "  " + name + " serve"}
-	long := short + "." + settingsHelp + handlerHelp + fmt.Sprintf(readsHelp, thing)
+	long := short + "." + settingsHelp + handlerHelp + reads(service.Things)
 	root.AddCommand(
 		Serve(name, "Carry out the commands of the saga", long, func(ctx context.Context, file string) error {
 			settings := sample.DefaultParticipantSettings(name)
@@ -53,11 +54,19 @@ func Participant(short, thing string, service sample.Participant) *cobra.Command
 			}
 			return service.Serve(ctx, settings)
 		}),
-		Migrate(name, sample.ParticipantLines(service.Line)...),
+		Migrate(name, sample.ParticipantLines(service.Lines...)...),
 		Quarantine(name),
 		cli.Healthcheck(name),
 	)
 	return root
+}
+
+func reads(things []string) string {
+	paths := make([]string, len(things))
+	for i, thing := range things {
+		paths[i] = lookup.Path(thing, "{saga}")
+	}
+	return fmt.Sprintf(readsHelp, strings.Join(things, " and the "), strings.Join(paths, ", "))
 }
 
 // Serve is the command that runs a daemon with the settings of a file, which may
@@ -85,7 +94,7 @@ func Quarantine(name string) *cobra.Command {
 		if err := config.Load(file, &settings); err != nil {
 			return quarantinecmd.Target{}, cli.Usagef("%w", err)
 		}
-		return quarantinecmd.Target{Database: settings.Database, Broker: settings.Broker}, nil
+		return quarantinecmd.Target{Database: settings.Database, Schema: settings.DatabaseSchema, Broker: settings.Broker}, nil
 	})
 	cmd.PersistentFlags().StringVar(&file, "config", "", "YAML file with settings")
 	return cmd
@@ -104,7 +113,7 @@ func Migrate(name string, lines ...sagasql.Line) *cobra.Command {
 			if err := config.Load(file, &settings); err != nil {
 				return cli.Usagef("%w", err)
 			}
-			if err := app.Migrate(cmd.Context(), settings.DatabaseAddress, "", settings.Service, lines...); err != nil {
+			if err := app.Migrate(cmd.Context(), settings.DatabaseAddress, settings.DatabaseSchema, settings.Service, lines...); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "the tables of %s are up to date\n", name)

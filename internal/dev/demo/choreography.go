@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"go.example/saga/internal/dev/stack"
 )
 
 var (
@@ -30,8 +32,8 @@ const (
 // one another's facts, and a watcher says where each reservation stands.
 func choreography(ctx context.Context, env environment, out io.Writer) error {
 	env.stack.Choreographed("")
-	return env.during(ctx, out, func(tale *story, server string) error {
-		everyone := guests()
+	return env.during(ctx, out, func(tale *story, daemons *stack.Stack) error {
+		everyone, server := guests(), daemons.URL()
 		fmt.Fprint(out, `
 Nobody drives these. Each service publishes what it has done, and reacts to what it hears:
   reservation.placed → hotel books, payment charges

@@ -26,7 +26,7 @@ func (env environment) compose(ctx context.Context, out io.Writer) (err error) {
 	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
 	daemons, err := stack.Start(ctx, env.stack)
 	if err != nil {
-		return notStarted(err)
+		return env.notStarted(err)
 	}
 	defer func() {
 		report("stopping the daemons")

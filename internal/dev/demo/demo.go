@@ -21,8 +21,8 @@ const (
 
 // run starts the daemons, tells the story and stops them.
 func (env environment) run(ctx context.Context, out io.Writer) error {
-	return env.during(ctx, out, func(tale *story, server string) error {
-		everyone := guests()
+	return env.during(ctx, out, func(tale *story, daemons *stack.Stack) error {
+		everyone, server := guests(), daemons.URL()
 		if err := placeAll(ctx, tale, server, everyone); err != nil {
 			return err
 		}
@@ -33,7 +33,11 @@ func (env environment) run(ctx context.Context, out io.Writer) error {
 		if err := tale.tables(ctx); err != nil {
 			return err
 		}
-		fmt.Fprint(out, further(env))
+		if env.stack.Form == stack.Apart {
+			fmt.Fprint(out, further(env))
+		} else if err := env.shared(ctx, tale, daemons); err != nil {
+			return err
+		}
 		if err := tale.compare(ctx, server, everyone); err != nil {
 			return err
 		}
@@ -45,15 +49,15 @@ func (env environment) run(ctx context.Context, out io.Writer) error {
 // recorded stands above the timeline.
 const recorded = "\nWhat the orchestrator records, as it happens:\n"
 
-// during starts the daemons, has tell speak of the reservation's database and its service,
+// during starts the daemons, has tell speak of the reservation's database and of them,
 // and stops them.
-func (env environment) during(ctx context.Context, out io.Writer, tell func(tale *story, server string) error) (err error) {
+func (env environment) during(ctx context.Context, out io.Writer, tell func(tale *story, daemons *stack.Stack) error) (err error) {
 	report := reporter(out)
 	defer func() { err = errors.Join(err, env.giveBack(ctx, report)) }()
-	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
+	report("starting %s (logs in %s)", strings.Join(env.stack.Form.Programs(), ", "), env.stack.LogDir)
 	daemons, err := stack.Start(ctx, env.stack)
 	if err != nil {
-		return notStarted(err)
+		return env.notStarted(err)
 	}
 	defer func() {
 		report("stopping the daemons")
@@ -61,17 +65,18 @@ func (env environment) during(ctx context.Context, out io.Writer, tell func(tale
 	}()
 	conn, err := pgx.Connect(ctx, env.stack.Reservation)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", services.ReservationDatabase, err)
+		return fmt.Errorf("connect to the reservation service's database: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
-	return tell(&story{out: out, conn: conn, names: map[string]string{}, seen: map[string]int64{}}, daemons.URL())
+	tale := &story{out: out, conn: conn, schema: env.stack.Form.Schema("reservation"), names: map[string]string{}, seen: map[string]int64{}}
+	return tell(tale, daemons)
 }
 
 // notStarted adds what helps when another version of the project was tried before.
-func notStarted(err error) error {
-	return fmt.Errorf("%w\nIf %s, %s, %s or %s are left from another version, remove them with: make drop", err,
-		services.ReservationDatabase, services.HotelDatabase, services.PaymentDatabase, services.DemoVhost)
+func (env environment) notStarted(err error) error {
+	return fmt.Errorf("%w\nIf %s or %s are left from another version, remove them with: make drop", err,
+		strings.Join(env.place.Databases, ", "), env.place.Vhost)
 }
 
 func reporter(out io.Writer) services.Report {
@@ -80,7 +85,7 @@ func reporter(out io.Writer) services.Report {
 
 func placeAll(ctx context.Context, tale *story, server string, everyone []*guest) error {
 	var from time.Time
-	if err := tale.conn.QueryRow(ctx, nextFreeDaySQL).Scan(&from); err != nil {
+	if err := tale.conn.QueryRow(ctx, tale.in(nextFreeDaySQL)).Scan(&from); err != nil {
 		return fmt.Errorf("find a free day: %w", err)
 	}
 	fmt.Fprintf(tale.out, "\nReservations of hotel 1, from %s:\n", from.Format(time.DateOnly))
@@ -111,7 +116,7 @@ func (s *story) follow(ctx context.Context, server string, everyone []*guest) er
 			return err
 		}
 		unpublished := 0
-		if err := s.conn.QueryRow(ctx, pendingSQL).Scan(&unpublished); err != nil {
+		if err := s.conn.QueryRow(ctx, s.in(pendingSQL)).Scan(&unpublished); err != nil {
 			return fmt.Errorf("read the outbox's lag: %w", err)
 		}
 		if open == 0 && unpublished == 0 {
@@ -161,7 +166,7 @@ func (s *story) compare(ctx context.Context, server string, everyone []*guest) e
 			return err
 		}
 		var saga string
-		if err := s.conn.QueryRow(ctx, sagaStatusSQL, g.id).Scan(&saga); err != nil {
+		if err := s.conn.QueryRow(ctx, s.in(sagaStatusSQL), g.id).Scan(&saga); err != nil {
 			return fmt.Errorf("the saga of %s: %w", g.name, err)
 		}
 		if got.Status != g.status || saga != g.saga {

@@ -38,7 +38,7 @@ func Foreground(ctx context.Context, out io.Writer) (err error) {
 		daemons, err = stack.Start(ctx, env.stack)
 	}
 	if err != nil {
-		return notStarted(err)
+		return env.notStarted(err)
 	}
 	defer func() { err = errors.Join(err, daemons.Stop()) }()
 	fmt.Fprint(out, invitation(env, daemons.URL()))

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"go.example/saga/internal/dev/stack"
 )
 
 // usual is the pattern of a demo that names none.
@@ -35,16 +37,23 @@ var patterns = map[string]func(context.Context, environment, io.Writer) error{
 func Patterns() []string { return slices.Sorted(maps.Keys(patterns)) }
 
 // Run is `make demo`. It prints to out and returns an error when something did not end
-// as the pattern, or the usual one where it is empty, promises.
-func Run(ctx context.Context, pattern string, out io.Writer) error {
+// as the pattern, or the usual one where it is empty, promises. Where shared names one of
+// [stack.Forms], the usual demo runs with services that share a database so.
+func Run(ctx context.Context, pattern, shared string, out io.Writer) error {
 	if pattern == "" {
 		pattern = usual
+	}
+	if shared != "" && !slices.Contains(stack.Forms(), shared) {
+		return fmt.Errorf("a database cannot be shared as %q: say one of %s", shared, strings.Join(stack.Forms(), ", "))
+	}
+	if shared != "" && pattern != usual {
+		return fmt.Errorf("the demo of the pattern %q has a database for each service: leave SHARED out, or the PATTERN", pattern)
 	}
 	run, known := patterns[pattern]
 	if !known {
 		return fmt.Errorf("there is no demo of the pattern %q: say one of %s", pattern, strings.Join(Patterns(), ", "))
 	}
-	env, err := prepare(ctx, reporter(out))
+	env, err := prepareForm(ctx, stack.Form(shared), reporter(out))
 	if err != nil {
 		return err
 	}

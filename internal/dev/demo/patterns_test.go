@@ -50,7 +50,7 @@ func TestAPatternThatEndsOtherwiseIsAnError(t *testing.T) {
 
 func TestUnknownPattern(t *testing.T) {
 	t.Parallel()
-	err := Run(t.Context(), "sagas", io.Discard)
+	err := Run(t.Context(), "sagas", "", io.Discard)
 	require.ErrorContains(t, err, `there is no demo of the pattern "sagas": say one of 2pc, api-composition, approvals, choreography, `)
 }
 

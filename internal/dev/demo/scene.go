@@ -93,7 +93,7 @@ func (s scene) show(ctx context.Context, env environment, out io.Writer) (err er
 	}
 	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
 	if p.daemons, err = stack.Start(ctx, p.env.stack); err != nil {
-		return notStarted(err)
+		return env.notStarted(err)
 	}
 	defer func() {
 		report("stopping the daemons")

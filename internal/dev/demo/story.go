@@ -1,10 +1,12 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,16 +33,23 @@ var (
 
 // story prints what the database tells, as it happens.
 type story struct {
-	out   io.Writer
-	conn  *pgx.Conn
-	names map[string]string // saga's business key → guest
-	keys  []string
-	seen  map[string]int64 // business key → last history row printed
+	out  io.Writer
+	conn *pgx.Conn
+	// schema holds the reservation's tables; empty means public.
+	schema string
+	names  map[string]string // saga's business key → guest
+	keys   []string
+	seen   map[string]int64 // business key → last history row printed
+}
+
+// in is a statement on the reservation's tables, wherever they lie.
+func (s *story) in(statement string) string {
+	return strings.ReplaceAll(statement, "public.", cmp.Or(s.schema, "public")+".")
 }
 
 // tellNews prints the transitions since the last call: one line each.
 func (s *story) tellNews(ctx context.Context) error {
-	rows, err := s.conn.Query(ctx, newsSQL, s.keys)
+	rows, err := s.conn.Query(ctx, s.in(newsSQL), s.keys)
 	if err != nil {
 		return fmt.Errorf("read the timeline: %w", err)
 	}
@@ -63,7 +72,7 @@ func (s *story) tellNews(ctx context.Context) error {
 
 // table prints a query's answer with its column names.
 func (s *story) table(ctx context.Context, title, query string) error {
-	rows, err := s.conn.Query(ctx, query, s.keys)
+	rows, err := s.conn.Query(ctx, s.in(query), s.keys)
 	if err != nil {
 		return fmt.Errorf("%s: %w", title, err)
 	}

@@ -60,7 +60,7 @@ func (env environment) killedOrchestrator(ctx context.Context, out io.Writer) (w
 	report("starting relay, orchestrator, hotel, payment and reservation (logs in %s)", env.stack.LogDir)
 	daemons, err := stack.Start(ctx, env.stack)
 	if err != nil {
-		return nil, notStarted(err)
+		return nil, env.notStarted(err)
 	}
 	defer func() { err = errors.Join(err, daemons.Stop()) }()
 	conn, err := pgx.Connect(ctx, env.stack.Reservation)

@@ -19,38 +19,58 @@ const (
 // TwoPhasePrefix starts the names of the databases in which two-phase commit is shown.
 const TwoPhasePrefix = Prefix + "2pc_"
 
+// SharedPrefix starts the names of the database and of the virtual host of a demo whose
+// services share one database: these have marks of queues of their own.
+const SharedPrefix = Prefix + "shared_"
+
 // TestPrefix starts the name of what tests make.
 const TestPrefix = Prefix + "test_"
 
 // made tells whether the project makes databases or virtual hosts of this name.
 func made(name string) bool {
-	return name == DemoVhost || slices.Contains(demoDatabases, name) || strings.HasPrefix(name, TestPrefix) || strings.HasPrefix(name, TwoPhasePrefix)
+	return name == DemoVhost || slices.Contains(Sample.Databases, name) ||
+		slices.ContainsFunc([]string{TestPrefix, TwoPhasePrefix, SharedPrefix}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
-var demoDatabases = []string{ReservationDatabase, HotelDatabase, PaymentDatabase}
+// Place is where daemons work together.
+type Place struct {
+	Vhost     string
+	Databases []string
+}
+
+// Sample is the place of the sample.
+var Sample = Place{DemoVhost, []string{ReservationDatabase, HotelDatabase, PaymentDatabase}}
+
+// Shared is the place of a demo whose services share one database in that form.
+func Shared(form string) Place { return Place{SharedPrefix + form, []string{SharedPrefix + form}} }
 
 // Prepare creates the sample's databases and virtual host where they are missing.
+func (s Set) Prepare(ctx context.Context, report Report) (borrowed bool, err error) {
+	return s.PrepareIn(ctx, report, Sample)
+}
+
+// PrepareIn creates the databases and the virtual host of a place where they are missing.
 // What bears their name and not our [Mark] is a [Foreign] error, and then nothing is
 // changed.
 //
 // A virtual host is borrowed when it is not known to be the project's own: the one
 // that the user names in the path of AMQP_URL, or a saga_demo on a broker that
 // nobody here administers. Who uses it leaves nothing there.
-func (s Set) Prepare(ctx context.Context, report Report) (borrowed bool, err error) {
+func (s Set) PrepareIn(ctx context.Context, report Report, place Place) (borrowed bool, err error) {
 	ours, foreign, err := s.Postgres.databases(ctx)
 	if err != nil {
 		return false, err
 	}
-	for _, name := range demoDatabases {
+	for _, name := range place.Databases {
 		if slices.Contains(foreign, name) {
 			return false, foreignDatabase(name)
 		}
 	}
-	borrowed, err = s.Broker.prepareDemo(ctx, report)
+	borrowed, err = s.Broker.prepare(ctx, report, place)
 	if err != nil {
 		return borrowed, err
 	}
-	for _, name := range demoDatabases {
+	for _, name := range place.Databases {
 		if slices.Contains(ours, name) {
 			continue
 		}
@@ -62,35 +82,38 @@ func (s Set) Prepare(ctx context.Context, report Report) (borrowed bool, err err
 	return borrowed, nil
 }
 
-// prepareDemo sees to the virtual host of [Broker.Demo].
-func (b Broker) prepareDemo(ctx context.Context, report Report) (borrowed bool, err error) {
+// prepare sees to the virtual host of [Broker.In].
+func (b Broker) prepare(ctx context.Context, report Report, place Place) (borrowed bool, err error) {
 	if b.lent() {
 		report("using the virtual host %s, which the broker's address names", b.named())
 		return true, nil
 	}
-	_, err = b.ChangeVhosts(ctx, []string{DemoVhost}, nil)
+	_, err = b.ChangeVhosts(ctx, []string{place.Vhost}, nil)
 	var unable *UnableError
 	if !errors.As(err, &unable) {
 		return false, err
 	}
-	if _, missing := ping(ctx, b.Demo()); missing != nil {
+	if _, missing := ping(ctx, b.In(place)); missing != nil {
 		return false, fmt.Errorf(`%w
   or make a virtual host by hand and name it: AMQP_URL=amqp://USER:PASSWORD@HOST:PORT/VHOST`, err)
 	}
-	report("using the virtual host %s; whose it is cannot be seen from here, so nothing is left in it", DemoVhost)
+	report("using the virtual host %s; whose it is cannot be seen from here, so nothing is left in it", place.Vhost)
 	return true, nil
 }
 
 // lent tells whether the URL names a virtual host of the user's for us to use.
 func (b Broker) lent() bool { return b.named() != "" && b.named() != DemoVhost }
 
-// Demo is the URL of the virtual host that the sample uses: the one that the
-// broker's URL names, or saga_demo. It exists once [Set.Prepare] has succeeded.
-func (b Broker) Demo() string {
-	if b.named() != "" {
+// Demo is the URL of the virtual host that the sample uses.
+func (b Broker) Demo() string { return b.In(Sample) }
+
+// In is the URL of the virtual host of a place: the one that the broker's URL names, or the
+// place's own. It exists once [Set.PrepareIn] has succeeded.
+func (b Broker) In(place Place) string {
+	if b.lent() || b.named() == place.Vhost {
 		return b.URL
 	}
-	return b.Vhost(DemoVhost)
+	return b.Vhost(place.Vhost)
 }
 
 // Drop drops the sample's databases and virtual host and those of tests, if they

@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 )
 
-// Daemons are the five programs, in the order in which they are started.
+// Daemons are the five programs of services that are not [SharedTable], in the order in which they are started.
 var Daemons = []string{"relay", "orchestrator", "hotel", "payment", "reservation"}
 
-// Build compiles the daemons of the project at root into dir.
+// Build compiles the daemons of every [Form], of the project at root, into dir.
 func Build(ctx context.Context, root, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the directory of the programs: %w", err)
@@ -20,6 +20,7 @@ func Build(ctx context.Context, root, dir string) error {
 	for _, name := range Daemons {
 		args = append(args, "./cmd/"+name)
 	}
+	args = append(args, "./internal/dev/"+participants)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

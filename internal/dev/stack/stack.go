@@ -23,6 +23,8 @@ type Settings struct {
 	LogDir string // one file a daemon
 	// The databases' URLs and the broker's, with its virtual host.
 	Reservation, Hotel, Payment, AMQP string
+	// Form says whether the services share a database, which then all three URLs lead to.
+	Form Form
 	// As gives the URL with which a program, or "owner" for the migrations, reaches a
 	// database; nil takes the database's own URL.
 	As func(program, url string) string
@@ -40,7 +42,7 @@ type Settings struct {
 	Env map[string][]string
 }
 
-// Stack is the five daemons. Its methods are for one goroutine at a time.
+// Stack is the running daemons. Its methods are for one goroutine at a time.
 type Stack struct {
 	settings Settings
 	http     map[string]*socket // of the services, by name
@@ -65,7 +67,10 @@ func Start(ctx context.Context, settings Settings) (*Stack, error) {
 // syscall.EADDRINUSE when somebody else has the port in settings.
 func Launch(ctx context.Context, settings Settings) (*Stack, error) {
 	s := &Stack{settings: settings, http: map[string]*socket{}, daemons: map[string]*daemon{}}
-	for name, address := range map[string]string{"reservation": cmp.Or(settings.Listen, loopback), "hotel": loopback, "payment": loopback} {
+	for name, address := range map[string]string{"reservation": cmp.Or(settings.Listen, loopback), "hotel": loopback, "payment": loopback, participants: loopback} {
+		if !slices.Contains(settings.Form.Programs(), name) {
+			continue
+		}
 		var err error
 		if s.http[name], err = bind(address); err != nil {
 			return nil, err
@@ -91,23 +96,41 @@ func (s *Stack) launch(ctx context.Context) error {
 }
 
 func (s *Stack) prepare(ctx context.Context) error {
-	definition := filepath.Join(s.settings.Root, "deploy", "room-reservation.yaml")
+	definition := filepath.Join(s.settings.Root, "deploy", s.settings.Form.definition())
 	for _, args := range [][]string{{"migrate"}, {"definition", "apply", definition}} {
-		cmd := exec.CommandContext(ctx, s.program("orchestrator"), args...)
-		cmd.Env = s.environment("orchestrator")
+		var also []string
 		if args[0] == "migrate" {
 			// The last one counts.
-			cmd.Env = append(cmd.Env, "DATABASE_URL="+s.as("owner", s.settings.Reservation), "DATABASE_URL_FILE=")
+			also = []string{"DATABASE_URL=" + s.as("owner", s.settings.Reservation), "DATABASE_URL_FILE="}
 		}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("orchestrator %s: %w\n%s", strings.Join(args, " "), err, out)
+		if _, err := s.command(ctx, "orchestrator", args, also...); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// Command runs a command of a daemon's program with the daemon's settings, and returns what it
+// says.
+func (s *Stack) Command(ctx context.Context, name string, args ...string) (out string, err error) {
+	return s.command(ctx, name, args)
+}
+
+func (s *Stack) command(ctx context.Context, name string, args []string, also ...string) (out string, err error) {
+	cmd := exec.CommandContext(ctx, s.program(name), args...)
+	cmd.Env = append(s.environment(name), also...)
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, text)
+	}
+	return string(text), nil
+}
+
+// Programs are the daemons that run, in the order of their start.
+func (s *Stack) Programs() []string { return s.settings.Form.Programs() }
+
 func (s *Stack) start() error {
-	for _, name := range Daemons {
+	for _, name := range s.Programs() {
 		health, err := bind(loopback)
 		if err != nil {
 			return err
@@ -146,7 +169,14 @@ func (s *Stack) Health(ctx context.Context, name string) error {
 // URL is where the reservation service listens.
 func (s *Stack) URL() string { return s.url("reservation") }
 
-func (s *Stack) url(name string) string { return "http://" + s.http[name].addr }
+// url is where a service listens, or the program that it is a part of.
+func (s *Stack) url(service string) string {
+	listens := s.http[service]
+	if listens == nil {
+		listens = s.http[participants]
+	}
+	return "http://" + listens.addr
+}
 
 // LogFile is the file that holds what the daemon wrote.
 func (s *Stack) LogFile(name string) string {
@@ -190,7 +220,7 @@ func (s *Stack) Ended() <-chan string {
 // the stack is forgotten.
 func (s *Stack) Stop() error {
 	var errs []error
-	for _, name := range slices.Backward(Daemons) {
+	for _, name := range slices.Backward(s.Programs()) {
 		if d := s.daemons[name]; d != nil {
 			errs = append(errs, d.stop())
 		}
@@ -217,16 +247,27 @@ func (s *Stack) environment(name string) []string {
 		}
 		env = append(env, setting+"="+text)
 	}
-	if name == "orchestrator" || name == "reservation" {
+	if name == "orchestrator" || name == "reservation" || name == participants {
 		env = append(env, "SERVICE=reservation")
 	}
 	if name == "relay" && s.settings.HTTPTargets != "" {
 		env = append(env, "HTTP_TARGETS="+s.settings.HTTPTargets)
 	}
+	if s.settings.Form == SharedSchema && name != "relay" {
+		env = append(env, "DATABASE_SCHEMA="+s.settings.Form.Schema(owner(name)))
+	}
 	if name == "reservation" {
 		env = append(env, "HOTEL_URL="+s.url("hotel"), "PAYMENT_URL="+s.url("payment"))
 	}
 	return append(env, s.settings.Env[name]...)
+}
+
+// owner is the service whose tables a daemon works on.
+func owner(name string) string {
+	if name == "hotel" || name == "payment" {
+		return name
+	}
+	return "reservation"
 }
 
 // addresses are a daemon's, by the setting.
@@ -235,8 +276,10 @@ func (s *Stack) addresses(name string, set Settings) map[string]string {
 	switch name {
 	case "relay":
 		var urls []string
-		for _, url := range []string{set.Reservation, set.Hotel, set.Payment} {
-			urls = append(urls, s.as(name, url))
+		for _, of := range [][2]string{{"reservation", set.Reservation}, {"hotel", set.Hotel}, {"payment", set.Payment}} {
+			if url := s.settings.Form.listed(s.as(name, of[1]), of[0]); !slices.Contains(urls, url) {
+				urls = append(urls, url)
+			}
 		}
 		all["DATABASE_URLS"] = strings.Join(urls, " ")
 	case "hotel":
@@ -259,7 +302,7 @@ func (s *Stack) WriteAddresses(set Settings) error {
 	if s.settings.AddressDir == "" {
 		return nil
 	}
-	for _, name := range Daemons {
+	for _, name := range s.Programs() {
 		for setting, text := range s.addresses(name, set) {
 			file := s.addressFile(name, setting)
 			if err := os.WriteFile(file+".new", []byte(text+"\n"), 0o600); err != nil {

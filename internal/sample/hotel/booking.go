@@ -31,17 +31,19 @@ type Booking struct {
 }
 
 // Handler serves the bookings in the database, each under the id of its saga.
-func Handler(db *pgxpool.Pool, log *zap.Logger) http.Handler {
+func Handler(db *pgxpool.Pool, schema string, log *zap.Logger) http.Handler {
 	return lookup.Interface[Booking]{
 		Title: "Hotel", Thing: Thing, Log: log,
-		Get: func(ctx context.Context, saga uuid.UUID) (Booking, error) { return bookingOf(ctx, db, saga) },
+		Get: func(ctx context.Context, saga uuid.UUID) (Booking, error) {
+			return tables{schema}.bookingOf(ctx, db, saga)
+		},
 	}.Handler()
 }
 
-func bookingOf(ctx context.Context, db *pgxpool.Pool, saga uuid.UUID) (Booking, error) {
+func (t tables) bookingOf(ctx context.Context, db *pgxpool.Pool, saga uuid.UUID) (Booking, error) {
 	var b Booking
 	var start, end time.Time
-	err := db.QueryRow(ctx, queries.ofSaga, saga).
+	err := db.QueryRow(ctx, t.query("of_saga.sql"), saga).
 		Scan(&b.BookingID, &b.HotelID, &b.RoomID, &start, &end, &b.State, &b.BookedAt, &b.ReleasedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Booking{}, lookup.ErrNone

@@ -22,7 +22,7 @@ import (
 
 func look(db *pgxpool.Pool, saga string) *httptest.ResponseRecorder {
 	res := httptest.NewRecorder()
-	hotel.Handler(db, zap.NewNop()).ServeHTTP(res, httptest.NewRequest(http.MethodGet, lookup.Path(hotel.Thing, saga), http.NoBody))
+	hotel.Handler(db, "", zap.NewNop()).ServeHTTP(res, httptest.NewRequest(http.MethodGet, lookup.Path(hotel.Thing, saga), http.NoBody))
 	return res
 }
 
@@ -47,7 +47,7 @@ func TestShowBooking(t *testing.T) {
 	}, shown)
 
 	require.NoError(t, pgx.BeginFunc(context.Background(), db, func(tx pgx.Tx) error {
-		_, err := hotel.Step().CancelAll(context.Background(), tx, []participant.Command{cmd})
+		_, err := hotel.Step("").CancelAll(context.Background(), tx, []participant.Command{cmd})
 		return err
 	}))
 	require.NoError(t, json.Unmarshal(look(db, id.String()).Body.Bytes(), &shown))

@@ -43,7 +43,7 @@ func book(t testing.TB, db *pgxpool.Pool, cmd participant.Command) (output jsonm
 
 // one asks for one room.
 func one(ctx context.Context, tx pgx.Tx, cmd participant.Command) (jsonmap.JSONMap, error) {
-	results, err := hotel.Step().RequestAll(ctx, tx, []participant.Command{cmd})
+	results, err := hotel.Step("").RequestAll(ctx, tx, []participant.Command{cmd})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func bookAll(t testing.TB, db *pgxpool.Pool, cmds ...participant.Command) (refus
 	ctx := context.Background()
 	var results []participant.Result
 	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
-		results, err = hotel.Step().RequestAll(ctx, tx, cmds)
+		results, err = hotel.Step("").RequestAll(ctx, tx, cmds)
 		return err
 	}))
 	require.Len(t, results, len(cmds))
@@ -78,7 +78,7 @@ func bookAll(t testing.TB, db *pgxpool.Pool, cmds ...participant.Command) (refus
 func cancel(t testing.TB, db *pgxpool.Pool, cmd participant.Command) {
 	t.Helper()
 	ctx := context.Background()
-	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return all(hotel.Step().CancelAll(ctx, tx, []participant.Command{cmd})) }))
+	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return all(hotel.Step("").CancelAll(ctx, tx, []participant.Command{cmd})) }))
 }
 
 func all(_ []participant.Result, err error) error { return err }
@@ -142,7 +142,7 @@ func payload(room int, from, to string) jsonmap.JSONMap {
 func TestThroughTheBarrier(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Hotel)
-	service := sampletest.Start(t, db, hotel.StepName, hotel.Step())
+	service := sampletest.Start(t, db, hotel.StepName, hotel.Step(""))
 	id, wish := uuid.New(), payload(1, "2027-01-10", "2027-01-12")
 	first := service.Ask(t, id, saga.Request, 1, wish)
 	require.Equal(t, saga.OutcomeSucceeded, first.Outcome)
@@ -218,7 +218,7 @@ func TestABatchIsAnsweredCommandByCommand(t *testing.T) {
 		require.Equal(t, want, bookAll(t, db, cmds...))
 		require.Equal(t, 3, active(t, db))
 		ctx := context.Background()
-		require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return all(hotel.Step().CancelAll(ctx, tx, cmds)) }))
+		require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return all(hotel.Step("").CancelAll(ctx, tx, cmds)) }))
 		require.Equal(t, 0, active(t, db))
 		for i := range cmds {
 			cmds[i].SagaID = saga.ID(uuid.New())

@@ -17,9 +17,10 @@ import (
 // StepName is the step of the saga that this service carries out.
 const StepName = "room-booking"
 
-// Step books and releases rooms, for all commands of a batch at once.
-func Step() participant.Step {
-	return participant.Step{RequestAll: book, ConfirmAll: keep, CancelAll: release}
+// Step books and releases rooms, for all commands of a batch at once. The empty schema is public.
+func Step(schema string) participant.Step {
+	t := tables{schema}
+	return participant.Step{RequestAll: t.book, ConfirmAll: keep, CancelAll: t.release}
 }
 
 // keep has nothing to do: a room that is booked is held against everybody already, and only
@@ -29,7 +30,7 @@ func keep(context.Context, pgx.Tx, []participant.Command) ([]participant.Result,
 }
 
 // book holds the rooms for the stays and returns {bookingId} for each.
-func book(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+func (t tables) book(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
 	results := make([]participant.Result, len(cmds))
 	var sagas [][16]byte
 	var wishes []wish
@@ -49,7 +50,7 @@ func book(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]partici
 	if len(wishes) == 0 {
 		return results, nil
 	}
-	rows, err := tx.Query(ctx, queries.book, sagas, hotels, rooms, starts, ends)
+	rows, err := tx.Query(ctx, t.query("book.sql"), sagas, hotels, rooms, starts, ends)
 	if err != nil {
 		return nil, fmt.Errorf("book %d rooms: %w", len(wishes), err)
 	}
@@ -84,12 +85,12 @@ func answer(w wish, known, open bool, id *[16]byte) (r participant.Result) {
 }
 
 // release gives up what these sagas hold, if anything.
-func release(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+func (t tables) release(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
 	sagas := make([][16]byte, len(cmds))
 	for i, cmd := range cmds {
 		sagas[i] = cmd.SagaID
 	}
-	if _, err := tx.Exec(ctx, queries.release, sagas); err != nil {
+	if _, err := tx.Exec(ctx, t.query("release.sql"), sagas); err != nil {
 		return nil, fmt.Errorf("release the rooms: %w", err)
 	}
 	return nil, nil
@@ -104,8 +105,7 @@ func problem(kind, title, detail string) saga.Problem {
 	return saga.Problem{Type: "urn:problem:hotel:" + kind, Title: title, Detail: detail}
 }
 
-var queries = struct{ book, release, ofSaga string }{
-	book:    sagasql.Query("", "hotel/book.sql"),
-	release: sagasql.Query("", "hotel/release.sql"),
-	ofSaga:  sagasql.Query("", "hotel/of_saga.sql"),
-}
+// tables are those of the service, in a schema; the empty one is public.
+type tables struct{ schema string }
+
+func (t tables) query(file string) string { return sagasql.Query(t.schema, "hotel/"+file) }

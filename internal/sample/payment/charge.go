@@ -29,16 +29,18 @@ type Payment struct {
 }
 
 // Handler serves the payments in the database, each under the id of its saga.
-func Handler(db *pgxpool.Pool, log *zap.Logger) http.Handler {
+func Handler(db *pgxpool.Pool, schema string, log *zap.Logger) http.Handler {
 	return lookup.Interface[Payment]{
 		Title: "Payment", Thing: Thing, Log: log,
-		Get: func(ctx context.Context, saga uuid.UUID) (Payment, error) { return paymentOf(ctx, db, saga) },
+		Get: func(ctx context.Context, saga uuid.UUID) (Payment, error) {
+			return tables{schema}.paymentOf(ctx, db, saga)
+		},
 	}.Handler()
 }
 
-func paymentOf(ctx context.Context, db *pgxpool.Pool, saga uuid.UUID) (Payment, error) {
+func (t tables) paymentOf(ctx context.Context, db *pgxpool.Pool, saga uuid.UUID) (Payment, error) {
 	var p Payment
-	err := db.QueryRow(ctx, queries.ofSaga, saga).
+	err := db.QueryRow(ctx, t.query("of_saga.sql"), saga).
 		Scan(&p.ChargeID, &p.Charged, &p.Refunded, &p.CardLast4, &p.ChargedAt, &p.RefundedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Payment{}, lookup.ErrNone

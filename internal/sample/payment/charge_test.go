@@ -23,7 +23,7 @@ import (
 
 func look(db *pgxpool.Pool, saga string) *httptest.ResponseRecorder {
 	res := httptest.NewRecorder()
-	payment.Handler(db, zap.NewNop()).ServeHTTP(res, httptest.NewRequest(http.MethodGet, lookup.Path(payment.Thing, saga), http.NoBody))
+	payment.Handler(db, "", zap.NewNop()).ServeHTTP(res, httptest.NewRequest(http.MethodGet, lookup.Path(payment.Thing, saga), http.NoBody))
 	return res
 }
 
@@ -36,7 +36,7 @@ func TestShowPayment(t *testing.T) {
 	cmds := []participant.Command{{SagaID: saga.ID(id), Step: payment.StepName, Payload: bill("1111", 49900)}}
 	ctx := context.Background()
 	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		_, err := payment.Step().RequestAll(ctx, tx, cmds)
+		_, err := payment.Step("").RequestAll(ctx, tx, cmds)
 		return err
 	}))
 	res := look(db, id.String())
@@ -48,7 +48,7 @@ func TestShowPayment(t *testing.T) {
 	require.Equal(t, payment.Payment{ChargeID: shown.ChargeID, Charged: 49900, CardLast4: "1111", ChargedAt: shown.ChargedAt}, shown)
 
 	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		_, err := payment.Step().CancelAll(ctx, tx, cmds)
+		_, err := payment.Step("").CancelAll(ctx, tx, cmds)
 		return err
 	}))
 	require.NoError(t, json.Unmarshal(look(db, id.String()).Body.Bytes(), &shown))

@@ -43,7 +43,7 @@ func ledger(t testing.TB, db *pgxpool.Pool, id uuid.UUID) []move {
 func TestThroughTheBarrier(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Payment)
-	service := sampletest.Start(t, db, payment.StepName, payment.Step())
+	service := sampletest.Start(t, db, payment.StepName, payment.Step(""))
 	bystander := uuid.New()
 	service.Ask(t, bystander, saga.Request, 1, bill("1111", 7))
 	id := uuid.New()
@@ -77,7 +77,7 @@ func TestThroughTheBarrier(t *testing.T) {
 func TestUnusableBills(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Payment)
-	service := sampletest.Start(t, db, payment.StepName, payment.Step())
+	service := sampletest.Start(t, db, payment.StepName, payment.Step(""))
 	for name, payload := range map[string]jsonmap.JSONMap{
 		"negative":       bill("7999", -1),
 		"text":           bill("7999", "49900"),
@@ -105,7 +105,7 @@ func TestABatch(t *testing.T) {
 		cmds = append(cmds, participant.Command{SagaID: saga.ID(id), Payload: payload})
 	}
 	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		results, err := payment.Step().RequestAll(ctx, tx, cmds)
+		results, err := payment.Step("").RequestAll(ctx, tx, cmds)
 		require.NoError(t, err)
 		for i, no := range []string{"", "refused: Card declined", "", "refused: The request cannot be read", ""} {
 			if no != "" {
@@ -116,7 +116,7 @@ func TestABatch(t *testing.T) {
 			require.NoError(t, tx.QueryRow(ctx, `SELECT saga_id FROM ledger WHERE id = $1 AND amount = $2`, results[i].Output["chargeId"], i+1).Scan(&holder))
 			require.Equal(t, uuid.UUID(cmds[i].SagaID), holder)
 		}
-		_, err = payment.Step().CancelAll(ctx, tx, cmds[:4])
+		_, err = payment.Step("").CancelAll(ctx, tx, cmds[:4])
 		return err
 	}))
 	for i, moves := range [][]move{{{"CHARGE", 1}, {"REFUND", 1}}, {}, {{"CHARGE", 3}, {"REFUND", 3}}, {}, {{"CHARGE", 5}}} {
@@ -132,13 +132,13 @@ func TestLedgerKeepsItself(t *testing.T) {
 	cmd := participant.Command{SagaID: saga.ID(uuid.New()), Payload: bill("7999", 100)}
 	charge := func() error {
 		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			_, err := payment.Step().RequestAll(ctx, tx, []participant.Command{cmd})
+			_, err := payment.Step("").RequestAll(ctx, tx, []participant.Command{cmd})
 			return err
 		})
 	}
 	refund := func() error {
 		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			_, err := payment.Step().CancelAll(ctx, tx, []participant.Command{cmd})
+			_, err := payment.Step("").CancelAll(ctx, tx, []participant.Command{cmd})
 			return err
 		})
 	}

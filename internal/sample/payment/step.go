@@ -20,12 +20,13 @@ const StepName = "payment"
 const declined = "9999"
 
 // Step charges and refunds cards, for all commands of a batch at once.
-func Step() participant.Step {
-	return participant.Step{RequestAll: charge, CancelAll: refund}
+func Step(schema string) participant.Step {
+	t := tables{schema}
+	return participant.Step{RequestAll: t.charge, CancelAll: t.refund}
 }
 
 // charge takes the amounts and returns {chargeId} for each.
-func charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+func (t tables) charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
 	results := make([]participant.Result, len(cmds))
 	var sagas [][16]byte
 	var amounts []int64
@@ -48,7 +49,7 @@ func charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]parti
 	if len(sagas) == 0 {
 		return results, nil
 	}
-	rows, err := tx.Query(ctx, queries.charge, sagas, amounts, tokens, lastFours)
+	rows, err := tx.Query(ctx, t.query("charge.sql"), sagas, amounts, tokens, lastFours)
 	if err != nil {
 		return nil, fmt.Errorf("charge %d cards: %w", len(sagas), err)
 	}
@@ -64,12 +65,12 @@ func charge(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]parti
 }
 
 // refund gives back what these sagas were charged, if anything.
-func refund(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
+func (t tables) refund(ctx context.Context, tx pgx.Tx, cmds []participant.Command) ([]participant.Result, error) {
 	sagas := make([][16]byte, len(cmds))
 	for i, cmd := range cmds {
 		sagas[i] = cmd.SagaID
 	}
-	if _, err := tx.Exec(ctx, queries.refund, sagas); err != nil {
+	if _, err := tx.Exec(ctx, t.query("refund.sql"), sagas); err != nil {
 		return nil, fmt.Errorf("refund the charges: %w", err)
 	}
 	return nil, nil
@@ -79,8 +80,7 @@ func problem(kind, title, detail string) saga.Problem {
 	return saga.Problem{Type: "urn:problem:payment:" + kind, Title: title, Detail: detail}
 }
 
-var queries = struct{ charge, refund, ofSaga string }{
-	charge: sagasql.Query("", "payment/charge.sql"),
-	refund: sagasql.Query("", "payment/refund.sql"),
-	ofSaga: sagasql.Query("", "payment/of_saga.sql"),
-}
+// tables are those of the service, in a schema; the empty one is public.
+type tables struct{ schema string }
+
+func (t tables) query(file string) string { return sagasql.Query(t.schema, "payment/"+file) }

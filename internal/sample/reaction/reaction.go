@@ -29,6 +29,8 @@ func (o Of) Key() string { return protocol.FactKey(o.Service, o.Fact) }
 
 // Reaction is a service's part.
 type Reaction struct {
+	// Schema holds the service's tables; empty means public.
+	Schema string
 	// Step names the work in the barrier.
 	Step string
 	Work participant.Step
@@ -53,19 +55,19 @@ func (r Reaction) Handler(service string) func(context.Context, pgx.Tx, inbox.De
 		if err != nil || name == "" {
 			return err
 		}
-		return Publish(ctx, tx, protocol.Fact{
+		return Publish(ctx, tx, r.Schema, protocol.Fact{
 			Type: name, Service: service, Subject: uuid.UUID(fact.SagaID).String(), SagaID: fact.SagaID, Payload: payload,
 		})
 	}
 }
 
-// Publish appends a fact to the outbox.
-func Publish(ctx context.Context, tx pgx.Tx, fact protocol.Fact) error {
+// Publish appends a fact to the outbox of the schema.
+func Publish(ctx context.Context, tx pgx.Tx, schema string, fact protocol.Fact) error {
 	message, err := protocol.FactMessage(fact)
 	if err != nil {
 		return err
 	}
-	return outbox.Append(ctx, tx, message)
+	return outbox.In(schema).Append(ctx, tx, message)
 }
 
 // react does the work, and says what to publish; an empty name for nothing.
@@ -107,7 +109,7 @@ func (r Reaction) react(ctx context.Context, tx pgx.Tx, fact protocol.Fact) (nam
 }
 
 func (r Reaction) enter(ctx context.Context, tx pgx.Tx, id saga.ID, operation saga.Operation) (run bool, answer string, err error) {
-	if err := tx.QueryRow(ctx, queries.enter, uuid.UUID(id), r.Step, operation).Scan(&run, &answer); err != nil {
+	if err := tx.QueryRow(ctx, sagasql.Query(r.Schema, "participant/enter_one.sql"), uuid.UUID(id), r.Step, operation).Scan(&run, &answer); err != nil {
 		return false, "", fmt.Errorf("enter the barrier of %s: %w", r.Step, err)
 	}
 	return run, answer, nil
@@ -117,16 +119,11 @@ func (r Reaction) enter(ctx context.Context, tx pgx.Tx, id saga.ID, operation sa
 func (r Reaction) refuse(ctx context.Context, tx pgx.Tx, id saga.ID, problem saga.Problem) error {
 	body, err := jsonmap.JSONMap{"type": problem.Type, "title": problem.Title, "detail": problem.Detail}.MarshalJSON()
 	if err == nil {
-		_, err = tx.Exec(ctx, queries.leave, []uuid.UUID{uuid.UUID(id)}, []string{r.Step}, []string{string(saga.Request)},
+		_, err = tx.Exec(ctx, sagasql.Query(r.Schema, "participant/leave.sql"), []uuid.UUID{uuid.UUID(id)}, []string{r.Step}, []string{string(saga.Request)},
 			[]string{string(saga.OutcomeFailed)}, []string{string(body)})
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("leave the barrier of %s", r.Step), err)
 	}
 	return nil
-}
-
-var queries = struct{ enter, leave string }{
-	enter: sagasql.Query("", "participant/enter_one.sql"),
-	leave: sagasql.Query("", "participant/leave.sql"),
 }

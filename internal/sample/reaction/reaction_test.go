@@ -55,7 +55,7 @@ func react(t *testing.T, db *pgxpool.Pool, part reaction.Reaction, ds ...inbox.D
 
 func TestTheHotel(t *testing.T) {
 	t.Parallel()
-	part := hotel.Reaction()
+	part := hotel.Reaction("")
 	for name, c := range map[string]struct {
 		room  int
 		facts []reaction.Of
@@ -85,7 +85,7 @@ func TestTheHotel(t *testing.T) {
 
 func TestThePayment(t *testing.T) {
 	t.Parallel()
-	part := payment.Reaction()
+	part := payment.Reaction("")
 	for name, c := range map[string]struct {
 		card  string
 		facts []reaction.Of
@@ -115,7 +115,7 @@ func TestThePayment(t *testing.T) {
 // What is nobody's fact, or about what is forgotten, is set aside and does nothing.
 func TestWhatIsSetAside(t *testing.T) {
 	t.Parallel()
-	part := hotel.Reaction()
+	part := hotel.Reaction("")
 	db := testenv.Database(t, sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Hotel)
 	old := uuid.Must(uuid.NewV7())
 	_, err := db.Exec(t.Context(), `UPDATE saga_barrier_watermark SET forgotten_to = $1`, old)
@@ -135,4 +135,23 @@ func TestWhatIsSetAside(t *testing.T) {
 	require.ErrorContains(t, err, "forgotten here")
 	require.Empty(t, react(t, db, part))
 	require.True(t, slices.Equal([]string{"reservation.reservation.placed", "payment.payment.declined"}, part.Keys()))
+}
+
+// Its tables may lie in a schema of their own.
+func TestAPartInASchema(t *testing.T) {
+	t.Parallel()
+	db, part := testenv.Database(t), hotel.Reaction("rooms")
+	require.NoError(t, sagasql.Up(t.Context(), db.Config().ConnString(), "rooms", sagasql.Outbox, sagasql.Inbox, sagasql.Participant, sagasql.Hotel))
+	id := uuid.Must(uuid.NewV7())
+	for _, of := range []reaction.Of{part.Does, part.Undoes} {
+		require.NoError(t, pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
+			return part.Handler("here")(t.Context(), tx, fact(t, id, of, "1111", 1))
+		}))
+	}
+	var state string
+	var told []string
+	require.NoError(t, db.QueryRow(t.Context(), `SELECT (SELECT state FROM rooms.booking WHERE saga_id = $1),
+		(SELECT array_agg(routing_key ORDER BY id) FROM rooms.outbox)`, id).Scan(&state, &told))
+	require.Equal(t, "RELEASED", state)
+	require.Equal(t, []string{"here.room.booked", "here.room.released"}, told)
 }

@@ -72,7 +72,7 @@ func (c *catchingUp) hopeless() bool { return !c.some && c.left.Sagas >= hopeles
 // unheard lists some of the sagas that have ended and whose reservations do not know.
 func (s *Service) unheard(ctx context.Context, after saga.ID) (ids []saga.ID, err error) {
 	err = pgx.BeginTxFunc(ctx, s.db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, queries.unheard, uuid.UUID(after))
+		rows, err := tx.Query(ctx, s.query("unheard.sql"), uuid.UUID(after))
 		if err != nil {
 			return err
 		}
@@ -130,6 +130,6 @@ func (s *Service) catchUp(ctx context.Context, tx pgx.Tx, ids []saga.ID) error {
 		}
 		events = append(events, event)
 	}
-	_, err = Finish(ctx, tx, events...)
+	_, err = s.Finish(ctx, tx, events...)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"go.example/saga/pkg/outbox"
 	"go.example/saga/pkg/protocol"
 	"go.example/saga/pkg/saga"
+	sagasql "go.example/saga/sql"
 )
 
 // The facts of the service.
@@ -44,11 +45,11 @@ func (s *Service) tell(ctx context.Context, batch *pgx.Batch, placings []placing
 			return fmt.Errorf("tell of reservation %s: %w", p.id, err)
 		}
 	}
-	parameters, err := outbox.In("").Parameters(ctx, nil, messages...)
+	parameters, err := outbox.In(s.schema).Parameters(ctx, nil, messages...)
 	if err != nil {
 		return fmt.Errorf("tell of %d reservations: %w", len(placings), err)
 	}
-	batch.Queue(queries.append, parameters...)
+	batch.Queue(sagasql.Query(s.schema, "outbox/append.sql"), parameters...)
 	return nil
 }
 
@@ -73,7 +74,7 @@ func (s *Service) Hear(ctx context.Context, tx pgx.Tx, d inbox.Delivery) error {
 	}
 	var id uuid.UUID
 	var confirmed bool
-	err = tx.QueryRow(ctx, queries.hear, uuid.UUID(fact.SagaID), fact.Type, no).Scan(&id, &confirmed)
+	err = tx.QueryRow(ctx, s.query("hear.sql"), uuid.UUID(fact.SagaID), fact.Type, no).Scan(&id, &confirmed)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return inbox.SetAside(inbox.UnknownSubject, "no reservation belongs to it")
@@ -82,7 +83,7 @@ func (s *Service) Hear(ctx context.Context, tx pgx.Tx, d inbox.Delivery) error {
 	case !confirmed:
 		return nil
 	}
-	return reaction.Publish(ctx, tx, protocol.Fact{
+	return reaction.Publish(ctx, tx, s.schema, protocol.Fact{
 		Type: factConfirmed, Service: s.name, Subject: id.String(), SagaID: fact.SagaID, Payload: jsonmap.JSONMap{},
 	})
 }

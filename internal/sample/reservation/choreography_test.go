@@ -33,7 +33,7 @@ func told(id saga.ID, name, reason string) inbox.Delivery {
 func TestWithoutAnOrchestrator(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation)
-	service := reservation.NewService(db, testenv.Service)
+	service := reservation.NewService(db, "", testenv.Service)
 	service.WithoutOrchestrator()
 	hear := func(d inbox.Delivery) error {
 		return pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error { return service.Hear(t.Context(), tx, d) })

@@ -31,7 +31,7 @@ const (
 // Finish gives the reservations the ends that the events tell of, and says what each
 // event did. It may be called any number of times for the same event; of two different
 // ends of one reservation the first counts.
-func Finish(ctx context.Context, tx pgx.Tx, events ...protocol.Event) ([]Ended, error) {
+func (s *Service) Finish(ctx context.Context, tx pgx.Tx, events ...protocol.Event) ([]Ended, error) {
 	all := make([]Ended, len(events))
 	var sagas [][16]byte
 	var statuses []string
@@ -49,7 +49,7 @@ func Finish(ctx context.Context, tx pgx.Tx, events ...protocol.Event) ([]Ended, 
 	if len(sagas) == 0 {
 		return all, nil
 	}
-	rows, err := tx.Query(ctx, queries.finish, sagas, statuses, reasons)
+	rows, err := tx.Query(ctx, s.query("finish.sql"), sagas, statuses, reasons)
 	if err != nil {
 		return nil, fmt.Errorf("finish %d reservations: %w", len(sagas), err)
 	}

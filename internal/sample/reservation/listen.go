@@ -13,7 +13,7 @@ import (
 
 // Listen is the handler for the queue of [EventKey]. What is no event of a reservation's
 // saga is set aside.
-func Listen(log *zap.Logger) inbox.Handler {
+func (s *Service) Listen(log *zap.Logger) inbox.Handler {
 	return func(ctx context.Context, tx pgx.Tx, deliveries []inbox.Delivery) (rejected []inbox.Rejection, err error) {
 		var events []protocol.Event
 		var places []int
@@ -28,7 +28,7 @@ func Listen(log *zap.Logger) inbox.Handler {
 				events, places = append(events, event), append(places, i)
 			}
 		}
-		ended, err := Finish(ctx, tx, events...)
+		ended, err := s.Finish(ctx, tx, events...)
 		if err != nil {
 			return nil, err
 		}

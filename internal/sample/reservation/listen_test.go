@@ -36,7 +36,7 @@ func setup(t *testing.T) (*pgxpool.Pool, *reservation.Service) {
 	require.NoError(t, err)
 	_, err = sagapg.New("", testenv.Service).ApplyDefinition(ctx, db, def)
 	require.NoError(t, err)
-	service := reservation.NewService(db, testenv.Service)
+	service := reservation.NewService(db, "", testenv.Service)
 	_, err = service.LoadDefinition(ctx)
 	require.NoError(t, err)
 	return db, service
@@ -69,11 +69,11 @@ func event(t *testing.T, id saga.ID, sagaType string, kind saga.EventKind, failu
 	return sampletest.Delivery(m)
 }
 
-func hear(t *testing.T, db *pgxpool.Pool, deliveries ...inbox.Delivery) (rejected []inbox.Rejection) {
+func hear(t *testing.T, db *pgxpool.Pool, service *reservation.Service, deliveries ...inbox.Delivery) (rejected []inbox.Rejection) {
 	t.Helper()
 	ctx := context.Background()
 	require.NoError(t, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
-		rejected, err = reservation.Listen(zap.NewNop())(ctx, tx, deliveries)
+		rejected, err = service.Listen(zap.NewNop())(ctx, tx, deliveries)
 		return err
 	}))
 	return rejected
@@ -105,8 +105,8 @@ func TestTheEventEndsTheReservation(t *testing.T) {
 	} {
 		id, sagaID := placed(t, db, service)
 		e := event(t, sagaID, reservation.SagaType, c.kind, c.failure)
-		require.Empty(t, hear(t, db, e, e), name)
-		require.Empty(t, hear(t, db, e), name)
+		require.Empty(t, hear(t, db, service, e, e), name)
+		require.Empty(t, hear(t, db, service, e), name)
 		r, err := service.Get(context.Background(), id)
 		require.NoError(t, err)
 		require.Equal(t, c.status, r.Status, name)
@@ -120,8 +120,8 @@ func TestAnEndIsFinal(t *testing.T) {
 	db, service := setup(t)
 	id, sagaID := placed(t, db, service)
 	other, _ := placed(t, db, service)
-	require.Empty(t, hear(t, db, event(t, sagaID, reservation.SagaType, saga.EventCompleted, nil)))
-	require.Empty(t, hear(t, db, event(t, sagaID, reservation.SagaType, saga.EventAborted, nil)))
+	require.Empty(t, hear(t, db, service, event(t, sagaID, reservation.SagaType, saga.EventCompleted, nil)))
+	require.Empty(t, hear(t, db, service, event(t, sagaID, reservation.SagaType, saga.EventAborted, nil)))
 	r, err := service.Get(context.Background(), id)
 	require.NoError(t, err)
 	require.Equal(t, reservation.Succeed, r.Status)
@@ -152,7 +152,7 @@ func TestABatchOfEvents(t *testing.T) {
 	events = append(events, protocol.Event{SagaID: saga.ID(uuid.New()), Kind: saga.EventKilled})
 	finish := func() (ended []reservation.Ended) {
 		require.NoError(t, pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) (err error) {
-			ended, err = reservation.Finish(t.Context(), tx, events...)
+			ended, err = service.Finish(t.Context(), tx, events...)
 			return err
 		}))
 		return ended
@@ -173,7 +173,7 @@ func TestForeignEventsAreSetAside(t *testing.T) {
 	t.Parallel()
 	db, service := setup(t)
 	_, sagaID := placed(t, db, service)
-	rejected := hear(t, db,
+	rejected := hear(t, db, service,
 		event(t, saga.ID(uuid.New()), reservation.SagaType, saga.EventCompleted, nil),
 		event(t, sagaID, reservation.SagaType, saga.EventCompleted, nil),
 		event(t, sagaID, "other-saga", saga.EventCompleted, nil),

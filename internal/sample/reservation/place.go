@@ -58,7 +58,7 @@ func (s *Service) admit(ctx context.Context, req Request, key string) (placed Re
 	if err != nil {
 		return Reservation{}, false, err
 	}
-	placed, err = placedBefore(ctx, s.db, key, asked)
+	placed, err = s.placedBefore(ctx, key, asked)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Reservation{}, false, refusal
 	}
@@ -91,7 +91,7 @@ func (s *Service) place(ctx context.Context, def *saga.Definition, req Request, 
 	err = s.commits.Do(ctx, p)
 	var violated *pgconn.PgError
 	if errors.As(err, &violated) && violated.ConstraintName == "reservation_idempotency_key_once" {
-		return placedBefore(ctx, s.db, key, asked)
+		return s.placedBefore(ctx, key, asked)
 	}
 	if err != nil {
 		return Reservation{}, fmt.Errorf("store reservation %s and its saga: %w", id, err)
@@ -103,7 +103,7 @@ func (s *Service) place(ctx context.Context, def *saga.Definition, req Request, 
 // transaction is one. Without an orchestrator there is a fact in place of the saga. The plan is the same for all, or two where it was just replaced.
 func (s *Service) store(ctx context.Context, placings []placing) error {
 	batch := &pgx.Batch{}
-	insert(batch, placings)
+	s.insert(batch, placings)
 	if s.alone {
 		if err := s.tell(ctx, batch, placings); err != nil {
 			return fmt.Errorf("%w: %w", groupcommit.ErrNothingDone, err)
@@ -125,7 +125,7 @@ func (s *Service) store(ctx context.Context, placings []placing) error {
 }
 
 // insert puts the reservations into the batch, an array a column.
-func insert(batch *pgx.Batch, placings []placing) {
+func (s *Service) insert(batch *pgx.Batch, placings []placing) {
 	n := len(placings)
 	ids, sagas, hotels, rooms, dues := make([][16]byte, n), make([][16]byte, n), make([]int64, n), make([]int64, n), make([]int64, n)
 	guests, tokens, cards := make([]string, n), make([]string, n), make([]string, n)
@@ -137,13 +137,13 @@ func insert(batch *pgx.Batch, placings []placing) {
 		starts[i], ends[i], dues[i], tokens[i], cards[i] = r.Start, r.End, r.PaymentDue, p.token, r.Card.LastFour()
 		keys[i], asked[i] = p.key, p.asked
 	}
-	batch.Queue(queries.insert, ids, hotels, rooms, guests, starts, ends, dues, tokens, cards, keys, asked, sagas)
+	batch.Queue(s.query("insert.sql"), ids, hotels, rooms, guests, starts, ends, dues, tokens, cards, keys, asked, sagas)
 }
 
-func placedBefore(ctx context.Context, db sagapg.DB, key string, asked []byte) (Reservation, error) {
+func (s *Service) placedBefore(ctx context.Context, key string, asked []byte) (Reservation, error) {
 	var r Reservation
 	var before []byte
-	err := db.QueryRow(ctx, queries.byKey, key).
+	err := s.db.QueryRow(ctx, s.query("by_key.sql"), key).
 		Scan(&r.ID, &r.HotelID, &r.RoomID, &r.GuestID, &r.Status, &r.FailureReason, &before)
 	if err != nil {
 		return Reservation{}, fmt.Errorf("read the reservation of an idempotency key: %w", err)

@@ -20,6 +20,7 @@ import (
 // Service places and shows reservations. Safe for concurrent use.
 type Service struct {
 	db         *pgxpool.Pool
+	schema     string
 	sagas      *sagapg.Store
 	commits    *groupcommit.Group[placing]
 	definition atomic.Pointer[saga.Definition]
@@ -28,10 +29,10 @@ type Service struct {
 	alone      bool // see WithoutOrchestrator
 }
 
-// NewService is the service of that name on a migrated database. It takes no reservation
-// before [Service.LoadDefinition] has found the saga's definition.
-func NewService(db *pgxpool.Pool, name string) *Service {
-	s := &Service{db: db, sagas: sagapg.New("", name), name: name}
+// NewService is the service of that name on a migrated schema; the empty one is public. It
+// takes no reservation before [Service.LoadDefinition] has found the saga's definition.
+func NewService(db *pgxpool.Pool, schema, name string) *Service {
+	s := &Service{db: db, schema: schema, sagas: sagapg.New(schema, name), name: name}
 	s.commits = groupcommit.New(s.store)
 	return s
 }
@@ -74,7 +75,7 @@ func (s *Service) LoadDefinition(ctx context.Context) (saga.Definition, error) {
 // Get shows one reservation, or [ErrNotFound].
 func (s *Service) Get(ctx context.Context, id uuid.UUID) (Reservation, error) {
 	var r Reservation
-	err := s.db.QueryRow(ctx, queries.get, id).
+	err := s.db.QueryRow(ctx, s.query("get.sql"), id).
 		Scan(&r.ID, &r.HotelID, &r.RoomID, &r.GuestID, &r.Status, &r.FailureReason, &r.Saga)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Reservation{}, ErrNotFound
@@ -85,12 +86,4 @@ func (s *Service) Get(ctx context.Context, id uuid.UUID) (Reservation, error) {
 	return r, nil
 }
 
-var queries = struct{ insert, byKey, get, finish, unheard, append, hear string }{
-	insert:  sagasql.Query("", "reservation/insert.sql"),
-	byKey:   sagasql.Query("", "reservation/by_key.sql"),
-	get:     sagasql.Query("", "reservation/get.sql"),
-	finish:  sagasql.Query("", "reservation/finish.sql"),
-	unheard: sagasql.Query("", "reservation/unheard.sql"),
-	append:  sagasql.Query("", "outbox/append.sql"),
-	hear:    sagasql.Query("", "reservation/hear.sql"),
-}
+func (s *Service) query(file string) string { return sagasql.Query(s.schema, "reservation/"+file) }

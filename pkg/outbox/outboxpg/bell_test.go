@@ -275,3 +275,40 @@ func TestBellSaysWhenItRingsOften(t *testing.T) {
 		require.Equal(t, c.often, bell.Often(), c.rings)
 	}
 }
+
+// Of two services in one database, a busy one neither wakes the other's relay nor keeps it
+// from being woken.
+func TestBellsOfSchemasAreToldApart(t *testing.T) {
+	t.Parallel()
+	pool := testenv.Database(t)
+	bells := map[string]tower{}
+	for _, schema := range []string{"hotel", "payment"} {
+		require.NoError(t, sagasql.Up(t.Context(), pool.Config().ConnString(), schema, sagasql.Outbox))
+		bells[schema] = hang(t, openPool(t, pool.Config()), schema)
+		bells[schema].run()
+		bells[schema].awaitState(true)
+	}
+	hotel, payment := bells["hotel"], bells["payment"]
+	busy, quiet := payment.Next(), hotel.Next()
+	for range 30 {
+		commitOne(t, pool, "payment")
+	}
+	payment.awaitRing(busy)
+	heard := hotel.pool.Stat().AcquireCount() // it hears itself behind what was said before
+	require.Eventually(t, func() bool { return hotel.pool.Stat().AcquireCount() > heard+10 }, patience, time.Millisecond)
+	select {
+	case <-quiet:
+		t.Fatal("it rang for another schema")
+	default:
+	}
+	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		message := outbox.Message{AggregateType: "test", AggregateID: "k", Type: "m", RoutingKey: "queue", Payload: []byte(`{}`)}
+		for range 2 * outbox.AnnounceBurst { // all that the other schema may announce for now
+			if err := outbox.In("payment").Append(t.Context(), tx, message); err != nil {
+				return err
+			}
+		}
+		return outbox.In("hotel").Append(t.Context(), tx, message)
+	}))
+	hotel.awaitRing(quiet)
+}

@@ -35,7 +35,7 @@ func openSystem(ctx context.Context, job Job) (place, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &service{Service: reservation.NewService(pool, "reservation"), endings: newEndings()}
+	s := &service{Service: reservation.NewService(pool, "", "reservation"), endings: newEndings()}
 	if _, err := s.LoadDefinition(ctx); err != nil {
 		pool.Close()
 		return nil, nil, err
@@ -55,7 +55,7 @@ func (s *service) listen(ctx context.Context, pool *pgxpool.Pool, url string) (c
 	var once sync.Once
 	broker := rabbit.Config{Name: "reservation", URL: func(context.Context) (string, error) { return url, nil }}
 	events := inbox.Config{
-		Name: "reservation", Service: "reservation", DB: pool, Handle: reservation.Listen(zap.NewNop()),
+		Name: "reservation", Service: "reservation", DB: pool, Handle: s.Listen(zap.NewNop()),
 		Open: func(ctx context.Context, owner sagasql.Service) (inbox.Source, error) {
 			events := protocol.EventQueue(owner.Name)
 			source, err := rabbit.OpenConsumer(ctx, broker,

@@ -126,7 +126,7 @@ var built = sync.OnceValues(func() (string, error) {
 func (s *Stack) printLogs(t *testing.T) {
 	t.Helper()
 	const most = 6 << 10
-	for _, name := range stack.Daemons {
+	for _, name := range s.Programs() {
 		text, err := os.ReadFile(s.LogFile(name))
 		if err != nil {
 			t.Log(err)

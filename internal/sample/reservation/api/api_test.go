@@ -52,7 +52,7 @@ func setup(t testing.TB) *bench {
 	require.NoError(t, err)
 	def, err := sagayaml.Parse(text)
 	require.NoError(t, err)
-	b := &bench{db: db, service: reservation.NewService(db, testenv.Service), log: &safeBuffer{}}
+	b := &bench{db: db, service: reservation.NewService(db, "", testenv.Service), log: &safeBuffer{}}
 	b.handler = api.Handler(b.service, api.Parts{Within: time.Minute}, zap.New(zapcore.NewCore(
 		zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), b.log, zap.DebugLevel)))
 	_, err = sagapg.New("", testenv.Service).ApplyDefinition(context.Background(), db, def)
@@ -184,7 +184,7 @@ func TestGetFailures(t *testing.T) {
 func TestNoDefinitionNoReservation(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t, sagasql.Outbox, sagasql.Saga, sagasql.Inbox, sagasql.Reservation)
-	b := &bench{db: db, service: reservation.NewService(db, testenv.Service)}
+	b := &bench{db: db, service: reservation.NewService(db, "", testenv.Service)}
 	b.handler = api.Handler(b.service, api.Parts{Within: time.Minute}, zap.NewNop())
 	_, err := b.service.LoadDefinition(context.Background())
 	require.ErrorIs(t, err, reservation.ErrNotReady)

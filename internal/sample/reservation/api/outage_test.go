@@ -24,7 +24,7 @@ func behindProxy(t *testing.T, b *bench) *testenv.Proxy {
 	pool, err := pgxpool.New(context.Background(), proxy.URL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	service := reservation.NewService(pool, testenv.Service)
+	service := reservation.NewService(pool, "", testenv.Service)
 	_, err = service.LoadDefinition(context.Background())
 	require.NoError(t, err)
 	b.handler = api.Handler(service, api.Parts{Within: time.Minute}, zap.NewNop())

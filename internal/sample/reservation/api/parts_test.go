@@ -265,7 +265,7 @@ func TestOwnPartThatFails(t *testing.T) {
 	body := read(t, c.ask("?expand=saga,booking"))
 	require.Equal(t, "failed", body.Missing[0].Why)
 	require.Len(t, body.Parts, 1)
-	_, err = reservation.NewService(c.db, testenv.Service).Progress(context.Background(), uuid.New())
+	_, err = reservation.NewService(c.db, "", testenv.Service).Progress(context.Background(), uuid.New())
 	require.ErrorContains(t, err, "saga_orchestrated")
 }
 
