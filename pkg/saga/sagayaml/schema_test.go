@@ -59,7 +59,7 @@ func TestSchemaTakesWhatIsValid(t *testing.T) {
 		requireValid(t, schema, string(written))
 	}
 	require.Greater(t, taken, 8)
-	for _, pattern := range []string{"../../../deploy/room-reservation*.yaml", "../../../examples/definitions/*.yaml", "../../../examples/participants/*.yaml"} {
+	for _, pattern := range []string{"../../../deploy/room-reservation.yaml", "../../../deploy/room-reservation-one-service.yaml", "../../../examples/definitions/*.yaml", "../../../examples/participants/*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
