@@ -11,16 +11,17 @@ import (
 // An entry's schema is taken out of its URL, and the rest is as it was written.
 func TestSchemaOfAnEntry(t *testing.T) {
 	cleanEnvironment(t)
-	for text, want := range map[string][2]string{
-		"postgres://h/x":              {"postgres://h/x", ""},
-		"postgres://h/x?schema=hotel": {"postgres://h/x", "hotel"},
-		"postgres://u:p%3F@127.0.0.1,127.0.0.1:1/x?schema=hotel": {"postgres://u:p%3F@127.0.0.1,127.0.0.1:1/x", "hotel"},
-		"postgres://h/x?schema=hotel&sslmode=disable":            {"postgres://h/x?sslmode=disable", "hotel"},
-		"postgres://h/x?sslmode=disable&schema=ho%74el":          {"postgres://h/x?sslmode=disable", "hotel"},
-		"postgres://h/x?a_b=1&schema=hotel&statement_timeout=5s": {"postgres://h/x?a_b=1&statement_timeout=5s", "hotel"},
-		"host=h dbname=x":                {"host=h dbname=x", ""},
-		"postgres://h/x?my.schema=hotel": {"postgres://h/x?my.schema=hotel", ""},
+	for _, c := range [][3]string{
+		{"postgres://h/x", "postgres://h/x", ""},
+		{"postgres://h/x?schema=hotel", "postgres://h/x", "hotel"},
+		{"postgres://u:p%3F@127.0.0.1,127.0.0.1:1/x?schema=hotel", "postgres://u:p%3F@127.0.0.1,127.0.0.1:1/x", "hotel"},
+		{"postgres://h/x?schema=hotel&sslmode=disable", "postgres://h/x?sslmode=disable", "hotel"},
+		{"postgres://h/x?sslmode=disable&schema=ho%74el", "postgres://h/x?sslmode=disable", "hotel"},
+		{"postgres://h/x?a_b=1&schema=hotel&statement_timeout=5s", "postgres://h/x?a_b=1&statement_timeout=5s", "hotel"},
+		{"host=h dbname=x", "host=h dbname=x", ""},
+		{"postgres://h/x?my.schema=hotel", "postgres://h/x?my.schema=hotel", ""},
 	} {
+		text, want := c[0], [2]string{c[1], c[2]}
 		entries, err := address.Databases(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, [2]string{entries[0].URL, entries[0].Schema}, text)

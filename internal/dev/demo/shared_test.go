@@ -33,7 +33,7 @@ func TestDemoOfASharedDatabase(t *testing.T) {
 				require.NoError(t, err)
 				require.Contains(t, told.String(), "As promised")
 				require.Regexp(t, map[string]string{
-					"schema": `(?m)^hotel +all of this schema +inbox_quarantine outbox .*$`, "table": `(?m)^public +the hotel +booking room$`,
+					"schema": `(?m)^hotel +all of this schema +inbox_.* outbox .*$`, "table": `(?m)^public +the hotel +booking room$`,
 				}[form], told.String())
 				there, err := rabbit.Existing(t.Context(), config(env.stack.AMQP), declared())
 				require.NoError(t, err)
