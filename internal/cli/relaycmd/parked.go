@@ -53,7 +53,7 @@ func (p *parkedFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	databaseFlag(cmd, &p.database)
 	flags.Int64SliceVar(&p.ids, "id", nil, "only these messages, by outbox.id; repeat it or separate by commas")
-	flags.StringSliceVar(&p.states, "state", nil, "only these states: scheduled, retry, waiting, dead, discarded")
+	flags.StringSliceVar(&p.states, "state", nil, "only these states: scheduled, retry, http, http_dead, waiting, dead, discarded")
 	flags.StringSliceVar(&p.reasons, "reason", nil, "only these reasons: "+strings.Join(reasons, ", "))
 	flags.Var(&p.key, "key", "only messages of this aggregate_id")
 	flags.Var(&p.kind, "type", "only messages of this type")
