@@ -212,6 +212,7 @@ func (d *Desk[R, P]) Confirmed(e *Entry[R, P]) {
 
 // finished: nothing more is to be done for the entry but to write that down.
 func (d *Desk[R, P]) finished(e *Entry[R, P]) {
+	d.undefer(e) // it may have been deferred while its answer waited to be published
 	e.done = true
 	if e.due == nil && !e.passed {
 		delete(d.away, e.ID)

@@ -43,6 +43,7 @@ type sim struct {
 	read     int         // rows of the log that were read
 	inFlight []*testEntry
 	calls    []*testEntry
+	answers  []*testEntry // whose answers wait to be published
 	saving   *simSave
 	asking   bool
 	inWork   []int64
@@ -90,7 +91,7 @@ func (s *sim) setUp() {
 	policy := Policy{First: time.Second, Longest: 4 * time.Second, RetryFor: 10 * time.Second}
 	s.desk = New[Message](s.limits, policy, func() float64 { return 0.5 }, s.ledger.Position, s.blocked())
 	s.read, s.since, s.reloading = s.ledger.Position, s.version, false
-	s.inFlight, s.calls, s.asking, s.found = nil, nil, false, nil
+	s.inFlight, s.calls, s.answers, s.asking, s.found = nil, nil, nil, false, nil
 	s.gone = map[int64]bool{}
 	for id, p := range s.parked {
 		s.gone[id] = p.state == Discarded
@@ -175,6 +176,7 @@ func (s *sim) sendNext() bool {
 		return false
 	}
 	row := s.rows[e.ID]
+	s.answers = slices.DeleteFunc(s.answers, func(other *testEntry) bool { return other == e })
 	for _, other := range s.inFlight {
 		if other.Aggregate == row.key && !other.Called && !row.called {
 			s.Fatalf("messages %d and %d of %s are with the broker at once", other.ID, row.id, row.key)
@@ -224,6 +226,7 @@ func (s *sim) endCall(r *rapid.T) {
 	switch rapid.SampledFrom([]string{"answer", "answer", "done", "not yet", "no room", Unreachable, Unanswered, Invalid}).Draw(r, "end") {
 	case "answer":
 		s.desk.Answered(e, Message{})
+		s.answers = append(s.answers, e)
 	case "done":
 		s.rows[e.ID].sent = true
 		s.deliver(s.rows[e.ID])
@@ -243,7 +246,7 @@ func (s *sim) endCall(r *rapid.T) {
 
 // deferCall is what happens to a call that takes long.
 func (s *sim) deferCall(r *rapid.T) {
-	all := slices.Concat(s.calls, s.inFlight)
+	all := slices.Concat(s.calls, s.answers, s.inFlight)
 	if len(all) == 0 {
 		r.Skip()
 	}
