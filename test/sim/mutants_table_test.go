@@ -267,7 +267,7 @@ var mutants = []mutant{
 	},
 	{
 		"a nack counts as a confirm", deskRules,
-		"d.answered(e)\n\tp := Parking[R]", "if reason == Nacked {\n\t\td.Confirmed(e)\n\t\treturn\n\t}\n\td.answered(e)\n\tp := Parking[R]",
+		"d.answered(e)\n\tif e.Called {", "if reason == Nacked {\n\t\td.Confirmed(e)\n\t\treturn\n\t}\n\td.answered(e)\n\tif e.Called {",
 	},
 	{
 		"a refused message is passed and not parked", deskRules,
@@ -309,11 +309,11 @@ var mutants = []mutant{
 	},
 	{
 		"a message that is due is taken twice", deskRules,
-		"if d.shelved[m.ID] != nil {\n\t\treturn", "if d.shelved[m.ID] != nil && m.ID < 0 {\n\t\treturn",
+		"if d.shelved[m.ID] != nil || d.away", "if d.shelved[m.ID] != nil && m.ID < 0 || d.away",
 	},
 	{
 		"a confirmed message stays parked", deskRules,
-		"d.written.Unparked = append(d.written.Unparked, e)\n\t\td.unsettled(e)", "d.exposed--",
+		"d.written.Unparked = append(d.written.Unparked, e)\n\td.unsettled(e)", "d.exposed--",
 	},
 	{
 		"what is passed and not saved leaves the window", deskRules,
