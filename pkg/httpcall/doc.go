@@ -28,8 +28,8 @@
 //
 // So many calls at a time to one host; sixteen times as many wait for their turn. After five failures in a row a host
 // is left alone: for a second, then twice as long and so on up to half a minute; then one call
-// tries it. For whom there is no room here comes back at a place in the time that the host
-// needs for those before, so that a crowd does not ask again and again.
+// tries it. A message for which there is no room comes back when the host should be
+// through with those before it, so that a crowd does not ask again and again.
 //
 // # What a crash can do
 //

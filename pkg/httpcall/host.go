@@ -25,8 +25,8 @@ type host struct {
 
 	mu     sync.Mutex
 	inside int           // calls under way and waiting
-	lasts  time.Duration // how long calls took of late
-	next   time.Time     // the place in time of who has to come back next
+	lasts  time.Duration // how long the last calls took, a moving average
+	next   time.Time     // when the next message that found no room comes back
 	// failures counts those in a row. From five on the host is left alone until then, and
 	// after that one call, the probe, tries it.
 	failures int

@@ -15,9 +15,10 @@ import (
 	"go.example/saga/pkg/saga"
 )
 
-// Handler carries commands out that come by HTTP, behind the same barrier as those of the broker;
-// the response is the reply, and nothing goes into the outbox. Those that come at the same
-// time share a transaction; one that is slow holds up no others for long. Several instances may serve side by side, and beside [Participant.Run].
+// Handler carries out commands that come by HTTP, behind the same barrier as those of the
+// broker. The response is the reply; nothing goes into the outbox. Commands that come at the
+// same time share a transaction, and a slow one does not hold up others for long. Several
+// instances may serve side by side, and beside [Participant.Run].
 //
 // A request that is no command is answered 400. One that has not been carried out, because
 // the database fails or the client has gone, is answered 503, and nothing of it stays. The

@@ -180,7 +180,7 @@ func TestSchemaKnowsWhatAnswersWhat(t *testing.T) {
 	}
 }
 
-// What a schema asks for beyond what the reader insists on: it is for who writes.
+// What a schema asks for beyond what the reader insists on: it is for the author of a definition.
 func TestSchemasAreForWriters(t *testing.T) {
 	t.Parallel()
 	body := schematest.CompilePart(t, "event", "#/$defs/body")

@@ -59,4 +59,4 @@ COMMENT ON COLUMN public.saga_webhook_call.at IS 'When it ended.';
 COMMENT ON COLUMN public.saga_webhook_call.took_ms IS 'How long it took.';
 COMMENT ON COLUMN public.saga_webhook_call.status IS 'The response''s status; null where there was none.';
 COMMENT ON COLUMN public.saga_webhook_call.error IS 'Why it counts as failed; null where it does not.';
-COMMENT ON COLUMN public.saga_webhook_call.delivered IS 'The receiver has taken it (2xx), or is gone for good (410).';
+COMMENT ON COLUMN public.saga_webhook_call.delivered IS 'The receiver has taken it (2xx).';

@@ -46,7 +46,7 @@ func Private(ctx context.Context) (url string, stop func() error, err error) {
 		return "", nil, fmt.Errorf("make the directory of a private PostgreSQL: %w", err)
 	}
 	remove := func() error { return os.RemoveAll(dir) }
-	// Where this is root, the server runs as the user postgres, who has to get in.
+	// Where this is root, the server runs as the user postgres, which must be able to enter the folder.
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return "", nil, errors.Join(err, remove())
 	}

@@ -72,7 +72,7 @@ func Show(ctx context.Context, s Settings, out io.Writer) (all []Figures, err er
 	return all, nil
 }
 
-// twoPhaseLock is the advisory lock of who uses the databases, whose names are fixed.
+// twoPhaseLock is the advisory lock of a demo that uses the databases, whose names are fixed.
 const twoPhaseLock = 0x32706373616761
 
 // alone keeps others from the same databases.
